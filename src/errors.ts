@@ -1,0 +1,217 @@
+/**
+ * The one error type and the one place where errors are made.
+ *
+ * Rules for a message: lower case, no full stop, the file first, names but never a value. The hint says what
+ * to do. Codes are stable: programs may match on them (`DISINTO_LOG=json`).
+ */
+
+/** Exit status of the shim's own failures, as `docker run` and `env` use it (env(1), EXIT STATUS). */
+const SHIM_FAILED = 125
+const NOT_EXECUTABLE = 126
+const NOT_FOUND = 127
+
+export interface Fault {
+  readonly message: string
+  readonly hint: string
+  /** Exit status; 125 unless told. */
+  readonly status?: number
+}
+
+/** Shows a name or path from outside: as it is when plain, else quoted, so that it can't forge output. */
+export function quote(text: string): string {
+  return /^[\w./@%+,:=~-]+$/.test(text) ? text : JSON.stringify(text)
+}
+
+function list(names: readonly string[]): string {
+  return names.map(quote).join(', ')
+}
+
+const KEY_PLACES = 'SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD'
+
+const catalogue = {
+  'option-unknown': (option: string, near: string | undefined) => ({
+    message: `unknown option ${quote(option)}`,
+    hint: near === undefined ? 'entrypoint.js --help lists the options' : `did you mean ${near}?`,
+  }),
+  'option-value': (option: string, wanted: string) => ({
+    message: `${option}: needs ${wanted}`,
+    hint: 'entrypoint.js --help shows each option with an example',
+  }),
+  'command-missing': () => ({
+    message: 'no command to run',
+    hint: 'give one after the options: entrypoint.js -- COMMAND [ARGUMENT ...], or --check to only look',
+  }),
+  'root-missing': (path: string) => ({
+    message: `${quote(path)}: the root directory does not exist or is no directory`,
+    hint: 'point --root or DISINTO_ROOT at the directory that holds .env.enc and secrets/',
+  }),
+  'source-missing': (path: string) => ({
+    message: `${quote(path)}: does not exist, though an option or variable names it`,
+    hint: 'check --env-file, --secrets-dir and their variables, and the mount behind them',
+  }),
+  'source-dangling': (path: string) => ({
+    message: `${quote(path)}: a link to nothing`,
+    hint: 'restore the file it points at, or remove the link',
+  }),
+  'source-unreadable': (path: string, reason: string) => ({
+    message: `${quote(path)}: can't be read (${reason})`,
+    hint: 'check its owner and mode, and those of the directories above it',
+  }),
+  'source-irregular': (path: string, kind: string) => ({
+    message: `${quote(path)}: is ${kind}, not a file`,
+    hint: 'a mount of a missing file makes a directory: create the file first, then start again',
+  }),
+  'secrets-dir-irregular': (path: string) => ({
+    message: `${quote(path)}: is not a directory`,
+    hint: 'the secrets directory holds one NAME.enc file for each secret',
+  }),
+  'source-empty': (path: string) => ({
+    message: `${quote(path)}: is empty`,
+    hint: 'restore it from git or a backup, or encrypt the value again',
+  }),
+  'source-too-large': (path: string, limit: number) => ({
+    message: `${quote(path)}: is larger than ${limit / 1024 / 1024} MiB`,
+    hint: 'an environment holds at most 128 KiB for each variable: is this the right file?',
+  }),
+  'source-not-encrypted': (path: string) => ({
+    message: `${quote(path)}: is not encrypted, or not whole`,
+    hint: 'expected SOPS dotenv, JSON, YAML or binary, or an age file: encrypt it with sops, or restore it',
+  }),
+  'name-bad': (path: string, name: string) => ({
+    message: `${quote(path)}: ${quote(name)} is no variable name`,
+    hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it',
+  }),
+  'name-refused': (path: string, name: string, reason: string) => ({
+    message: `${quote(path)}: ${quote(name)} is refused: it ${reason}`,
+    hint: `rename it, or let it through with --allow ${name}`,
+  }),
+  'name-mismatch': (path: string, expected: string, found: readonly string[]) => ({
+    message: `${quote(path)}: must hold ${expected} and nothing else, but holds ${list(found) || 'nothing'}`,
+    hint: `put ${expected} alone in it; each other secret gets a file of its own`,
+  }),
+  'value-type': (path: string, name: string, type: string) => ({
+    message: `${quote(path)}: ${quote(name)} is ${type}, not a value an environment can hold`,
+    hint: 'use a string, a number or a boolean',
+  }),
+  'value-nul': (path: string, name: string) => ({
+    message: `${quote(path)}: the value of ${quote(name)} holds a NUL byte, which no environment can`,
+    hint: 'store it as text, base64 for example',
+  }),
+  'value-too-long': (path: string, name: string) => ({
+    message: `${quote(path)}: the value of ${quote(name)} is too long: the kernel takes 128 KiB with the name`,
+    hint: 'give the command a file instead, or a shorter value',
+  }),
+  'value-not-utf8': (path: string, name: string) => ({
+    message: `${quote(path)}: the value of ${quote(name)} is not UTF-8 text`,
+    hint: 'store it as text, base64 for example',
+  }),
+  'key-missing': (path: string, file: string) => ({
+    message: `${quote(path)}: no age identity to open it with`,
+    hint: `looked in ${KEY_PLACES} and ${quote(file)}: mount or restore the key there`,
+  }),
+  'key-unreadable': (path: string, file: string, reason: string) => ({
+    message: `${quote(path)}: the key file ${quote(file)} can't be used (${reason})`,
+    hint: 'in the agent image only root can read it: start the container without --user and without dropping DAC_OVERRIDE',
+  }),
+  'key-wrong': (path: string, recipients: readonly string[]) => ({
+    message: `${quote(path)}: none of the age identities at hand opens it${
+      recipients.length === 0 ? '' : `; it is encrypted to ${list(recipients)}`
+    }`,
+    hint: 'use the key of one of these recipients, or have it encrypted to yours (sops updatekeys)',
+  }),
+  'file-tampered': (path: string) => ({
+    message: `${quote(path)}: was changed after it was encrypted, or is damaged`,
+    hint: 'restore it from git or a backup; never edit it other than with sops or disinto',
+  }),
+  'sops-missing': (path: string) => ({
+    message: `${quote(path)}: needs the sops program, which is not on PATH`,
+    hint: 'install sops: https://github.com/getsops/sops',
+  }),
+  'sops-failed': (path: string, text: string) => ({
+    message: `${quote(path)}: sops failed: ${text}`,
+    hint: `run: sops decrypt ${quote(path)} >/dev/null`,
+  }),
+  'sops-output': (path: string) => ({
+    message: `${quote(path)}: sops answered with something that is not the decrypted file`,
+    hint: 'check which sops is first on PATH: sops --version',
+  }),
+  'engine-declines': (path: string, reason: string) => ({
+    message: `${quote(path)}: the chosen engine can't open it: ${reason}`,
+    hint: 'leave --engine and DISINTO_ENGINE out, so that the engine that can is used',
+  }),
+  'require-unmet': (names: readonly string[]) => ({
+    message: `required but missing or empty: ${list(names)}`,
+    hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --require',
+  }),
+  'inherited-not-utf8': (what: string) => ({
+    message: `${quote(what)} is not UTF-8 in what the shim was started with`,
+    hint: 'Node would damage it on its way to the command: pass it as UTF-8 text, base64 for example',
+  }),
+  'user-unknown': (spec: string, part: string) => ({
+    message: `--user ${quote(spec)}: ${part}`,
+    hint: 'give a name from /etc/passwd, or UID:GID in numbers',
+  }),
+  'user-not-root': (spec: string, uid: number) => ({
+    message: `--user ${quote(spec)}: only root can become another user, and this is uid ${uid}`,
+    hint: 'start the container as root (no docker run --user, CAP_SETUID and CAP_SETGID kept), or leave --user and DISINTO_USER out',
+  }),
+  'command-not-found': (command: string) => ({
+    message: `${quote(command)}: command not found`,
+    hint: command.includes('/') ? 'check the path, and the interpreter in its first line' : 'check the spelling and PATH',
+    status: NOT_FOUND,
+  }),
+  'command-not-executable': (command: string, reason: string) => ({
+    message: `${quote(command)}: can't be executed (${reason})`,
+    hint: 'it must be an executable file for this machine with a #! line if it is a script',
+    status: NOT_EXECUTABLE,
+  }),
+  'environment-too-large': (command: string) => ({
+    message: `${quote(command)}: the arguments and the environment together are too large for the kernel`,
+    hint: 'load fewer names with --only, or give the command files',
+    status: NOT_EXECUTABLE,
+  }),
+  internal: (what: string) => ({
+    message: `unexpected ${what}`,
+    hint: 'this is a bug in disinto: please report it with the command line you used',
+  }),
+} satisfies Record<string, (...facts: never[]) => Fault>
+
+export type ErrorCode = keyof typeof catalogue
+
+/** Every failure that disinto knows: a stable code, what happened to which file, and what to do. */
+export class DisintoError extends Error {
+  override readonly name = 'DisintoError'
+  readonly code: ErrorCode
+  readonly hint: string
+  readonly status: number
+
+  constructor(code: ErrorCode, fault: Fault) {
+    super(fault.message)
+    this.code = code
+    this.hint = fault.hint
+    this.status = fault.status ?? SHIM_FAILED
+  }
+}
+
+/** Makes the error for a code from the facts its message needs. */
+export function failure<Code extends ErrorCode>(
+  code: Code,
+  ...facts: Parameters<(typeof catalogue)[Code]>
+): DisintoError {
+  const compose = catalogue[code] as (...facts: Parameters<(typeof catalogue)[Code]>) => Fault
+  return new DisintoError(code, compose(...facts))
+}
+
+/** What was thrown, as our error: a stranger's message may hold a value, so only its type is kept. */
+export function asDisintoError(thrown: unknown): DisintoError {
+  if (thrown instanceof DisintoError) return thrown
+  const code = thrown instanceof Error && 'code' in thrown ? ` (${String(thrown.code)})` : ''
+  return failure('internal', `${thrown instanceof Error ? thrown.name : typeof thrown}${code}`)
+}
+
+/** The errno name of a system error, "EACCES" for example. */
+export function errnoOf(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : 'unknown error'
+}
+
+export const errorCodes = Object.keys(catalogue) as ErrorCode[]

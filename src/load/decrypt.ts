@@ -1,0 +1,114 @@
+/** From documents to entries: by the engine that can, and with the meaning DESIGN.md §2 gives each format. */
+import { isUtf8 } from 'node:buffer'
+import { availableParallelism } from 'node:os'
+import { failure } from '../errors.ts'
+import { Secret } from '../secret.ts'
+import { parseDotenv } from './dotenv.ts'
+import type { SecretFile } from './locate.ts'
+import { checkName } from './names.ts'
+import type { Options } from './options.ts'
+import type { Document } from './read.ts'
+
+export interface Entry {
+  readonly name: string
+  readonly value: Secret
+  readonly document: Document
+}
+
+/** What an engine makes of a document: bytes (dotenv text, a binary file), or names with exact values. */
+export type Plaintext =
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  | { readonly kind: 'values'; readonly values: ReadonlyArray<readonly [name: string, value: string]> }
+
+/** Opens a document or throws. Nothing of a file is given out before all of it has proved whole. */
+export type Engine = (document: Document) => Promise<Plaintext>
+
+/** The longest string the kernel takes, `NAME=VALUE` and its final NUL (execve(2), MAX_ARG_STRLEN). */
+const MAX_STRING_BYTES = 128 * 1024
+
+function text(bytes: Buffer, path: string, name: string): string {
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', path, name)
+  return bytes.toString()
+}
+
+function withoutFinalNewline(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== 0x0a) return bytes
+  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
+}
+
+function ofSecretFile(source: SecretFile, plaintext: Plaintext, values: ReadonlyArray<readonly [string, string]>) {
+  if (plaintext.kind === 'bytes' && values.length === 0) {
+    return [[source.name, text(withoutFinalNewline(plaintext.bytes), source.path, source.name)] as const]
+  }
+  const only = values[0]
+  if (values.length !== 1 || only?.[0] !== source.name) {
+    throw failure(
+      'name-mismatch',
+      source.path,
+      source.name,
+      values.map(([name]) => name),
+    )
+  }
+  return values
+}
+
+async function namedValues(document: Document, plaintext: Plaintext): Promise<ReadonlyArray<readonly [string, string]>> {
+  const { source, format } = document
+  if (plaintext.kind === 'values') {
+    if (source.role === 'secret') return ofSecretFile(source, plaintext, plaintext.values)
+    return plaintext.values
+  }
+  if (source.role === 'secret' && format !== 'sops-dotenv') return ofSecretFile(source, plaintext, [])
+  const values = await parseDotenv(text(plaintext.bytes, source.path, '.env'))
+  if (source.role === 'env-file') return values
+  if (values.length === 0) throw failure('name-mismatch', source.path, source.name, [])
+  return ofSecretFile(source, plaintext, values)
+}
+
+/** Checks what the kernel would refuse, or Node would print, at the exec. */
+export function checkValue(name: string, value: string, path: string): void {
+  if (value.includes('\0')) throw failure('value-nul', path, name)
+  if (Buffer.byteLength(name) + Buffer.byteLength(value) + 2 > MAX_STRING_BYTES) {
+    throw failure('value-too-long', path, name)
+  }
+}
+
+/** The entries of one opened document, each name and value checked. */
+async function entriesOf(document: Document, plaintext: Plaintext, options: Options): Promise<Entry[]> {
+  const { path } = document.source
+  const values = await namedValues(document, plaintext)
+  return values
+    .filter(([name]) => options.only?.includes(name) ?? true)
+    .map(([name, value]) => {
+      checkName(name, path, options.allow)
+      checkValue(name, value, path)
+      return { name, value: new Secret(value), document }
+    })
+}
+
+/**
+ * Opens all documents, at most one a core at a time, and gives their entries in the order of the documents. When
+ * several fail, the first of that order is thrown, so that the same mistake always reads the same.
+ */
+export async function decrypt(documents: readonly Document[], engine: Engine, options: Options): Promise<Entry[]> {
+  const results: Array<Entry[] | { readonly failed: unknown }> = []
+  const queue = documents.entries()
+  const work = async (): Promise<void> => {
+    for (const [at, document] of queue) {
+      try {
+        const plaintext =
+          document.format === 'plaintext' ? { kind: 'bytes' as const, bytes: document.bytes } : await engine(document)
+        results[at] = await entriesOf(document, plaintext, options)
+      } catch (failed) {
+        results[at] = { failed }
+        // What has begun ends; nothing new begins.
+        for (const _ of queue);
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), documents.length) }, work))
+  return results.flatMap((result) => {
+    if ('failed' in result) throw result.failed
+    return result
+  })
+}

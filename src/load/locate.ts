@@ -1,0 +1,112 @@
+/** Which sources exist, and whether their names are good. Opens nothing. */
+import { lstatSync, readdirSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { errnoOf, failure, quote } from '../errors.ts'
+import type { Warning } from '../speak.ts'
+import { checkName } from './names.ts'
+import type { Options } from './options.ts'
+
+export interface EnvFile {
+  readonly role: 'env-file'
+  readonly path: string
+  /** Only the file that is called `.env` may hold plaintext; every other one must be encrypted. */
+  readonly plaintextAllowed: boolean
+}
+
+export interface SecretFile {
+  readonly role: 'secret'
+  readonly path: string
+  readonly name: string
+}
+
+export type Source = EnvFile | SecretFile
+
+export interface Located {
+  /** The env file first, then the secret files in byte order of their names: later wins. */
+  readonly sources: readonly Source[]
+  readonly warnings: readonly Warning[]
+}
+
+/** Whether a directory entry is there; a dangling link is there. Whatever else goes wrong is an error. */
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT') return false
+    throw failure('source-unreadable', path, errno)
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return false
+    throw failure('source-unreadable', path, errno)
+  }
+}
+
+function locateEnvFile(options: Options, root: string): { found: EnvFile | undefined; warnings: Warning[] } {
+  if (options.envFile !== undefined) {
+    const path = resolve(options.envFile)
+    if (!isThere(path)) throw failure('source-missing', path)
+    return { found: { role: 'env-file', path, plaintextAllowed: /(^|\/)\.env$/.test(path) }, warnings: [] }
+  }
+  const encrypted = join(root, '.env.enc')
+  const plain = join(root, '.env')
+  const plainIsThere = isThere(plain)
+  if (isThere(encrypted)) {
+    const leftover: Warning = {
+      code: 'plaintext-left',
+      message: `${quote(plain)}: plaintext left over beside .env.enc; it is not used`,
+      hint: 'compare the two, then delete it',
+    }
+    return {
+      found: { role: 'env-file', path: encrypted, plaintextAllowed: false },
+      warnings: plainIsThere ? [leftover] : [],
+    }
+  }
+  return { found: plainIsThere ? { role: 'env-file', path: plain, plaintextAllowed: true } : undefined, warnings: [] }
+}
+
+function locateSecrets(options: Options, root: string): SecretFile[] {
+  const directory = options.secretsDir === undefined ? join(root, 'secrets') : resolve(options.secretsDir)
+  if (!isThere(directory)) {
+    if (options.secretsDir !== undefined) throw failure('source-missing', directory)
+    return []
+  }
+  if (!isDirectory(directory)) throw failure('secrets-dir-irregular', directory)
+  let entries: Buffer[]
+  try {
+    entries = readdirSync(directory, { encoding: 'buffer' })
+  } catch (error) {
+    throw failure('source-unreadable', directory, errnoOf(error))
+  }
+  return entries
+    .sort(Buffer.compare)
+    .map((entry) => entry.toString())
+    .filter((entry) => entry.endsWith('.enc'))
+    .map((entry) => ({
+      role: 'secret' as const,
+      path: join(directory, entry),
+      name: entry.slice(0, -'.enc'.length),
+    }))
+}
+
+/**
+ * Finds the sources for these options. What is named and does not exist is an error, what is only a default may
+ * be absent. With --only, files that hold none of the names are left out.
+ */
+export function locate(options: Options, workingDirectory: string): Located {
+  const root = resolve(workingDirectory, options.root ?? '.')
+  if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', root)
+  const { only } = options
+  const { found, warnings } = locateEnvFile(options, root)
+  const secrets = locateSecrets(options, root).filter(({ name }) => only?.includes(name) ?? true)
+  for (const { name, path } of secrets) checkName(name, path, options.allow)
+  const envFileNeeded = only?.every((name) => secrets.some((secret) => secret.name === name)) !== true
+  return { sources: found !== undefined && envFileNeeded ? [found, ...secrets] : secrets, warnings }
+}

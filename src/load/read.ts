@@ -1,0 +1,74 @@
+/** From a source to its bytes and their format. */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { errnoOf, failure } from '../errors.ts'
+import { detectFormat, type Format } from './format.ts'
+import type { Source } from './locate.ts'
+
+/** No source is larger: an environment can't hold more than 128 KiB a variable, so 10 MiB is plenty. */
+export const MAX_FILE_BYTES = 10 * 1024 * 1024
+
+export interface Document {
+  readonly source: Source
+  readonly bytes: Buffer
+  readonly format: Format
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory'
+  if (stats.isFIFO()) return 'a pipe'
+  if (stats.isSocket()) return 'a socket'
+  return 'a device'
+}
+
+/** Reads a whole regular file of at most MAX_FILE_BYTES; never waits on a pipe or a device. */
+export function readWhole(path: string): Buffer {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT') throw failure('source-dangling', path)
+    if (errno === 'ENXIO') throw failure('source-irregular', path, 'a socket or device')
+    throw failure('source-unreadable', path, errno)
+  }
+  try {
+    const stats = fstatSync(descriptor)
+    if (!stats.isFile()) throw failure('source-irregular', path, kindOf(stats))
+    // One byte more than it says, so that a file that grows meanwhile is noticed.
+    let buffer = Buffer.allocUnsafe(Math.min(stats.size, MAX_FILE_BYTES) + 1)
+    let length = 0
+    for (;;) {
+      const got = readSync(descriptor, buffer, length, buffer.length - length, null)
+      length += got
+      if (length > MAX_FILE_BYTES) throw failure('source-too-large', path, MAX_FILE_BYTES)
+      if (got === 0) return buffer.subarray(0, length)
+      if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, MAX_FILE_BYTES + 1))
+    }
+  } catch (error) {
+    if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', path, errnoOf(error))
+    throw error
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Reads a source and tells its format from its content; plaintext only where it is allowed. */
+export function read(source: Source): Document {
+  const bytes = readWhole(source.path)
+  if (source.role === 'env-file' && source.plaintextAllowed) {
+    // An empty .env sets nothing, which is how one begins.
+    const format = detectFormat(bytes) ?? (bytes.includes('ENC[AES256_GCM') ? undefined : 'plaintext')
+    if (format === undefined) throw failure('source-not-encrypted', source.path)
+    return { source, bytes, format }
+  }
+  if (bytes.length === 0) throw failure('source-empty', source.path)
+  const format = detectFormat(bytes)
+  if (format === undefined || (format === 'age' && source.role === 'env-file')) {
+    throw failure('source-not-encrypted', source.path)
+  }
+  // `{"data": …}` is how sops wraps a binary file, and also how it writes a secret of that name.
+  if (format === 'sops-binary' && source.role === 'secret' && source.name === 'data') {
+    return { source, bytes, format: 'sops-json' }
+  }
+  return { source, bytes, format }
+}

@@ -1,0 +1,53 @@
+/**
+ * The only writer to descriptors 1 and 2.
+ *
+ * Rules of speech: one fact a line, `disinto: error: <file>: <what happened>`, then `disinto: hint: <do this>`.
+ * Lower case, no full stop, names but never a value. Written with writeSync, never through process.stderr or
+ * console: touching those sets O_NONBLOCK on descriptors that the command inherits (HOUSES.md B2, rows 7, 8).
+ */
+import { writeSync } from 'node:fs'
+import type { DisintoError } from './errors.ts'
+import { errnoOf } from './errors.ts'
+
+export interface Warning {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
+export interface Speaker {
+  error(error: DisintoError): void
+  warning(warning: Warning): void
+  note(message: string): void
+}
+
+/** Writes all of the text to a descriptor; a reader that went away is not our failure. */
+export function writeAll(descriptor: number, text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      // A terminal that another process made non-blocking: ask again.
+      if (errnoOf(error) !== 'EAGAIN') return
+    }
+  }
+}
+
+/** A speaker in plain lines, or in JSON objects a line where DISINTO_LOG is "json". */
+export function speaker(log: string | undefined): Speaker {
+  const line =
+    log === 'json'
+      ? (level: string, facts: { code?: string; message: string; hint?: string }) =>
+          writeAll(2, `${JSON.stringify({ program: 'disinto', level, ...facts })}\n`)
+      : (level: string, { message, hint }: { message: string; hint?: string }) =>
+          writeAll(
+            2,
+            `disinto: ${level === 'note' ? '' : `${level}: `}${message}\n${hint === undefined ? '' : `disinto: hint: ${hint}\n`}`,
+          )
+  return {
+    error: ({ code, message, hint }) => line('error', { code, message, hint }),
+    warning: (warning) => line('warning', warning),
+    note: (message) => line('note', { message }),
+  }
+}
