@@ -77,6 +77,10 @@ const catalogue = {
     message: `${quote(path)}: is not encrypted, or not whole`,
     hint: 'expected SOPS dotenv, JSON, YAML or binary, or an age file: encrypt it with sops, or restore it',
   }),
+  'source-several': (path: string) => ({
+    message: `${quote(path)}: holds several YAML documents`,
+    hint: 'an environment is one flat list: keep one document',
+  }),
   'name-bad': (path: string, name: string) => ({
     message: `${quote(path)}: ${quote(name)} is no variable name`,
     hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it',
@@ -105,13 +109,18 @@ const catalogue = {
     message: `${quote(path)}: the value of ${quote(name)} is not UTF-8 text`,
     hint: 'store it as text, base64 for example',
   }),
-  'key-missing': (path: string, file: string) => ({
+  'key-missing': (path: string, file: string | undefined) => ({
     message: `${quote(path)}: no age identity to open it with`,
-    hint: `looked in ${KEY_PLACES} and ${quote(file)}: mount or restore the key there`,
+    hint: `looked in ${KEY_PLACES} and ${
+      file === undefined ? 'no key file, as HOME is not set' : quote(file)
+    }: mount or restore the key there`,
   }),
-  'key-unreadable': (path: string, file: string, reason: string) => ({
-    message: `${quote(path)}: the key file ${quote(file)} can't be used (${reason})`,
-    hint: 'in the agent image only root can read it: start the container without --user and without dropping DAC_OVERRIDE',
+  'key-unreadable': (path: string, place: string, reason: string) => ({
+    message: `${quote(path)}: the age key at ${quote(place)} can't be used (${reason})`,
+    hint:
+      reason === 'EACCES'
+        ? 'only its owner or root can read it: in the agent image, start the container without --user'
+        : 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments',
   }),
   'key-wrong': (path: string, recipients: readonly string[]) => ({
     message: `${quote(path)}: none of the age identities at hand opens it${
@@ -130,6 +139,10 @@ const catalogue = {
   'sops-failed': (path: string, text: string) => ({
     message: `${quote(path)}: sops failed: ${text}`,
     hint: `run: sops decrypt ${quote(path)} >/dev/null`,
+  }),
+  'sops-unstartable': (path: string, reason: string) => ({
+    message: `${quote(path)}: the sops program can't be started (${reason})`,
+    hint: 'check the sops that is first on PATH, and the memory and process limits',
   }),
   'sops-output': (path: string) => ({
     message: `${quote(path)}: sops answered with something that is not the decrypted file`,
@@ -151,19 +164,30 @@ const catalogue = {
     message: `--user ${quote(spec)}: ${part}`,
     hint: 'give a name from /etc/passwd, or UID:GID in numbers',
   }),
+  'user-refused': (spec: string, reason: string) => ({
+    message: `--user ${quote(spec)}: the kernel refused the change of user (${reason})`,
+    hint: 'keep CAP_SETUID and CAP_SETGID (no docker run --cap-drop ALL without --cap-add), or leave --user and DISINTO_USER out',
+  }),
   'user-not-root': (spec: string, uid: number) => ({
     message: `--user ${quote(spec)}: only root can become another user, and this is uid ${uid}`,
     hint: 'start the container as root (no docker run --user, CAP_SETUID and CAP_SETGID kept), or leave --user and DISINTO_USER out',
   }),
   'command-not-found': (command: string) => ({
     message: `${quote(command)}: command not found`,
-    hint: command.includes('/') ? 'check the path, and the interpreter in its first line' : 'check the spelling and PATH',
+    hint: command.includes('/')
+      ? 'check the path, and the interpreter in its first line'
+      : 'check the spelling and PATH',
     status: NOT_FOUND,
   }),
   'command-not-executable': (command: string, reason: string) => ({
     message: `${quote(command)}: can't be executed (${reason})`,
     hint: 'it must be an executable file for this machine with a #! line if it is a script',
     status: NOT_EXECUTABLE,
+  }),
+  'interpreter-missing': (command: string) => ({
+    message: `${quote(command)}: exists, but the program it needs to run does not`,
+    hint: 'check the interpreter in its #! line, and that it was built for this system (libc, architecture)',
+    status: NOT_FOUND,
   }),
   'environment-too-large': (command: string) => ({
     message: `${quote(command)}: the arguments and the environment together are too large for the kernel`,
@@ -211,7 +235,9 @@ export function asDisintoError(thrown: unknown): DisintoError {
 
 /** The errno name of a system error, "EACCES" for example. */
 export function errnoOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : 'unknown error'
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : 'unknown error'
 }
 
 export const errorCodes = Object.keys(catalogue) as ErrorCode[]

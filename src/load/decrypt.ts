@@ -36,7 +36,11 @@ function withoutFinalNewline(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
 }
 
-function ofSecretFile(source: SecretFile, plaintext: Plaintext, values: ReadonlyArray<readonly [string, string]>) {
+function ofSecretFile(
+  source: SecretFile,
+  plaintext: Plaintext,
+  values: ReadonlyArray<readonly [string, string]>,
+) {
   if (plaintext.kind === 'bytes' && values.length === 0) {
     return [[source.name, text(withoutFinalNewline(plaintext.bytes), source.path, source.name)] as const]
   }
@@ -52,7 +56,10 @@ function ofSecretFile(source: SecretFile, plaintext: Plaintext, values: Readonly
   return values
 }
 
-async function namedValues(document: Document, plaintext: Plaintext): Promise<ReadonlyArray<readonly [string, string]>> {
+async function namedValues(
+  document: Document,
+  plaintext: Plaintext,
+): Promise<ReadonlyArray<readonly [string, string]>> {
   const { source, format } = document
   if (plaintext.kind === 'values') {
     if (source.role === 'secret') return ofSecretFile(source, plaintext, plaintext.values)
@@ -90,14 +97,20 @@ async function entriesOf(document: Document, plaintext: Plaintext, options: Opti
  * Opens all documents, at most one a core at a time, and gives their entries in the order of the documents. When
  * several fail, the first of that order is thrown, so that the same mistake always reads the same.
  */
-export async function decrypt(documents: readonly Document[], engine: Engine, options: Options): Promise<Entry[]> {
+export async function decrypt(
+  documents: readonly Document[],
+  engine: Engine,
+  options: Options,
+): Promise<Entry[]> {
   const results: Array<Entry[] | { readonly failed: unknown }> = []
   const queue = documents.entries()
   const work = async (): Promise<void> => {
     for (const [at, document] of queue) {
       try {
         const plaintext =
-          document.format === 'plaintext' ? { kind: 'bytes' as const, bytes: document.bytes } : await engine(document)
+          document.format === 'plaintext'
+            ? { kind: 'bytes' as const, bytes: document.bytes }
+            : await engine(document)
         results[at] = await entriesOf(document, plaintext, options)
       } catch (failed) {
         results[at] = { failed }

@@ -55,5 +55,6 @@ export function inheritedEnvironment(environment: NodeJS.ProcessEnv): Map<string
 
 /** Throws when an argument holds bytes that Node could not read. */
 export function checkArguments(): void {
-  if (readProc('cmdline')?.every((word) => isUtf8(word)) === false) throw failure('inherited-not-utf8', 'an argument')
+  if (readProc('cmdline')?.every((word) => isUtf8(word)) === false)
+    throw failure('inherited-not-utf8', 'an argument')
 }

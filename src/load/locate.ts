@@ -69,7 +69,10 @@ function locateEnvFile(options: Options, root: string): { found: EnvFile | undef
       warnings: plainIsThere ? [leftover] : [],
     }
   }
-  return { found: plainIsThere ? { role: 'env-file', path: plain, plaintextAllowed: true } : undefined, warnings: [] }
+  return {
+    found: plainIsThere ? { role: 'env-file', path: plain, plaintextAllowed: true } : undefined,
+    warnings: [],
+  }
 }
 
 function locateSecrets(options: Options, root: string): SecretFile[] {

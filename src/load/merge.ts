@@ -37,7 +37,11 @@ function startOf(inherited: ReadonlyMap<string, string>, keepKey: boolean): Map<
  * Later wins: env file < secret files < inherited. An empty inherited variable counts as not set; with
  * `override` the files win. Throws when a required name ends up missing or empty.
  */
-export function merge(inherited: ReadonlyMap<string, string>, entries: readonly Entry[], options: Options): Merged {
+export function merge(
+  inherited: ReadonlyMap<string, string>,
+  entries: readonly Entry[],
+  options: Options,
+): Merged {
   const environment = startOf(inherited, options.keepKey)
   const outcome = new Map<string, { entry: Entry; kept: boolean }>()
   for (const entry of entries) outcome.set(entry.name, { entry, kept: false })

@@ -89,7 +89,11 @@ function unknownOption(word: string): never {
     name,
     FLAGS.map((flag) => flag.name),
   )
-  throw failure('option-unknown', word.replace(/=.*$/s, ''), distance(name, near) <= 3 ? `--${near}` : undefined)
+  throw failure(
+    'option-unknown',
+    word.replace(/=.*$/s, ''),
+    distance(name, near) <= 3 ? `--${near}` : undefined,
+  )
 }
 
 const YES = ['1', 'true', 'yes', 'on']

@@ -42,7 +42,8 @@ export function readWhole(path: string): Buffer {
       length += got
       if (length > MAX_FILE_BYTES) throw failure('source-too-large', path, MAX_FILE_BYTES)
       if (got === 0) return buffer.subarray(0, length)
-      if (length === buffer.length) buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, MAX_FILE_BYTES + 1))
+      if (length === buffer.length)
+        buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, MAX_FILE_BYTES + 1))
     }
   } catch (error) {
     if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', path, errnoOf(error))

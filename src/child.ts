@@ -1,0 +1,66 @@
+/** Children whose output we read: sops, and the command behind SOPS_AGE_KEY_CMD. They end with us. */
+import type { ChildProcess } from 'node:child_process'
+
+export interface Ended {
+  /** Exit status, or null when a signal ended it. */
+  readonly status: number | null
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+  /** It wrote more than OUTPUT_LIMIT and was ended for it. */
+  readonly overflowed: boolean
+}
+
+/** Bytes; well over the largest file we read, decrypted. */
+const OUTPUT_LIMIT = 32 * 1024 * 1024
+
+const living = new Set<ChildProcess>()
+
+/** Ends every child at once; for a signal to us, since a child that hangs may hang for ever. */
+export function endChildren(): void {
+  for (const child of living) child.kill('SIGKILL')
+}
+
+/**
+ * Runs a program to its end, with no standard input and its output on pipes. Rejects with a system error when it
+ * can't be started. The words end up in `ps`: never a secret among them.
+ */
+export async function capture(
+  program: string,
+  words: readonly string[],
+  environment: ReadonlyMap<string, string>,
+  workingDirectory: string,
+): Promise<Ended> {
+  const { spawn } = await import('node:child_process')
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, words, {
+      cwd: workingDirectory,
+      env: Object.fromEntries(environment),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    living.add(child)
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    let length = 0
+    const take = (into: Buffer[]) => (chunk: Buffer) => {
+      length += chunk.length
+      if (length > OUTPUT_LIMIT) child.kill('SIGKILL')
+      else into.push(chunk)
+    }
+    child.stdout.on('data', take(stdout))
+    child.stderr.on('data', take(stderr))
+    child.on('error', (error) => {
+      living.delete(child)
+      reject(error)
+    })
+    // "close", not "exit": the pipes have been read to their ends, and the child has been waited for.
+    child.on('close', (status) => {
+      living.delete(child)
+      resolve({
+        status,
+        stdout: Buffer.concat(stdout),
+        stderr: Buffer.concat(stderr),
+        overflowed: length > OUTPUT_LIMIT,
+      })
+    })
+  })
+}

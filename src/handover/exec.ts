@@ -1,0 +1,41 @@
+/** The only caller of process.execve. */
+import { constants } from 'node:os'
+import { type DisintoError, errnoOf, failure } from '../errors.ts'
+
+type Execve = (file: string, words: readonly string[], environment: Record<string, string>) => never
+
+/** The environment as an object that lists names in the map's order, and in which `__proto__` is a name. */
+export function orderedObject(environment: ReadonlyMap<string, string>): Record<string, string> {
+  const target: Record<string, string> = Object.create(null)
+  for (const [name, value] of environment) target[name] = value
+  // An object lists integer-like names first, whatever the order they were set in.
+  return new Proxy(target, { ownKeys: () => [...environment.keys()] })
+}
+
+/**
+ * What the kernel's refusal to execute means (execve(2)). Node's own message is never used: it can hold the
+ * whole environment. The file existed a moment ago, so ENOENT is its interpreter's.
+ */
+export function refusalOf(command: string, thrown: unknown): DisintoError {
+  const number = thrown instanceof Error && 'errno' in thrown ? Math.abs(Number(thrown.errno)) : 0
+  if (number === constants.errno.ENOENT) return failure('interpreter-missing', command)
+  // Node 26 leaves the code of this one empty.
+  if (number === constants.errno.E2BIG) return failure('environment-too-large', command)
+  return failure('command-not-executable', command, errnoOf(thrown))
+}
+
+/** Becomes the command, or throws why not. */
+export function becomeCommand(
+  file: string,
+  words: readonly string[],
+  environment: ReadonlyMap<string, string>,
+): never {
+  const { execve } = process as unknown as { execve: Execve }
+  // "process.execve is experimental" is nothing the user can act on.
+  process.removeAllListeners('warning')
+  try {
+    return execve.call(process, file, words, orderedObject(environment))
+  } catch (error) {
+    throw refusalOf(words[0] ?? file, error)
+  }
+}

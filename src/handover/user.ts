@@ -1,0 +1,93 @@
+/** Becoming another user: groups, gid, uid, in the one order that works, and HOME. */
+import { readFileSync } from 'node:fs'
+import { errnoOf, failure } from '../errors.ts'
+
+export interface Account {
+  readonly uid: number
+  readonly gid: number
+  /** Supplementary groups, the primary one included, as initgroups(3) sets them. */
+  readonly groups: readonly number[]
+  readonly home: string
+}
+
+const NUMBER = /^\d{1,10}$/
+/** The largest uid; 2^32-1 means "no change" to setresuid(2). */
+const MAX_ID = 2 ** 32 - 2
+
+function table(path: string): string[][] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .map((line) => line.split(':'))
+  } catch (error) {
+    // An image from scratch has no such file: then only numbers work.
+    if (errnoOf(error) === 'ENOENT') return []
+    throw failure('source-unreadable', path, errnoOf(error))
+  }
+}
+
+function toId(text: string, spec: string): number {
+  const id = Number(text)
+  if (!NUMBER.test(text) || id > MAX_ID)
+    throw failure('user-unknown', spec, `${JSON.stringify(text)} is no number`)
+  return id
+}
+
+/** A NAME or UID, with an optional :GROUP or :GID, looked up in passwd(5) and group(5). */
+export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile = '/etc/group'): Account {
+  const [user = '', group] = spec.split(':', 2)
+  const byNumber = NUMBER.test(user)
+  const passwd = table(passwdFile).find(([name, , uid]) =>
+    byNumber ? uid === String(Number(user)) : name === user,
+  )
+  const groups = table(groupFile)
+  if (!byNumber && passwd === undefined) {
+    throw failure('user-unknown', spec, `no user ${JSON.stringify(user)} in ${passwdFile}`)
+  }
+  const uid = toId(passwd?.[2] ?? user, spec)
+  const home = passwd?.[5] || '/'
+  if (group !== undefined) {
+    const row = groups.find(([name]) => name === group)
+    if (row === undefined && !NUMBER.test(group)) {
+      throw failure('user-unknown', spec, `no group ${JSON.stringify(group)} in ${groupFile}`)
+    }
+    const gid = toId(row?.[2] ?? group, spec)
+    return { uid, gid, groups: [gid], home }
+  }
+  if (passwd === undefined) {
+    throw failure('user-unknown', spec, `uid ${uid} is not in ${passwdFile}, so its group must be given`)
+  }
+  const gid = toId(passwd[3] ?? '', spec)
+  const memberOf = groups
+    .filter(([, , , members]) => members?.split(',').includes(passwd[0] ?? '') === true)
+    .map(([, , id]) => toId(id ?? '', spec))
+  return { uid, gid, groups: [...new Set([gid, ...memberOf])], home }
+}
+
+/**
+ * Becomes the user and gives the environment with its HOME. Nothing changes for a process that already is that
+ * user; any other that is not root gets an error.
+ */
+export function becomeUser(
+  spec: string,
+  environment: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const account = lookUpUser(spec)
+  const { setgroups, setgid, setuid, getuid, getgid } = process
+  const uid = getuid?.()
+  if (!setgroups || !setgid || !setuid || uid === undefined)
+    throw failure('user-refused', spec, process.platform)
+  if (uid !== 0) {
+    const sameGroup = !spec.includes(':') || account.gid === getgid?.()
+    if (uid === account.uid && sameGroup) return environment
+    throw failure('user-not-root', spec, uid)
+  }
+  try {
+    setgroups([...account.groups])
+    setgid(account.gid)
+    setuid(account.uid)
+  } catch (error) {
+    throw failure('user-refused', spec, errnoOf(error))
+  }
+  return new Map(environment).set('HOME', account.home)
+}
