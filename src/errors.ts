@@ -7,6 +7,8 @@
 
 /** Exit status of the shim's own failures, as `docker run` and `env` use it (env(1), EXIT STATUS). */
 const SHIM_FAILED = 125
+/** The host command's status for a wrong use. */
+const USAGE = 2
 const NOT_EXECUTABLE = 126
 const NOT_FOUND = 127
 
@@ -29,6 +31,11 @@ function list(names: readonly string[]): string {
 const KEY_PLACES = 'SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD'
 
 const catalogue = {
+  'subcommand-unknown': (word: string, near: string | undefined) => ({
+    message: `no command ${quote(word)}`,
+    hint: near === undefined ? 'disinto help lists the commands' : `did you mean disinto ${near}?`,
+    status: USAGE,
+  }),
   'option-unknown': (option: string, near: string | undefined) => ({
     message: `unknown option ${quote(option)}`,
     hint: near === undefined ? 'entrypoint.js --help lists the options' : `did you mean ${near}?`,

@@ -25,6 +25,19 @@ export interface IdentitySources {
   readonly unusable: readonly UnusablePlace[]
 }
 
+/** An identity, of whatever kind sops takes: native, plugin, or an encrypted identity file. */
+const IDENTITY = /^(?:AGE-[A-Z0-9-]+1[A-Z0-9]+|-----BEGIN [A-Z ]+-----|age-encryption\.org\/v1)$/
+
+/** What is wrong with a key file's text, if anything; lines are counted, never shown. */
+function flawOf(text: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.trim())
+  const first = lines.findIndex((line) => line !== '' && !line.startsWith('#'))
+  if (first === -1) return 'it holds no identity'
+  if (/^(?:-----BEGIN |age-encryption)/.test(lines[first] ?? '')) return undefined
+  const bad = lines.findIndex((line) => line !== '' && !line.startsWith('#') && !IDENTITY.test(line))
+  return bad === -1 ? undefined : `line ${bad + 1} is no age identity`
+}
+
 type Variables = ReadonlyMap<string, string>
 
 /** `sops/age/keys.txt` in the user's configuration directory (Go's os.UserConfigDir), where it can be known. */
@@ -64,12 +77,17 @@ export async function readIdentitySources(
 ): Promise<IdentitySources> {
   const texts: IdentityText[] = []
   const unusable: UnusablePlace[] = []
+  const add = (place: string, text: string) => {
+    const flaw = flawOf(text)
+    if (flaw === undefined) texts.push({ place, text })
+    else unusable.push({ place, reason: flaw })
+  }
   const key = variables.get('SOPS_AGE_KEY')
   // sops takes several keys in one line here: an environment file has no newlines to offer.
-  if (key) texts.push({ place: 'SOPS_AGE_KEY', text: key.replaceAll(/[ \t,]+(?=AGE-)/g, '\n') })
+  if (key) add('SOPS_AGE_KEY', key.replaceAll(/[ \t]+(?=AGE-)/g, '\n'))
   const readKeyFile = ({ path, named }: { path: string; named: boolean }) => {
     try {
-      texts.push({ place: path, text: readFileSync(path, 'utf8') })
+      add(path, readFileSync(path, 'utf8'))
     } catch (error) {
       const errno = errnoOf(error)
       if (named || errno !== 'ENOENT') unusable.push({ place: path, reason: errno })
@@ -80,10 +98,7 @@ export async function readIdentitySources(
   const command = variables.get('SOPS_AGE_KEY_CMD')
   if (command) {
     try {
-      texts.push({
-        place: 'SOPS_AGE_KEY_CMD',
-        text: await commandOutput(command, variables, workingDirectory),
-      })
+      add('SOPS_AGE_KEY_CMD', await commandOutput(command, variables, workingDirectory))
     } catch {
       unusable.push({ place: 'SOPS_AGE_KEY_CMD', reason: 'the command failed' })
     }

@@ -1,0 +1,64 @@
+/** The shim: options -> locate -> read -> decrypt -> merge -> hand over. */
+import { keyFileWarnings } from './age/sources.ts'
+import { asDisintoError, failure } from './errors.ts'
+import { findCommand } from './handover/command.ts'
+import { becomeCommand } from './handover/exec.ts'
+import { canExecve } from './handover/runtime.ts'
+import { supervise } from './handover/supervise.ts'
+import { becomeUser } from './handover/user.ts'
+import { lookForSignals, openWindow } from './handover/window.ts'
+import { decrypt } from './load/decrypt.ts'
+import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
+import { locate } from './load/locate.ts'
+import { merge } from './load/merge.ts'
+import { helpText, parseOptions } from './load/options.ts'
+import { read } from './load/read.ts'
+import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
+import { sopsEngine } from './sops/program.ts'
+import { speaker, writeAll } from './speak.ts'
+
+declare const DISINTO_VERSION: string
+
+async function main(words: readonly string[]): Promise<void> {
+  openWindow()
+  const inherited = inheritedEnvironment(process.env)
+  checkArguments()
+  const options = parseOptions(words, inherited)
+  const speak = speaker(inherited.get('DISINTO_LOG'))
+  if (options.help) return writeAll(1, helpText())
+  if (options.version) return writeAll(1, `disinto ${DISINTO_VERSION}\n`)
+  const [command] = options.command
+  if (command === undefined && !options.check) throw failure('command-missing')
+
+  const cwd = process.cwd()
+  const located = locate(options, cwd)
+  const documents = located.sources.map(read)
+  const encrypted = documents.some(({ format }) => format !== 'plaintext')
+  const entries = await decrypt(documents, sopsEngine(inherited, cwd), options)
+  const merged = merge(inherited, entries, options)
+
+  const warnings = [
+    ...located.warnings,
+    ...(encrypted ? keyFileWarnings(inherited, cwd) : []),
+    ...warningsOf(documents, merged, options),
+  ]
+  for (const warning of warnings) speak.warning(warning)
+  if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
+
+  const environment =
+    options.user === undefined ? merged.environment : becomeUser(options.user, merged.environment)
+  const file = command === undefined ? undefined : findCommand(command, environment)
+  if (options.check || file === undefined) {
+    return writeAll(1, checkReport(merged, warnings, canExecve() ? 'execve' : 'child', options.json))
+  }
+  if (options.summary) speak.note(summaryLine(merged))
+  await lookForSignals()
+  if (canExecve()) becomeCommand(file, options.command, environment)
+  await supervise(file, options.command, environment)
+}
+
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  const error = asDisintoError(thrown)
+  speaker(process.env.DISINTO_LOG).error(error)
+  process.exit(error.status)
+})

@@ -1,0 +1,74 @@
+/** What a run says about itself: names, files and formats, never a value. */
+import { quote } from '../errors.ts'
+import type { Warning } from '../speak.ts'
+import type { Merged } from './merge.ts'
+import type { Options } from './options.ts'
+import type { Document } from './read.ts'
+
+/** Warnings that can only be given once everything has been opened. */
+export function warningsOf(documents: readonly Document[], merged: Merged, options: Options): Warning[] {
+  const plaintext = documents
+    .filter(({ format }) => format === 'plaintext')
+    .map(({ source }) => ({
+      code: 'plaintext-env',
+      message: `${quote(source.path)}: secrets in plaintext`,
+      hint: 'disinto secrets migrate encrypts it to .env.enc',
+    }))
+  const absent = (options.only ?? []).filter((name) => !merged.outcome.has(name))
+  return absent.length === 0
+    ? plaintext
+    : [
+        ...plaintext,
+        {
+          code: 'only-absent',
+          message: `--only: in no file: ${absent.map(quote).join(', ')}`,
+          hint: 'check the spelling; --require makes a missing name an error',
+        },
+      ]
+}
+
+/** The line that the image turns on. */
+export function summaryLine({ outcome }: Merged): string {
+  const names = (kept: boolean) => [...outcome].filter(([, fate]) => fate.kept === kept).map(([name]) => name)
+  const loaded = names(false)
+  const kept = names(true)
+  const count = `${loaded.length} secret${loaded.length === 1 ? '' : 's'}`
+  const already = kept.length === 0 ? '' : ` (already in the environment: ${kept.join(', ')})`
+  return `${count}${loaded.length === 0 ? '' : `: ${loaded.join(', ')}`}${already}`
+}
+
+/** One line a name, for --verbose. */
+export function loadedNames({ outcome }: Merged): string[] {
+  return [...outcome].map(([name, { entry, kept }]) => {
+    const from = `${quote(entry.document.source.path)} (${entry.document.format})`
+    return `${name}: ${kept ? `kept as the environment has it, not from ${from}` : `from ${from}`}`
+  })
+}
+
+export type HandOver = 'execve' | 'child'
+
+/** What --check writes to standard output. */
+export function checkReport(
+  { outcome }: Merged,
+  warnings: readonly Warning[],
+  handOver: HandOver,
+  json: boolean,
+): string {
+  const entries = [...outcome].map(([name, { entry, kept }]) => ({
+    name,
+    source: entry.document.source.path,
+    format: entry.document.format,
+    kept,
+  }))
+  if (json) return `${JSON.stringify({ entries, engine: 'sops', handOver, warnings }, null, 2)}\n`
+  const width = Math.max(0, ...entries.map(({ name }) => name.length))
+  const lines = entries.map(
+    ({ name, source, format, kept }) =>
+      `${name.padEnd(width)}  ${quote(source)}  ${format}${kept ? '  (the environment has it already)' : ''}`,
+  )
+  const last =
+    handOver === 'execve'
+      ? 'hand-over: execve (the shim becomes the command)'
+      : 'hand-over: child (the shim stays as its parent; Node 26 is needed to become it)'
+  return `${[...lines, 'engine: sops', last].join('\n')}\n`
+}

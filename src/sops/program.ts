@@ -1,0 +1,149 @@
+/** The engine that runs the sops program; plaintext comes back through a pipe and touches nothing else. */
+import { accessSync, constants, statSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import { openAgeFile } from '../age/open.ts'
+import { defaultKeyFile, type IdentitySources, readIdentitySources } from '../age/sources.ts'
+import { capture, type Ended } from '../child.ts'
+import { errnoOf, failure } from '../errors.ts'
+import type { Engine, Plaintext } from '../load/decrypt.ts'
+import type { SopsFormat } from '../load/format.ts'
+import type { Document } from '../load/read.ts'
+import { refusalOf } from './refusal.ts'
+
+/** sops' names for what it reads and what we want back. A value's exact text survives in JSON only. */
+const TYPES: Record<SopsFormat, readonly [input: string, output: string]> = {
+  'sops-dotenv': ['dotenv', 'dotenv'],
+  'sops-json': ['json', 'json'],
+  'sops-yaml': ['yaml', 'json'],
+  'sops-ini': ['ini', 'json'],
+  'sops-binary': ['binary', 'binary'],
+}
+
+/** Programs are looked up in absolute directories alone: the working directory may be anybody's. */
+function findSops(variables: ReadonlyMap<string, string>): string | undefined {
+  return (variables.get('PATH') ?? '')
+    .split(':')
+    .filter(isAbsolute)
+    .map((directory) => join(directory, 'sops'))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return statSync(path).isFile()
+      } catch {
+        return false
+      }
+    })
+}
+
+/** sops runs in `/`, where no stranger's .sops.yaml lies in wait; so relative key files are made absolute. */
+function variablesForSops(variables: ReadonlyMap<string, string>, cwd: string): ReadonlyMap<string, string> {
+  const absolute = new Map(variables)
+  for (const name of ['SOPS_AGE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_FILE']) {
+    const file = variables.get(name)
+    // Empty counts as not set; sops would try to open a file without a name.
+    if (file === '') absolute.delete(name)
+    else if (file !== undefined) absolute.set(name, resolve(cwd, file))
+  }
+  return absolute
+}
+
+const typeName = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : 'a map')
+
+/** Names with exact values from JSON that sops wrote; numbers as dotenv output has them, which is exec-env's way. */
+async function valuesOf(
+  document: Document,
+  json: Buffer,
+  asDotenv: () => Promise<Buffer>,
+): Promise<ReadonlyArray<readonly [string, string]>> {
+  const { path } = document.source
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json.toString())
+  } catch {
+    throw failure('sops-output', path)
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw failure('sops-output', path)
+  let fields: Array<[string, unknown]> = Object.entries(parsed)
+  if (document.format === 'sops-ini') {
+    // What stands before the first section of an INI file is in a section of this name.
+    fields = fields.flatMap(([name, value]) =>
+      name === 'DEFAULT' && typeof value === 'object' && value !== null
+        ? Object.entries(value)
+        : [[name, value]],
+    )
+  }
+  for (const [name, value] of fields) {
+    if (typeof value === 'object') throw failure('value-type', path, name, typeName(value))
+  }
+  // JSON has one kind of number, sops has two: 3 and 3.0.
+  const numbers = new Map<string, string>()
+  if (fields.some(([, value]) => typeof value === 'number')) {
+    for (const line of (await asDotenv()).toString().split('\n')) {
+      const equals = line.indexOf('=')
+      numbers.set(line.slice(0, equals), line.slice(equals + 1))
+    }
+  }
+  return fields.map(([name, value]) => {
+    if (typeof value !== 'number') return [name, String(value)]
+    const number = numbers.get(name)
+    if (number === undefined) throw failure('sops-output', path)
+    return [name, number]
+  })
+}
+
+/** Makes the engine for an environment: PATH and the places of keys are taken from it. */
+export function sopsEngine(variables: ReadonlyMap<string, string>, workingDirectory: string): Engine {
+  const forSops = variablesForSops(variables, workingDirectory)
+  let program: string | undefined
+  let sources: Promise<IdentitySources> | undefined
+  const readSources = () => {
+    sources ??= readIdentitySources(variables, workingDirectory)
+    return sources
+  }
+
+  const run = async (document: Document, input: string, output: string): Promise<Buffer> => {
+    const { path } = document.source
+    program ??= findSops(variables)
+    if (program === undefined) throw failure('sops-missing', path)
+    const words = ['decrypt', '--input-type', input, '--output-type', output, path]
+    let ended: Ended
+    try {
+      ended = await capture(program, words, forSops, '/')
+    } catch (error) {
+      throw failure('sops-unstartable', path, errnoOf(error))
+    }
+    if (ended.overflowed) throw failure('sops-output', path)
+    if (ended.status !== 0) throw await refusalOf(document, ended, variables, readSources)
+    return ended.stdout
+  }
+
+  const openAge = async (document: Document): Promise<Plaintext> => {
+    const { path } = document.source
+    const { texts, unusable } = await readSources()
+    const [place] = unusable
+    if (texts.length === 0) {
+      throw place === undefined
+        ? failure('key-missing', path, defaultKeyFile(variables))
+        : failure('key-unreadable', path, place.place, place.reason)
+    }
+    const opened = await openAgeFile(document.bytes, texts)
+    if (Buffer.isBuffer(opened)) return { kind: 'bytes', bytes: opened }
+    if (opened === 'damaged') throw failure('file-tampered', path)
+    if (opened === 'no-match') throw failure('key-wrong', path, [])
+    throw failure('key-unreadable', path, opened.place, opened.reason)
+  }
+
+  return async (document) => {
+    const { format } = document
+    if (format === 'age') return openAge(document)
+    if (format === 'plaintext') return { kind: 'bytes', bytes: document.bytes }
+    if (format === 'sops-yaml' && (document.bytes.toString().match(/^---(?:\s|$)/gm) ?? []).length > 1) {
+      throw failure('source-several', document.source.path)
+    }
+    const [input, output] = TYPES[format]
+    const opened = await run(document, input, output)
+    if (output !== 'json') return { kind: 'bytes', bytes: opened }
+    return { kind: 'values', values: await valuesOf(document, opened, () => run(document, input, 'dotenv')) }
+  }
+}

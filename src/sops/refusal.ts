@@ -1,0 +1,85 @@
+/**
+ * What it means when sops refuses a file. Its own text is not shown as it is: "Input string hunter2 does not match
+ * sops' data format" is one of its messages.
+ */
+import { defaultKeyFile, type IdentitySources } from '../age/sources.ts'
+import type { Ended } from '../child.ts'
+import { type DisintoError, failure } from '../errors.ts'
+import type { Document } from '../load/read.ts'
+
+/** The data does not pass its authentication; the text has a value or a hash of all of them in it. */
+const TAMPERED =
+  /MAC mismatch|Cannot decrypt MAC|Error decrypting tree|message authentication failed|No keys found in file/
+const NO_DATA_KEY = /Failed to get the data key/
+/** The data key's own age file is broken: then no identity would open it. */
+const BROKEN_STANZA = /failed to read header|failed to copy decrypted data|invalid armor|bad header MAC/
+
+/** Begins the metadata that SOPS adds to a file, by format; before it stand names, comments and values. */
+const METADATA = /^(?:sops_|sops:|\[sops\])|^\s*"sops":/m
+
+/** The age recipients a SOPS file names in its metadata. */
+export function recipientsOf(document: Document): string[] {
+  return [...new Set(document.bytes.toString('latin1').match(/\bage1[a-z0-9]{20,}\b/g) ?? [])]
+}
+
+/** sops wraps its reasons into a box of "| " lines. */
+function unwrap(stderr: Buffer): string {
+  return stderr
+    .toString()
+    .split('\n')
+    .map((line) => line.replace(/^\s*(?:- )?\|\s?/, '').trim())
+    .filter((line) => line !== '')
+    .join(' ')
+}
+
+/**
+ * sops' text with every word left out that could be a value or a part of one: what is no plain word, unless the
+ * file's metadata holds it (a key's ARN, a recipient); and any word that stands in the file before the metadata,
+ * or in what sops wrote to standard output.
+ */
+export function withoutValues(text: string, document: Document, stdout: Buffer): string {
+  const file = document.bytes.toString()
+  const start = file.search(METADATA)
+  const metadata = start === -1 ? '' : file.slice(start)
+  const secret = `${start === -1 ? file : file.slice(0, start)}\n${stdout.toString()}`
+  const harmless = (word: string) => {
+    const bare = word.replaceAll(/^[^\w/]+|[^\w/]+$/g, '')
+    if (bare.length >= 4 && secret.includes(bare)) return false
+    return (
+      /^(?:[A-Za-z]{0,20}|\d{1,3})$/.test(bare) || metadata.includes(bare) || bare === document.source.path
+    )
+  }
+  return text
+    .split(/\s+/)
+    .map((word) => (harmless(word) ? word : '[…]'))
+    .join(' ')
+    .slice(0, 400)
+}
+
+function keyRefusal(document: Document, sources: IdentitySources, keyFile: string | undefined): DisintoError {
+  const { path } = document.source
+  const [unusable] = sources.unusable
+  if (unusable !== undefined) return failure('key-unreadable', path, unusable.place, unusable.reason)
+  if (sources.texts.length === 0) return failure('key-missing', path, keyFile)
+  return failure('key-wrong', path, recipientsOf(document))
+}
+
+/** The error for a file that sops did not decrypt. `readSources` is asked only when a key is the matter. */
+export async function refusalOf(
+  document: Document,
+  ended: Ended,
+  variables: ReadonlyMap<string, string>,
+  readSources: () => Promise<IdentitySources>,
+): Promise<DisintoError> {
+  const { path } = document.source
+  const text = unwrap(ended.stderr)
+  if (TAMPERED.test(text)) return failure('file-tampered', path)
+  if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', path)
+  if (NO_DATA_KEY.test(text)) {
+    if (BROKEN_STANZA.test(text)) return failure('file-tampered', path)
+    if (recipientsOf(document).length > 0)
+      return keyRefusal(document, await readSources(), defaultKeyFile(variables))
+  }
+  const words = withoutValues(text, document, ended.stdout)
+  return failure('sops-failed', path, words || `exit status ${ended.status ?? 'none, a signal ended it'}`)
+}
