@@ -1,0 +1,91 @@
+/** The X25519 recipient type on node:crypto (c2sp.org/age, "X25519 recipient stanza"). */
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto'
+import { decodeBech32, encodeBech32 } from './bech32.ts'
+import { AgeFault } from './fault.ts'
+import { decodeBase64, deriveKey, encodeBase64, type Stanza } from './header.ts'
+import { openSealed, seal } from './stream.ts'
+
+const INFO = 'age-encryption.org/v1/X25519'
+const KEY_BYTES = 32
+const WRAPPED_BYTES = 16 + 16
+const ZERO_NONCE = Buffer.alloc(12)
+
+// What stands before the 32 bytes of a key in PKCS #8 and in SubjectPublicKeyInfo (RFC 8410).
+const PKCS8 = Buffer.from('302e020100300506032b656e04220420', 'hex')
+const SPKI = Buffer.from('302a300506032b656e032100', 'hex')
+
+/** An X25519 identity, ready for use: the key object is made once, however many files it opens. */
+export interface X25519Identity {
+  readonly kind: 'x25519'
+  readonly recipient: string
+  readonly privateKey: KeyObject
+  readonly publicKey: Buffer
+}
+
+function rawPublic(key: KeyObject): Buffer {
+  return key.export({ format: 'der', type: 'spki' }).subarray(SPKI.length)
+}
+
+function publicFrom(raw: Buffer): KeyObject {
+  return createPublicKey({ key: Buffer.concat([SPKI, raw]), format: 'der', type: 'spki' })
+}
+
+/** The shared secret; undefined for a point of low order, which the format forbids. */
+function agree(privateKey: KeyObject, raw: Buffer): Buffer | undefined {
+  try {
+    const shared = diffieHellman({ privateKey, publicKey: publicFrom(raw) })
+    return shared.some((byte) => byte !== 0) ? shared : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The identity of a scalar of 32 bytes. */
+export function x25519Identity(scalar: Buffer): X25519Identity {
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, scalar]), format: 'der', type: 'pkcs8' })
+  const publicKey = rawPublic(createPublicKey(privateKey))
+  return { kind: 'x25519', recipient: encodeBech32('age', publicKey), privateKey, publicKey }
+}
+
+/**
+ * The file key, when one of the stanzas is for this identity. Not mine: undefined. Mine or possibly mine, but
+ * broken: throws.
+ */
+export function unwrapX25519(stanzas: readonly Stanza[], identity: X25519Identity): Buffer | undefined {
+  for (const { type, args, body } of stanzas) {
+    if (type !== 'X25519') continue
+    const share = args.length === 1 ? decodeBase64(args[0] ?? '') : undefined
+    if (share?.length !== KEY_BYTES || body.length !== WRAPPED_BYTES) {
+      throw new AgeFault('header', 'malformed X25519 stanza')
+    }
+    const shared = agree(identity.privateKey, share)
+    if (shared === undefined) throw new AgeFault('header', 'malformed X25519 share')
+    const key = deriveKey(shared, Buffer.concat([share, identity.publicKey]), INFO)
+    const fileKey = openSealed(key, ZERO_NONCE, body)
+    if (fileKey !== undefined) return fileKey
+  }
+  return undefined
+}
+
+/** The public key of an `age1…` recipient; undefined when it is of another kind or malformed. */
+export function parseX25519Recipient(recipient: string): Buffer | undefined {
+  if (!recipient.startsWith('age1')) return undefined
+  const raw = decodeBech32(recipient, 'age')
+  return raw?.length === KEY_BYTES ? raw : undefined
+}
+
+/** Wraps a file key for a recipient, with a key pair made for this once. */
+export function wrapX25519(fileKey: Buffer, recipient: Buffer): Stanza {
+  const ephemeral = generateKeyPairSync('x25519')
+  const share = rawPublic(ephemeral.publicKey)
+  const shared = agree(ephemeral.privateKey, recipient)
+  if (shared === undefined) throw new AgeFault('header', 'a recipient of low order')
+  const key = deriveKey(shared, Buffer.concat([share, recipient]), INFO)
+  return { type: 'X25519', args: [encodeBase64(share)], body: seal(key, ZERO_NONCE, fileKey) }
+}
