@@ -16,11 +16,15 @@ export interface AgeFile {
   readonly payload: Buffer
 }
 
+/** Parses a binary age file. */
+export function parseBinaryAgeFile(bytes: Buffer): AgeFile {
+  const header = parseHeader(bytes)
+  return { header, payload: bytes.subarray(header.bytes.length) }
+}
+
 /** Parses a binary or armored age file. */
 export function parseAgeFile(bytes: Buffer): AgeFile {
-  const file = isArmored(bytes) ? dearmor(bytes.toString('latin1')) : bytes
-  const header = parseHeader(file)
-  return { header, payload: file.subarray(header.bytes.length) }
+  return parseBinaryAgeFile(isArmored(bytes) ? dearmor(bytes.toString('latin1')) : bytes)
 }
 
 /** Whether only the age-encryption package could open this file with these identities. */

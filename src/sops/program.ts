@@ -138,7 +138,8 @@ export function sopsEngine(variables: ReadonlyMap<string, string>, workingDirect
     const { format } = document
     if (format === 'age') return openAge(document)
     if (format === 'plaintext') return { kind: 'bytes', bytes: document.bytes }
-    if (format === 'sops-yaml' && (document.bytes.toString().match(/^---(?:\s|$)/gm) ?? []).length > 1) {
+    // sops would hand back the first of them and drop the others without a word.
+    if (format === 'sops-yaml' && /\n---(?:\s|$)/.test(document.bytes.toString())) {
       throw failure('source-several', document.source.path)
     }
     const [input, output] = TYPES[format]

@@ -1,0 +1,123 @@
+/** The metadata of a SOPS file (stores/stores.go, metadata; stores/metadata.go), as far as this engine goes. */
+import { damaged } from './fault.ts'
+import { isList, isMap, isNumber, type JsonMap, type JsonValue } from './json.ts'
+import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from './rule.ts'
+
+/** The data key, encrypted to one recipient: an armored age file. */
+export interface AgeKey {
+  readonly recipient: string
+  readonly enc: string
+}
+
+export interface Metadata {
+  readonly keys: readonly AgeKey[]
+  readonly lastModified: string
+  readonly mac: string
+  readonly macOnlyEncrypted: boolean
+  readonly rule: Rule
+}
+
+/** What this engine leaves to sops, and why. */
+export interface Declined {
+  readonly declines: string
+}
+
+const OTHER_KEYS: Readonly<Record<string, string>> = {
+  kms: 'AWS KMS keys',
+  gcp_kms: 'GCP KMS keys',
+  hckms: 'HuaweiCloud KMS keys',
+  azure_kv: 'Azure Key Vault keys',
+  hc_vault: 'HashiCorp Vault keys',
+  pgp: 'PGP keys',
+  key_groups: 'key groups',
+}
+
+const KNOWN = [
+  'age',
+  'lastmodified',
+  'mac',
+  'mac_only_encrypted',
+  'version',
+  'shamir_threshold',
+  ...RULE_NAMES,
+]
+
+/** Versions as blang/semver reads them, which sops checks; those with more to them are left to sops. */
+const VERSION = /^v?(?:0|[1-9]\d{0,5})\.(?:0|[1-9]\d{0,5})\.(?:0|[1-9]\d{0,5})$/
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
+
+/** What Go takes for the zero of a text, a number or a boolean. */
+function isAbsent(value: JsonValue | undefined): boolean {
+  return value === undefined || value === null || value === ''
+}
+
+/** What Go takes for an empty list; sops up to 3.9 wrote null for each kind of key that a file had none of. */
+function isNone(value: JsonValue | undefined): boolean {
+  return value === undefined || value === null || (isList(value) && value.length === 0)
+}
+
+function readKey(value: JsonValue): AgeKey | undefined {
+  if (!isMap(value) || value.members.length !== 2) return undefined
+  const { recipient, enc } = Object.fromEntries(value.members)
+  return typeof recipient === 'string' && typeof enc === 'string' ? { recipient, enc } : undefined
+}
+
+function readTime(text: JsonValue | undefined): string | Declined {
+  if (typeof text !== 'string' || !/^\d{4}-/.test(text)) throw damaged('lastmodified is no time')
+  // sops parses it and writes it anew, which for other forms than its own gives another text.
+  const time = new Date(text)
+  if (TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString() === text.replace('Z', '.000Z'))
+    return text
+  return { declines: 'its lastmodified is not in the form sops writes' }
+}
+
+function readRule(fields: ReadonlyMap<string, JsonValue>): Rule | Declined {
+  const rules: Rule[] = []
+  for (const name of RULE_NAMES) {
+    const text = fields.get(name)
+    if (isAbsent(text)) continue
+    if (typeof text !== 'string') return { declines: `its ${name} is no text` }
+    rules.push({ name, text })
+  }
+  if (rules.length > 1) throw damaged('more than one rule about what is encrypted')
+  return rules[0] ?? { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
+}
+
+function readFlag(value: JsonValue | undefined): boolean | Declined {
+  if (isAbsent(value) || value === false || value === 'false') return false
+  if (value === true || value === 'true') return true
+  return { declines: 'its mac_only_encrypted is neither true nor false' }
+}
+
+/** Reads metadata; tells what this engine declines. Throws SopsFault for what sops refuses as well. */
+export function readMetadata({ members }: JsonMap): Metadata | Declined {
+  const fields = new Map(members)
+  if (fields.size !== members.length) return { declines: 'its metadata has an entry twice' }
+  for (const [name, value] of members) {
+    const other = OTHER_KEYS[name]
+    if (other !== undefined && !isNone(value)) return { declines: `it has ${other}` }
+    if (other === undefined && !KNOWN.includes(name))
+      return { declines: 'its metadata has entries unknown here' }
+  }
+  const threshold = fields.get('shamir_threshold')
+  if (!isAbsent(threshold) && threshold !== '0' && !(isNumber(threshold) && threshold.number === '0')) {
+    return { declines: 'it has a Shamir threshold' }
+  }
+
+  const age = fields.get('age')
+  if (isNone(age)) throw damaged('no keys')
+  if (!isList(age)) return { declines: 'its age keys are no list' }
+  const keys = age.map(readKey).filter((key) => key !== undefined)
+  if (keys.length !== age.length) return { declines: 'its age keys have entries unknown here' }
+
+  const version = fields.get('version')
+  if (typeof version !== 'string' || !VERSION.test(version)) return { declines: 'its version is unusual' }
+  const mac = fields.get('mac')
+  if (typeof mac !== 'string' || mac === '') throw damaged('no MAC')
+  const lastModified = readTime(fields.get('lastmodified'))
+  if (typeof lastModified !== 'string') return lastModified
+  const macOnlyEncrypted = readFlag(fields.get('mac_only_encrypted'))
+  if (typeof macOnlyEncrypted !== 'boolean') return macOnlyEncrypted
+  const rule = readRule(fields)
+  return 'declines' in rule ? rule : { keys, lastModified, mac, macOnlyEncrypted, rule }
+}

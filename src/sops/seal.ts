@@ -1,0 +1,137 @@
+/** From values to files that stock sops decrypts, edits and rotates. */
+import { createHash, randomBytes } from 'node:crypto'
+import { sealAgeFile } from '../age/file.ts'
+import { encryptValue } from './cipher.ts'
+import { DEFAULT_SUFFIX } from './rule.ts'
+
+/** The version of sops whose files these are like, which sops reads as a version of itself. */
+const SOPS_VERSION = '3.13.2'
+const DATA_KEY_BYTES = 32
+
+export interface SealOptions {
+  /** Names that end so keep their values in the clear; sops writes `_unencrypted` when nothing else is said. */
+  readonly unencryptedSuffix?: string
+  readonly now?: Date
+}
+
+/** Something that a format of sops can't hold. Says where, and never what the value is. */
+export class CannotHold extends Error {
+  override readonly name = 'CannotHold'
+  /** The number of the line in dotenv text, or the name in JSON. */
+  readonly where: number | string
+
+  constructor(where: number | string, reason: string) {
+    super(reason)
+    this.where = where
+  }
+}
+
+interface Line {
+  readonly comment?: Buffer
+  readonly name: string
+  readonly value: Buffer
+}
+
+/** Reads dotenv text as sops does, raw: one line each, no quotes, blank lines dropped (stores/dotenv/store.go). */
+function readLines(text: string): Line[] {
+  return text.split('\n').flatMap((line, at): Line[] => {
+    if (line === '') return []
+    if (line.startsWith('#'))
+      return [{ comment: Buffer.from(line.slice(1)), name: '', value: Buffer.alloc(0) }]
+    const equals = line.indexOf('=')
+    if (equals < 0) throw new CannotHold(at + 1, 'a line that is neither a comment nor NAME=value')
+    const name = line.slice(0, equals)
+    if (name.startsWith('sops_')) throw new CannotHold(at + 1, 'a name that sops keeps for itself')
+    return [{ name, value: Buffer.from(line.slice(equals + 1).replaceAll('\\n', '\n')) }]
+  })
+}
+
+/** The first line of dotenv text that SOPS dotenv can't hold, and why; undefined when it holds all of it. */
+export function unholdableLine(text: string): { readonly line: number; readonly reason: string } | undefined {
+  try {
+    readLines(text)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof CannotHold)) throw error
+    return { line: Number(error.where), reason: error.message }
+  }
+}
+
+/** A sealer with a fresh data key: encrypts items in the order of the file, then closes with the metadata. */
+class Sealer {
+  readonly #key = randomBytes(DATA_KEY_BYTES)
+  readonly #hash = createHash('sha512')
+  readonly #suffix: string
+  readonly #now: Date
+
+  constructor({ unencryptedSuffix = DEFAULT_SUFFIX, now = new Date() }: SealOptions) {
+    // Every name ends with nothing: an empty suffix is none, as in sops.
+    this.#suffix = unencryptedSuffix === '' ? DEFAULT_SUFFIX : unencryptedSuffix
+    this.#now = now
+  }
+
+  value(name: string, plain: Buffer): string {
+    this.#hash.update(plain)
+    if (name.endsWith(this.#suffix)) return plain.toString()
+    return encryptValue(plain, 'str', this.#key, `${name}:`)
+  }
+
+  /** Comments are encrypted at the top of the tree, and are not in the MAC. */
+  comment(plain: Buffer): string {
+    return encryptValue(plain, 'comment', this.#key, ':')
+  }
+
+  async metadata(recipients: readonly string[]) {
+    if (recipients.length === 0) throw new CannotHold('recipients', 'nobody to encrypt to')
+    // One age file for each, so that sops can add and remove them one by one; RFC 3339 to the second.
+    const age = await Promise.all(
+      recipients.map(async (recipient) => {
+        const enc = await sealAgeFile(this.#key, [recipient], { armored: true })
+        return { enc: enc.toString('latin1'), recipient }
+      }),
+    )
+    const lastmodified = this.#now.toISOString().replace(/\.\d+/, '')
+    const digest = Buffer.from(this.#hash.digest('hex').toUpperCase())
+    const mac = encryptValue(digest, 'str', this.#key, lastmodified)
+    return { age, lastmodified, mac, unencrypted_suffix: this.#suffix, version: SOPS_VERSION }
+  }
+}
+
+/**
+ * SOPS dotenv of this text, comments and order kept. Throws CannotHold with the number of the line, when the format
+ * has no place for it. `sops decrypt` gives the text back, less its blank lines.
+ */
+export async function sealDotenv(
+  text: string,
+  recipients: readonly string[],
+  options: SealOptions = {},
+): Promise<Buffer> {
+  const sealer = new Sealer(options)
+  const lines = readLines(text).map(({ comment, name, value }) =>
+    comment === undefined ? `${name}=${sealer.value(name, value)}` : `#${sealer.comment(comment)}`,
+  )
+  const { age, ...rest } = await sealer.metadata(recipients)
+  age.forEach(({ enc, recipient }, at) => {
+    lines.push(`sops_age__list_${at}__map_enc=${enc}`, `sops_age__list_${at}__map_recipient=${recipient}`)
+  })
+  for (const [name, value] of Object.entries(rest)) lines.push(`sops_${name}=${value}`)
+  return Buffer.from(lines.map((line) => `${line.replaceAll('\n', '\\n')}\n`).join(''))
+}
+
+/** SOPS JSON of these names and strings, in their order: every string survives as it is. */
+export async function sealJson(
+  entries: ReadonlyArray<readonly [name: string, value: string]>,
+  recipients: readonly string[],
+  options: SealOptions = {},
+): Promise<Buffer> {
+  const sealer = new Sealer(options)
+  const seen = new Set(['sops'])
+  const members = entries.map(([name, value]) => {
+    if (seen.has(name))
+      throw new CannotHold(name, name === 'sops' ? 'a name that sops keeps for itself' : 'a name twice')
+    seen.add(name)
+    return `\t${JSON.stringify(name)}: ${JSON.stringify(sealer.value(name, Buffer.from(value)))}`
+  })
+  const metadata = JSON.stringify(await sealer.metadata(recipients), undefined, '\t').replaceAll('\n', '\n\t')
+  return Buffer.from(`{\n${[...members, `\t"sops": ${metadata}`].join(',\n')}\n}\n`)
+}
