@@ -1,6 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { freshValue, IMAGE, Place, type Result, run, until, useImage } from './image.ts'
 
@@ -44,7 +45,11 @@ async function makeStack(): Promise<Stack> {
   return {
     place,
     compose,
-    lines: async () => (await compose('logs', '--no-log-prefix', '--no-color')).stdout.split('\n'),
+    // Compose clears the line before each, terminal or not.
+    lines: async () => {
+      const { stdout } = await compose('logs', '--no-log-prefix', '--no-color')
+      return stripVTControlCharacters(stdout).split('\n')
+    },
   }
 }
 

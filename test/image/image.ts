@@ -49,17 +49,7 @@ export const docker = (words: readonly string[], input?: string): Promise<Result
 /** Builds a Dockerfile with BuildKit; unchanged layers come from its cache, so only the first build of a run costs. */
 export async function build(tag: string, directory: string, dockerfile = 'Dockerfile.agent'): Promise<void> {
   // The build needs npm, Go's proxy and Debian: from the host's network, wherever they are reached through it.
-  const words = [
-    'build',
-    '--network',
-    'host',
-    '--label',
-    LABEL,
-    '--tag',
-    tag,
-    '--file',
-    join(directory, dockerfile),
-  ]
+  const words = ['build', '--network', 'host', '--tag', tag, '--file', join(directory, dockerfile)]
   const { exitCode, stderr } = await execa('docker', [...words, directory], {
     env: { DOCKER_BUILDKIT: '1', BUILDKIT_PROGRESS: 'plain' },
     reject: false,
