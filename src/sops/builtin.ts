@@ -163,7 +163,7 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
 
 /** A binary file is the one value of its tree (stores/json/store.go, BinaryStore). */
 function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
-  const item = items[0]
+  const item = items.find((candidate) => candidate.kind === 'value' && candidate.name === 'data')
   if (item?.kind !== 'value' || item.value.kind !== 'text') {
     throw failure('value-type', path, 'data', 'not the text of a file')
   }

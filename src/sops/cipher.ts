@@ -71,7 +71,7 @@ export function decryptValue(text: string, key: Buffer, context: Buffer): Decryp
 }
 
 /** Encrypts one value; an empty one stays empty, as in sops. */
-export function encryptValue(plain: Buffer, type: 'str' | 'comment', key: Buffer, context: string): string {
+export function encryptValue(plain: Buffer, type: string, key: Buffer, context: string): string {
   if (plain.length === 0) return ''
   const iv = randomBytes(IV_BYTES)
   const cipher = createCipheriv(algorithm(key), key, iv, { authTagLength: TAG_BYTES })

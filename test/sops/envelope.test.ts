@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest'
+import { parseEnvelope } from '../../src/sops/envelope.ts'
+import { SopsFault } from '../../src/sops/fault.ts'
+import { parseJson } from '../../src/sops/json.ts'
+
+const AGE = [{ recipient: 'age1x', enc: 'armor' }]
+const GOOD = { age: AGE, lastmodified: '2026-11-25T00:00:00Z', mac: 'ENC[]', version: '3.13.2' }
+
+function declines(sops: object, rest: object = {}): string | undefined {
+  const envelope = parseEnvelope(Buffer.from(JSON.stringify({ ...rest, sops })), 'sops-json')
+  return 'declines' in envelope ? envelope.declines : undefined
+}
+
+const DOTENV = `A=x
+sops_age__list_0__map_enc=armor
+sops_age__list_0__map_recipient=age1x
+sops_lastmodified=2026-11-25T00:00:00Z
+sops_mac=ENC[]
+sops_version=3.13.2
+`
+
+describe('what builtin declines', () => {
+  it('is nothing that age and the default rule need', () => {
+    expect(declines(GOOD)).toBeUndefined()
+    expect(
+      declines({ ...GOOD, kms: null, pgp: [], unencrypted_suffix: '_x', mac_only_encrypted: true }),
+    ).toBeUndefined()
+    expect('declines' in parseEnvelope(Buffer.from(DOTENV), 'sops-dotenv')).toBe(false)
+  })
+
+  it.each([
+    [{ kms: [{}] }, 'it has AWS KMS keys'],
+    [{ gcp_kms: [{}] }, 'it has GCP KMS keys'],
+    [{ hckms: [{}] }, 'it has HuaweiCloud KMS keys'],
+    [{ azure_kv: [{}] }, 'it has Azure Key Vault keys'],
+    [{ hc_vault: [{}] }, 'it has HashiCorp Vault keys'],
+    [{ pgp: [{}] }, 'it has PGP keys'],
+    [{ key_groups: [{}, {}] }, 'it has key groups'],
+    [{ shamir_threshold: 2 }, 'it has a Shamir threshold'],
+    [{ more: 1 }, 'its metadata has entries unknown here'],
+    [{ encrypted_regex: '\\bA' }, 'its encrypted_regex might mean something else here'],
+    [{ lastmodified: '2026-11-25T00:00:00+01:00' }, 'its lastmodified is not in the form sops writes'],
+    [{ version: '3.14.0-rc.1' }, 'its version is unusual'],
+    [{ age: [{ recipient: 'age1x', enc: 'a', more: 1 }] }, 'its age keys have entries unknown here'],
+  ])('%j: %s', (more, reason) => {
+    expect(declines({ ...GOOD, ...more })).toBe(reason)
+  })
+
+  it('is YAML, INI, timestamps and doubled names', () => {
+    expect(parseEnvelope(Buffer.alloc(0), 'sops-yaml')).toEqual({ declines: 'it is SOPS YAML' })
+    expect(parseEnvelope(Buffer.alloc(0), 'sops-ini')).toEqual({ declines: 'it is SOPS INI' })
+    expect(declines(GOOD, { A: 'ENC[AES256_GCM,data:a,iv:a,tag:a,type:time]' })).toBe('it holds a timestamp')
+    const twice = Buffer.from(`{"A":"","A":"","sops":${JSON.stringify(GOOD)}}`)
+    expect(parseEnvelope(twice, 'sops-json')).toEqual({ declines: 'a name occurs twice in it' })
+  })
+
+  it('is known from flattened metadata too', () => {
+    const more = (line: string) => parseEnvelope(Buffer.from(`${DOTENV}${line}\n`), 'sops-dotenv')
+    expect(more('sops_kms__list_0__map_arn=x')).toEqual({ declines: 'it has AWS KMS keys' })
+    expect(more('sops_pgp__list_0__map_fp=x')).toEqual({ declines: 'it has PGP keys' })
+    expect(more('sops_key_groups__list_0__map_age__list_0__map_enc=x')).toEqual({
+      declines: 'it has key groups',
+    })
+    expect(more('sops_age__list_0__map_more=x')).toEqual({
+      declines: 'its age keys have entries unknown here',
+    })
+  })
+})
+
+describe('what builtin refuses as damaged, as sops does', () => {
+  it.each([
+    ['a line twice', `${DOTENV}sops_mac=ENC[]\n`],
+    ['an age key twice', `${DOTENV}sops_age__list_0__map_enc=x\n`],
+    ['a gap in the keys', DOTENV.replaceAll('list_0', 'list_1')],
+    ['no MAC', DOTENV.replace(/sops_mac.*\n/, '')],
+    ['no key', DOTENV.replaceAll(/sops_age.*\n/g, '')],
+    ['a line that assigns nothing', `nothing\n${DOTENV}`],
+    ['two rules', `${DOTENV}sops_encrypted_suffix=a\nsops_unencrypted_suffix=b\n`],
+    ['another end of lines', DOTENV.replaceAll('\n', '\r\n')],
+  ])('%s', (_, text) => {
+    let result: unknown
+    try {
+      result = parseEnvelope(Buffer.from(text), 'sops-dotenv')
+    } catch (error) {
+      result = error
+    }
+    // Carriage returns make the version unusual, which is declined; nothing is opened.
+    if (!(result instanceof SopsFault)) expect(result).toHaveProperty('declines')
+    else expect(result.kind).toBe('damaged')
+  })
+})
+
+describe('JSON', () => {
+  it('keeps order, doubles and numbers as they are written', () => {
+    expect(parseJson(' {"b": 1.0, "1": [true, null, {}], "b": "\\ud800x\\"" } ')).toEqual({
+      members: [
+        ['b', { number: '1.0' }],
+        ['1', [true, null, { members: [] }]],
+        ['b', '\ufffdx"'],
+      ],
+    })
+    expect(parseJson('{"a": 1,}')).toBeUndefined()
+    expect(parseJson('['.repeat(100_000))).toBeUndefined()
+  })
+})
