@@ -36,7 +36,11 @@ async function makeStack(): Promise<Stack> {
   await writeFile(place.path('docker-compose.yml'), STACK)
   const name = freshValue('disinto')
   // Compose may be installed in the real home.
-  const env = { HOME: home, DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? join(homedir(), '.docker') }
+  const env = {
+    HOME: home,
+    FORGE_URL: '',
+    DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? join(homedir(), '.docker'),
+  }
   const compose = (...words: string[]) =>
     run('docker', ['compose', '--project-name', name, ...words], { cwd: place.directory, env })
   onTestFinished(async () => {
