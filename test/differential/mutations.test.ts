@@ -259,6 +259,8 @@ interface Case {
   readonly kind: Kind
   readonly text: string
   readonly rule: CreationRule
+  /** How many it is encrypted to: sops never looks at the copies for others, so one is telling enough. */
+  readonly people?: number
 }
 
 const SMALL: readonly Case[] = [
@@ -275,7 +277,7 @@ const SMALL: readonly Case[] = [
     text: DOTENV,
     rule: { encrypted_comment_regex: 'comment' },
   },
-  { title: 'JSON', kind: 'json', text: JSON_TEXT, rule: {} },
+  { title: 'JSON', kind: 'json', text: JSON_TEXT, rule: {}, people: deep ? 2 : 1 },
   {
     title: 'JSON with a pattern',
     kind: 'json',
@@ -286,11 +288,11 @@ const SMALL: readonly Case[] = [
 ]
 
 describe('a changed file is refused, declined, or read as sops reads it', () => {
-  for (const { title, kind, text, rule } of SMALL) {
+  for (const { title, kind, text, rule, people } of SMALL) {
     it(`at every byte and line of ${title}`, { timeout }, async () => {
       const random = generator(seed)
       const { stdout, ok } = await sopsEncrypt(text, kind, {
-        age: recipients.slice(0, deep ? 3 : 1).join(','),
+        age: recipients.slice(0, people ?? 1).join(','),
         ...rule,
       })
       expect(ok).toBe(true)
@@ -318,7 +320,7 @@ describe('a changed file is refused, declined, or read as sops reads it', () => 
       ['dotenv', dotenv],
       ['json', json],
     ] as const) {
-      const { stdout } = await sopsEncrypt(text, kind)
+      const { stdout } = await sopsEncrypt(text, kind, { age: recipients[0] ?? '' })
       const { tried, asked } = await tryAll(atRandom(stdout, count, random), kind, random)
       console.log(`larger ${kind}: ${tried} mutants, sops asked about ${asked}`)
     }

@@ -33,6 +33,28 @@ describe('what sops encrypts, builtin opens to the same', () => {
     expect(opened).toBeGreaterThan(numRuns / 2)
   })
 
+  it('in dotenv of any bytes, UTF-8 or not', { timeout }, async () => {
+    const bytes = fc
+      .uint8Array({ maxLength: 40 })
+      .map((array) => Buffer.from(array.filter((byte) => byte !== 0x0a)))
+    const name = bytes.map((raw) => Buffer.from(raw.filter((byte) => byte !== 0x3d && byte !== 0x23)))
+    const line = fc
+      .tuple(name, bytes)
+      .map(([key, value]) => Buffer.concat([key, Buffer.from('='), value, Buffer.from('\n')]))
+    const property = fc.asyncProperty(fc.array(line, { maxLength: 5 }), async (lines) => {
+      const text = Buffer.concat(lines)
+      fc.pre(!/^sops_/m.test(text.toString('latin1')))
+      const encrypted = await sopsEncrypt(text, 'dotenv')
+      expect(encrypted.stderr).toBe('')
+      const expected = await sopsDecrypt(encrypted.stdout, 'dotenv')
+      expect(await builtin(encrypted.stdout, 'dotenv')).toEqual({
+        kind: 'opened',
+        plaintext: { kind: 'bytes', bytes: expected.stdout },
+      })
+    })
+    await fc.assert(property, { numRuns: deep ? 300 : 15, seed })
+  })
+
   it('in JSON, with typed values', { timeout }, async () => {
     let opened = 0
     let declined = 0
