@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
-/** Output does not depend on where or when it is built. */
+/** Output does not depend on where or when it is built: minified, it names no path. Half the bytes to read, too. */
 const common = {
   absWorkingDir: new URL('.', import.meta.url).pathname,
   outdir: 'entrypoint',
@@ -17,6 +17,7 @@ const common = {
   target: 'node20',
   format: 'cjs',
   charset: 'utf8',
+  minify: true,
   legalComments: 'eof',
   define: { DISINTO_VERSION: JSON.stringify(version) },
   footer: { js: '})(process.getBuiltinModule);' },

@@ -1,6 +1,7 @@
 /** The command as a child, where this Node can't become it. The same contract, as far as a parent can hold it. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { constants } from 'node:os'
+import { failure } from '../errors.ts'
 import { orderedObject, refusalOf } from './exec.ts'
 import { closeWindow, dieOf } from './window.ts'
 
@@ -41,6 +42,26 @@ function inForeground(): boolean {
 }
 
 /**
+ * Node starts children with execvp(3), which hands a file of no known format to `sh`. The kernel would not, nor
+ * would Docker.
+ */
+function refuseUnknownFormat(file: string, word: string): void {
+  const start = Buffer.alloc(4)
+  try {
+    const descriptor = openSync(file, 'r')
+    readSync(descriptor, start)
+    closeSync(descriptor)
+  } catch {
+    // Executable without being readable: then it is no script.
+    return
+  }
+  const text = start.toString('latin1')
+  if (!text.startsWith('#!') && text !== '\x7fELF' && process.platform === 'linux') {
+    throw failure('command-not-executable', word, 'ENOEXEC')
+  }
+}
+
+/**
  * Runs the command with our stdio and ends as it ends: the same exit status, or the same signal (128+n as pid 1,
  * and for signals that dump core, since ours would hold secrets). Throws when it can't be started.
  */
@@ -51,6 +72,7 @@ export async function supervise(
 ): Promise<never> {
   const { execa } = await import('execa')
   const [typed = file, ...rest] = words
+  refuseUnknownFormat(file, typed)
   const child = execa(file, rest, {
     argv0: typed,
     env: orderedObject(environment),

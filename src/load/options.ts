@@ -108,7 +108,8 @@ export function parseOptions(words: readonly string[], variables: ReadonlyMap<st
   const parsed = minimist(flags, {
     string: VALUED,
     boolean: SWITCHES,
-    default: Object.fromEntries(SWITCHES.map((name) => [name, undefined])),
+    // Else a switch that was not given could not be told from one that was given as false.
+    default: Object.fromEntries(SWITCHES.map((name) => [name, null])),
     unknown: unknownOption,
   })
 
@@ -131,7 +132,7 @@ export function parseOptions(words: readonly string[], variables: ReadonlyMap<st
       .filter((part) => part !== '')
   const on = (name: string): boolean => {
     const given: unknown = parsed[name]
-    if (given !== undefined) return (Array.isArray(given) ? given.at(-1) : given) === true
+    if (given !== undefined && given !== null) return (Array.isArray(given) ? given.at(-1) : given) === true
     const variable = variables.get(variableOf(name))?.toLowerCase() ?? ''
     if (variable === '' || NO.includes(variable)) return false
     if (YES.includes(variable)) return true

@@ -1,0 +1,97 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { describe, expect, test } from 'vitest'
+import packageJson from '../../package.json' with { type: 'json' }
+import { MARK, Project, SHIM } from './project.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+describe.each(['entrypoint.js', 'disinto.js'])('%s', (name) => {
+  const bundle = join(dirname(SHIM), name)
+  const words = name === 'disinto.js' ? ['version'] : ['--version']
+
+  test.each([
+    ['nothing', undefined],
+    ['a package.json of an ES module', { type: 'module' }],
+    ['a package.json of a CommonJS package', { type: 'commonjs' }],
+  ])('runs copied alone beside %s', (_, beside) => {
+    const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
+    copyFileSync(bundle, join(directory, name))
+    if (beside !== undefined) writeFileSync(join(directory, 'package.json'), JSON.stringify(beside))
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(directory, name), ...words], {
+      encoding: 'utf8',
+      cwd: '/',
+    })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 0,
+      stdout: `disinto ${packageJson.version}\n`,
+      stderr: '',
+    })
+  })
+
+  test('is the same bytes when built again, in another place', () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'disinto-'))
+    for (const part of ['package.json', 'tsconfig.json', 'esbuild.config.mjs', 'src']) {
+      cpSync(join(ROOT, part), join(elsewhere, part), { recursive: true })
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(elsewhere, 'node_modules'))
+    const { status, stderr } = spawnSync(process.execPath, ['esbuild.config.mjs'], {
+      cwd: elsewhere,
+      encoding: 'utf8',
+    })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(readFileSync(join(elsewhere, 'entrypoint', name)).equals(readFileSync(bundle))).toBe(true)
+  })
+})
+
+test('what runs at every start loads neither execa nor another package it does not need', async () => {
+  const { metafile } = await build({
+    entryPoints: [join(ROOT, 'src/entrypoint.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+    outdir: 'unused',
+    metafile: true,
+    absWorkingDir: ROOT,
+  })
+  const loaded = new Set<string>()
+  const walk = (file: string): void => {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    for (const { path, kind, external } of metafile.inputs[file]?.imports ?? []) {
+      if (kind !== 'dynamic-import' && external !== true) walk(path)
+    }
+  }
+  walk('src/entrypoint.ts')
+  const packages = [...loaded].flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [])
+  expect(new Set(packages)).toEqual(new Set(['fastest-levenshtein', 'minimist']))
+})
+
+test('disinto offers only what works', () => {
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [join(dirname(SHIM), 'disinto.js'), ...words], { encoding: 'utf8' })
+  expect(run().status).toBe(2)
+  expect(run('help').stdout).toMatch(/^Usage: disinto COMMAND/)
+  const near = run('versoin')
+  expect(near.status).toBe(2)
+  expect(near.stderr).toBe(
+    'disinto: error: no command versoin\ndisinto: hint: did you mean disinto version?\n',
+  )
+})
+
+test('the shim runs from another directory with real secrets', () => {
+  const project = new Project()
+  project.secret('A', MARK)
+  copyFileSync(SHIM, project.path('shim.js'))
+  const { stdout } = spawnSync(process.execPath, ['shim.js', '--', 'printenv', 'A'], {
+    cwd: project.directory,
+    env: project.environment(),
+    encoding: 'utf8',
+  })
+  expect(stdout).toBe(`${MARK}\n`)
+})

@@ -1,0 +1,95 @@
+import { chmodSync, existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { describe, expect, test } from 'vitest'
+import { Project, seen } from './project.ts'
+
+const ended = (child: ReturnType<Project['start']>) =>
+  new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on('exit', (status, signal) => resolve([status, signal])),
+  )
+
+/** A shim that waits for a sops that never answers. */
+async function working(): Promise<{ project: Project; shim: ReturnType<Project['start']> }> {
+  const project = new Project()
+  project.seal('secrets/A.enc', 'yaml', 'A: b\n')
+  chmodSync(project.write('bin/sops', '#!/bin/sh\n: > "$(dirname "$0")/ready"\nexec sleep 1000\n'), 0o755)
+  const shim = project.start(['--', 'touch', project.path('STARTED')], {
+    env: { PATH: `${project.path('bin')}:/usr/bin:/bin` },
+  })
+  await expect.poll(() => existsSync(project.path('bin/ready')), { timeout: 30_000 }).toBe(true)
+  return { project, shim }
+}
+
+describe('while the shim works', () => {
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGALRM'] as const)(
+    '%s ends it by that signal and the command does not start',
+    async (signal) => {
+      const { project, shim } = await working()
+      const end = ended(shim)
+      shim.kill(signal)
+      expect(await end).toEqual([null, signal])
+      expect(existsSync(project.path('STARTED'))).toBe(false)
+    },
+  )
+
+  test.each(['SIGQUIT', 'SIGXCPU', 'SIGSYS'] as const)(
+    '%s, which would dump a core with secrets in it, ends it with 128+n',
+    async (signal) => {
+      const { shim } = await working()
+      const end = ended(shim)
+      shim.kill(signal)
+      expect(await end).toEqual([128 + constants.signals[signal], null])
+    },
+  )
+
+  test('SIGWINCH, SIGCONT and SIGCHLD change nothing', async () => {
+    const { shim } = await working()
+    const end = ended(shim)
+    for (const signal of ['SIGWINCH', 'SIGCONT', 'SIGCHLD'] as const) shim.kill(signal)
+    shim.kill('SIGTERM')
+    expect(await end).toEqual([null, 'SIGTERM'])
+  })
+})
+
+describe('once the command runs', () => {
+  test.each([
+    'TERM',
+    'INT',
+    'HUP',
+    'QUIT',
+    'USR1',
+    'USR2',
+    'WINCH',
+    'ALRM',
+    'CONT',
+    'PIPE',
+    'XFSZ',
+    'IO',
+    'URG',
+  ])('it gets SIG%s, once', async (name) => {
+    const project = new Project()
+    const script = `
+      let count = 0
+      process.on('SIG${name}', () => console.log('got', (count += 1)))
+      process.stdin.on('data', () => process.exit(count))
+      console.log('ready')`
+    const command = project.start(['--', process.execPath, '-e', script])
+    const end = ended(command)
+    await seen(command.stdout, /ready/)
+    command.kill(`SIG${name}` as NodeJS.Signals)
+    await seen(command.stdout, /got 1/)
+    command.stdin.write('\n')
+    expect(await end).toEqual([1, null])
+  })
+
+  test('a stopped command continues', async () => {
+    const project = new Project()
+    const command = project.start(['--', 'sh', '-c', 'echo ready; read x; exit 3'])
+    const end = ended(command)
+    await seen(command.stdout, /ready/)
+    command.kill('SIGTSTP')
+    command.kill('SIGCONT')
+    command.stdin.write('\n')
+    expect(await end).toEqual([3, null])
+  })
+})

@@ -1,0 +1,103 @@
+/**
+ * `npm test`: fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
+ *
+ *   node tools/test.mjs [unit] [shim] [differential] [image]     default: all
+ *
+ * Where no Docker Engine answers the image suite is left out, which with CI set is a failure. The last line is
+ * `N passed, N failed, N skipped`.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fetchParts } from './fetch.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const SUITES = ['unit', 'shim', 'differential', 'image']
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((suite) => !SUITES.includes(suite))
+if (unknown.length > 0) {
+  console.error(`no suite ${unknown.join(', ')}: there are ${SUITES.join(', ')}`)
+  process.exit(2)
+}
+const wants = (suite) => wanted.length === 0 || wanted.includes(suite)
+
+const parts = await fetchParts()
+const environment = {
+  ...process.env,
+  PATH: `${dirname(parts.sops)}${delimiter}${process.env.PATH}`,
+  SOPS_PROGRAM: parts.sops,
+  AGE_PROGRAM: parts.age,
+  AGE_KEYGEN_PROGRAM: parts.ageKeygen,
+}
+// A person's own keys and settings have no part in a test.
+for (const name of Object.keys(environment)) {
+  if (/^(?:SOPS_AGE_|DISINTO_|NODE_OPTIONS$|XDG_CONFIG_HOME$)/.test(name)) delete environment[name]
+}
+
+/** Runs a program with our terminal; gives whether it ended well. */
+function step(title, program, words) {
+  console.log(`\n== ${title}`)
+  return spawnSync(program, words, { cwd: ROOT, env: environment, stdio: 'inherit' }).status === 0
+}
+
+const totals = { passed: 0, failed: 0, skipped: 0 }
+const scratch = mkdtempSync(join(tmpdir(), 'disinto-test-'))
+
+/** Counts a step that is not made of tests as one. */
+function count(ok) {
+  if (ok) totals.passed += 1
+  else totals.failed += 1
+}
+
+/** Runs vitest on some suites under one Node and adds up its figures. */
+function vitest(title, node, suites) {
+  if (suites.length === 0) return
+  const report = join(scratch, `${title.replaceAll(/\W+/g, '-')}.json`)
+  const ok = step(title, node, [
+    join(ROOT, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    ...suites.flatMap((suite) => ['--project', suite]),
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
+  let result
+  try {
+    result = JSON.parse(readFileSync(report, 'utf8'))
+  } catch {
+    console.error(`${title}: vitest left no report`)
+    totals.failed += 1
+    return
+  }
+  totals.passed += result.numPassedTests
+  totals.failed += result.numFailedTests
+  totals.skipped += result.numPendingTests + result.numTodoTests
+  // An error outside any test, a file that does not load for example.
+  if (!ok && result.numFailedTests === 0) totals.failed += 1
+}
+
+function engineAnswers() {
+  return spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 20_000 }).status === 0
+}
+
+if (wanted.length === 0) count(step('format, lint, types', 'npm', ['run', '--silent', 'check']))
+if (!step('build', process.execPath, ['esbuild.config.mjs'])) process.exit(1)
+
+const both = ['unit', 'shim'].filter(wants)
+vitest('unit and process tests, Node 20', parts.node20, both)
+vitest('unit and process tests, Node 26', parts.node26, both)
+vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))
+if (wants('image')) {
+  if (engineAnswers()) vitest('image tests', parts.node26, ['image'])
+  else {
+    console.error('\nimage tests: no Docker Engine answers (docker info), so they did not run')
+    if (process.env.CI) totals.failed += 1
+    else totals.skipped += 1
+  }
+}
+
+rmSync(scratch, { recursive: true })
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+process.exit(totals.failed === 0 ? 0 : 1)

@@ -1,0 +1,46 @@
+import { defineConfig } from 'vitest/config'
+
+const MINUTE = 60_000
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        // Pure code, in process.
+        test: {
+          name: 'unit',
+          include: ['test/*.test.ts', 'test/{load,handover,age,sops}/**/*.test.ts'],
+          testTimeout: 2 * MINUTE,
+        },
+      },
+      {
+        // The built bundle as a process, with real sops and age.
+        test: {
+          name: 'shim',
+          include: ['test/shim/**/*.test.ts'],
+          testTimeout: 3 * MINUTE,
+          hookTimeout: MINUTE,
+        },
+      },
+      {
+        // Both engines on the same input.
+        test: {
+          name: 'differential',
+          include: ['test/differential/**/*.test.ts'],
+          testTimeout: 60 * MINUTE,
+          hookTimeout: MINUTE,
+        },
+      },
+      {
+        // The agent image on a Docker Engine.
+        test: {
+          name: 'image',
+          include: ['test/image/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 10 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+        },
+      },
+    ],
+  },
+})
