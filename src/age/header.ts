@@ -1,5 +1,5 @@
 /** The textual header of an age file (c2sp.org/age, "Header"). */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { AgeFault } from './fault.ts'
 
 const VERSION_LINE = 'age-encryption.org/v1'
@@ -33,9 +33,16 @@ export function encodeBase64(bytes: Buffer): string {
   return bytes.toString('base64').replace(/=+$/, '')
 }
 
-/** HKDF-SHA-256 to one 32-byte key, which is all that age needs (RFC 5869). */
-export function deriveKey(secret: Buffer, salt: Uint8Array, info: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, salt, info, 32))
+function hmac(key: Uint8Array, message: Uint8Array | string): Buffer {
+  return createHmac('sha256', key).update(message).digest()
+}
+
+/**
+ * HKDF-SHA-256 to one 32-byte key, which is all that age needs: one round of RFC 5869. HMAC is needed anyway, and
+ * hkdfSync takes half as long again on Node 20.
+ */
+export function deriveKey(secret: Uint8Array, salt: Uint8Array, info: string): Buffer {
+  return hmac(hmac(salt, secret), `${info}\u0001`)
 }
 
 function malformed(what: string): AgeFault {
