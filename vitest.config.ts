@@ -23,6 +23,16 @@ export default defineConfig({
         },
       },
       {
+        // What depends on the engine, once more with sops where builtin would do.
+        test: {
+          name: 'shim-by-sops',
+          include: ['test/shim/{environment,keys,names,sources,tampered,values}.test.ts'],
+          env: { TEST_ENGINE: 'sops' },
+          testTimeout: 3 * MINUTE,
+          hookTimeout: MINUTE,
+        },
+      },
+      {
         // Both engines on the same input.
         test: {
           name: 'differential',

@@ -14,7 +14,7 @@ import { merge } from './load/merge.ts'
 import { helpText, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
 import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
-import { sopsEngine } from './sops/program.ts'
+import { opener } from './sops/engines.ts'
 import { speaker, writeAll } from './speak.ts'
 
 declare const DISINTO_VERSION: string
@@ -34,7 +34,7 @@ async function main(words: readonly string[]): Promise<void> {
   const located = locate(options, cwd)
   const documents = located.sources.map(read)
   const encrypted = documents.some(({ format }) => format !== 'plaintext')
-  const entries = await decrypt(documents, sopsEngine(inherited, cwd), options)
+  const entries = await decrypt(documents, opener(options.engine, inherited, cwd), options)
   const merged = merge(inherited, entries, options)
 
   const warnings = [

@@ -129,18 +129,20 @@ const catalogue = {
         ? 'only its owner or root can read it: in the agent image, start the container without --user'
         : 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments',
   }),
-  'key-wrong': (path: string, recipients: readonly string[]) => ({
+  'key-wrong': (path: string, recipients: readonly string[], tried: readonly string[] = []) => ({
     message: `${quote(path)}: none of the age identities at hand opens it${
       recipients.length === 0 ? '' : `; it is encrypted to ${list(recipients)}`
-    }`,
+    }${tried.length === 0 ? '' : `; tried ${tried.join(', ')}`}`,
     hint: 'use the key of one of these recipients, or have it encrypted to yours (sops updatekeys)',
   }),
   'file-tampered': (path: string) => ({
     message: `${quote(path)}: was changed after it was encrypted, or is damaged`,
     hint: 'restore it from git or a backup; never edit it other than with sops or disinto',
   }),
-  'sops-missing': (path: string) => ({
-    message: `${quote(path)}: needs the sops program, which is not on PATH`,
+  'sops-missing': (path: string, reason?: string) => ({
+    message: `${quote(path)}: needs the sops program, which is not on PATH${
+      reason === undefined ? '' : ` (the builtin engine can't open it: ${reason})`
+    }`,
     hint: 'install sops: https://github.com/getsops/sops',
   }),
   'sops-failed': (path: string, text: string) => ({
@@ -156,8 +158,12 @@ const catalogue = {
     hint: 'check which sops is first on PATH: sops --version',
   }),
   'engine-declines': (path: string, reason: string) => ({
-    message: `${quote(path)}: the chosen engine can't open it: ${reason}`,
-    hint: 'leave --engine and DISINTO_ENGINE out, so that the engine that can is used',
+    message: `${quote(path)}: the builtin engine can't open it: ${reason}`,
+    hint: 'leave --engine and DISINTO_ENGINE out, so that sops opens what it can',
+  }),
+  'age-declines': (path: string, reason: string) => ({
+    message: `${quote(path)}: an age file that can't be opened here: ${reason}`,
+    hint: 'encrypt the value with sops instead: sops opens files of SSH keys and plugins',
   }),
   'require-unmet': (names: readonly string[]) => ({
     message: `required but missing or empty: ${list(names)}`,

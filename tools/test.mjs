@@ -58,7 +58,7 @@ function vitest(title, node, suites) {
   const ok = step(title, node, [
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
     'run',
-    ...suites.flatMap((suite) => ['--project', suite]),
+    ...suites.flatMap((suite) => ['--project', `${suite}*`]),
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,

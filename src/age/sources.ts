@@ -8,34 +8,16 @@ import { dirname, join, resolve } from 'node:path'
 import { capture } from '../child.ts'
 import { errnoOf, quote } from '../errors.ts'
 import type { Warning } from '../speak.ts'
-
-export interface IdentityText {
-  /** A variable or a file. */
-  readonly place: string
-  readonly text: string
-}
+import { type Identity, MalformedIdentity, parseIdentities } from './identities.ts'
 
 export interface UnusablePlace {
   readonly place: string
   readonly reason: string
 }
 
-export interface IdentitySources {
-  readonly texts: readonly IdentityText[]
+export interface Keyring {
+  readonly identities: readonly Identity[]
   readonly unusable: readonly UnusablePlace[]
-}
-
-/** An identity, of whatever kind sops takes: native, plugin, or an encrypted identity file. */
-const IDENTITY = /^(?:AGE-[A-Z0-9-]+1[A-Z0-9]+|-----BEGIN [A-Z ]+-----|age-encryption\.org\/v1)$/
-
-/** What is wrong with a key file's text, if anything; lines are counted, never shown. */
-function flawOf(text: string): string | undefined {
-  const lines = text.split('\n').map((line) => line.trim())
-  const first = lines.findIndex((line) => line !== '' && !line.startsWith('#'))
-  if (first === -1) return 'it holds no identity'
-  if (/^(?:-----BEGIN |age-encryption)/.test(lines[first] ?? '')) return undefined
-  const bad = lines.findIndex((line) => line !== '' && !line.startsWith('#') && !IDENTITY.test(line))
-  return bad === -1 ? undefined : `line ${bad + 1} is no age identity`
 }
 
 type Variables = ReadonlyMap<string, string>
@@ -71,27 +53,32 @@ async function commandOutput(command: string, variables: Variables, cwd: string)
 }
 
 /** Reads every place there is. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
-export async function readIdentitySources(
-  variables: Variables,
-  workingDirectory: string,
-): Promise<IdentitySources> {
-  const texts: IdentityText[] = []
+export async function readKeyring(variables: Variables, workingDirectory: string): Promise<Keyring> {
+  const identities: Identity[] = []
   const unusable: UnusablePlace[] = []
-  const add = (place: string, text: string) => {
-    const flaw = flawOf(text)
-    if (flaw === undefined) texts.push({ place, text })
-    else unusable.push({ place, reason: flaw })
+  const add = (place: string, text: string, words = false) => {
+    try {
+      const found = parseIdentities(text, { words })
+      if (found.length === 0) unusable.push({ place, reason: 'it holds no identity' })
+      identities.push(...found)
+    } catch (error) {
+      if (!(error instanceof MalformedIdentity)) throw error
+      unusable.push({ place, reason: error.message })
+    }
   }
   const key = variables.get('SOPS_AGE_KEY')
-  // sops takes several keys in one line here: an environment file has no newlines to offer.
-  if (key) add('SOPS_AGE_KEY', key.replaceAll(/[ \t]+(?=AGE-)/g, '\n'))
+  // Here sops takes several identities in one line: an environment file has no newlines to offer.
+  if (key) add('SOPS_AGE_KEY', key, true)
   const readKeyFile = ({ path, named }: { path: string; named: boolean }) => {
+    let text: string
     try {
-      add(path, readFileSync(path, 'utf8'))
+      text = readFileSync(path, 'utf8')
     } catch (error) {
       const errno = errnoOf(error)
       if (named || errno !== 'ENOENT') unusable.push({ place: path, reason: errno })
+      return
     }
+    add(path, text)
   }
   const files = keyFiles(variables, workingDirectory)
   files.filter(({ named }) => named).forEach(readKeyFile)
@@ -104,7 +91,7 @@ export async function readIdentitySources(
     }
   }
   files.filter(({ named }) => !named).forEach(readKeyFile)
-  return { texts, unusable }
+  return { identities, unusable }
 }
 
 /** Whether someone other than owner and root could read the file: by its mode, and those of its directories. */

@@ -13,6 +13,8 @@ export interface Entry {
   readonly name: string
   readonly value: Secret
   readonly document: Document
+  /** The engine; undefined for plaintext. */
+  readonly by: OpenedBy | undefined
 }
 
 /** What an engine makes of a document: bytes (dotenv text, a binary file), or names with exact values. */
@@ -20,8 +22,13 @@ export type Plaintext =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'values'; readonly values: ReadonlyArray<readonly [name: string, value: string]> }
 
-/** Opens a document or throws. Nothing of a file is given out before all of it has proved whole. */
-export type Engine = (document: Document) => Promise<Plaintext>
+export type OpenedBy = 'builtin' | 'sops'
+
+/**
+ * Opens a document, by the engine that can, or throws. Nothing of a file is given out before all of it has proved
+ * whole.
+ */
+export type Open = (document: Document) => Promise<{ readonly plaintext: Plaintext; readonly by: OpenedBy }>
 
 /** The longest string the kernel takes, `NAME=VALUE` and its final NUL (execve(2), MAX_ARG_STRLEN). */
 const MAX_STRING_BYTES = 128 * 1024
@@ -80,16 +87,20 @@ export function checkValue(name: string, value: string, path: string): void {
   }
 }
 
-/** The entries of one opened document, each name and value checked. */
-async function entriesOf(document: Document, plaintext: Plaintext, options: Options): Promise<Entry[]> {
+/** Opens one document; its entries, each name and value checked. */
+async function entriesOf(document: Document, open: Open, options: Options): Promise<Entry[]> {
   const { path } = document.source
+  const { plaintext, by } =
+    document.format === 'plaintext'
+      ? { plaintext: { kind: 'bytes' as const, bytes: document.bytes }, by: undefined }
+      : await open(document)
   const values = await namedValues(document, plaintext)
   return values
     .filter(([name]) => options.only?.includes(name) ?? true)
     .map(([name, value]) => {
       checkName(name, path, options.allow)
       checkValue(name, value, path)
-      return { name, value: new Secret(value), document }
+      return { name, value: new Secret(value), document, by }
     })
 }
 
@@ -99,7 +110,7 @@ async function entriesOf(document: Document, plaintext: Plaintext, options: Opti
  */
 export async function decrypt(
   documents: readonly Document[],
-  engine: Engine,
+  open: Open,
   options: Options,
 ): Promise<Entry[]> {
   const results: Array<Entry[] | { readonly failed: unknown }> = []
@@ -107,11 +118,7 @@ export async function decrypt(
   const work = async (): Promise<void> => {
     for (const [at, document] of queue) {
       try {
-        const plaintext =
-          document.format === 'plaintext'
-            ? { kind: 'bytes' as const, bytes: document.bytes }
-            : await engine(document)
-        results[at] = await entriesOf(document, plaintext, options)
+        results[at] = await entriesOf(document, open, options)
       } catch (failed) {
         results[at] = { failed }
         // What has begun ends; nothing new begins.

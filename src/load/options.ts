@@ -3,7 +3,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import minimist from 'minimist'
 import { failure } from '../errors.ts'
 
-export const ENGINES = ['auto', 'sops'] as const
+export const ENGINES = ['auto', 'builtin', 'sops'] as const
 export type EngineName = (typeof ENGINES)[number]
 
 export interface Options {
@@ -44,7 +44,7 @@ export const FLAGS: readonly Flag[] = [
   { name: 'allow', value: 'NAME', about: 'let a refused name through, PATH for example' },
   { name: 'override', about: 'files win over the environment the shim was started with' },
   { name: 'keep-key', about: 'leave SOPS_AGE_KEY and its kin in the command’s environment' },
-  { name: 'engine', value: 'NAME', about: `what decrypts: ${ENGINES.join(' or ')}` },
+  { name: 'engine', value: 'NAME', about: `what decrypts: ${ENGINES.join(', ')}` },
   { name: 'user', value: 'USER', about: 'become NAME or UID, or with :GROUP, before the command' },
   { name: 'check', about: 'do everything but run the command; list names, sources and formats' },
   { name: 'json', about: 'with --check: JSON' },
@@ -139,7 +139,7 @@ export function parseOptions(words: readonly string[], variables: ReadonlyMap<st
     throw failure('option-value', variableOf(name), '1 or 0')
   }
   const engine = ENGINES.find((known) => known === (text('engine') ?? 'auto'))
-  if (engine === undefined) throw failure('option-value', '--engine', ENGINES.join(' or '))
+  if (engine === undefined) throw failure('option-value', '--engine', ENGINES.join(', '))
 
   return Object.freeze({
     root: text('root'),

@@ -40,7 +40,7 @@ export function summaryLine({ outcome }: Merged): string {
 /** One line a name, for --verbose. */
 export function loadedNames({ outcome }: Merged): string[] {
   return [...outcome].map(([name, { entry, kept }]) => {
-    const from = `${quote(entry.document.source.path)} (${entry.document.format})`
+    const from = `${quote(entry.document.source.path)} (${entry.document.format}${entry.by === undefined ? '' : `, ${entry.by}`})`
     return `${name}: ${kept ? `kept as the environment has it, not from ${from}` : `from ${from}`}`
   })
 }
@@ -58,17 +58,18 @@ export function checkReport(
     name,
     source: entry.document.source.path,
     format: entry.document.format,
+    engine: entry.by ?? null,
     kept,
   }))
-  if (json) return `${JSON.stringify({ entries, engine: 'sops', handOver, warnings }, null, 2)}\n`
+  if (json) return `${JSON.stringify({ entries, handOver, warnings }, null, 2)}\n`
   const width = Math.max(0, ...entries.map(({ name }) => name.length))
   const lines = entries.map(
-    ({ name, source, format, kept }) =>
-      `${name.padEnd(width)}  ${quote(source)}  ${format}${kept ? '  (the environment has it already)' : ''}`,
+    ({ name, source, format, engine, kept }) =>
+      `${name.padEnd(width)}  ${quote(source)}  ${format}  ${engine ?? '-'}${kept ? '  (the environment has it already)' : ''}`,
   )
   const last =
     handOver === 'execve'
       ? 'hand-over: execve (the shim becomes the command)'
       : 'hand-over: child (the shim stays as its parent; Node 26 is needed to become it)'
-  return `${[...lines, 'engine: sops', last].join('\n')}\n`
+  return `${[...lines, last].join('\n')}\n`
 }

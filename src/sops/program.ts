@@ -1,11 +1,10 @@
 /** The engine that runs the sops program; plaintext comes back through a pipe and touches nothing else. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { openAgeFile } from '../age/open.ts'
-import { defaultKeyFile, type IdentitySources, readIdentitySources } from '../age/sources.ts'
+import type { Keyring } from '../age/sources.ts'
 import { capture, type Ended } from '../child.ts'
 import { errnoOf, failure } from '../errors.ts'
-import type { Engine, Plaintext } from '../load/decrypt.ts'
+import type { Plaintext } from '../load/decrypt.ts'
 import type { SopsFormat } from '../load/format.ts'
 import type { Document } from '../load/read.ts'
 import { refusalOf } from './refusal.ts'
@@ -92,20 +91,22 @@ async function valuesOf(
   })
 }
 
-/** Makes the engine for an environment: PATH and the places of keys are taken from it. */
-export function sopsEngine(variables: ReadonlyMap<string, string>, workingDirectory: string): Engine {
+/**
+ * Makes the opener for an environment: PATH and the places of keys are taken from it. `readKeys` is asked when a
+ * refusal must be explained; `reason` says why sops is needed, if not by choice.
+ */
+export function sopsOpener(
+  variables: ReadonlyMap<string, string>,
+  workingDirectory: string,
+  readKeys: () => Promise<Keyring>,
+): (document: Document, reason?: string) => Promise<Plaintext> {
   const forSops = variablesForSops(variables, workingDirectory)
   let program: string | undefined
-  let sources: Promise<IdentitySources> | undefined
-  const readSources = () => {
-    sources ??= readIdentitySources(variables, workingDirectory)
-    return sources
-  }
 
-  const run = async (document: Document, input: string, output: string): Promise<Buffer> => {
+  const run = async (document: Document, input: string, output: string, reason?: string): Promise<Buffer> => {
     const { path } = document.source
     program ??= findSops(variables)
-    if (program === undefined) throw failure('sops-missing', path)
+    if (program === undefined) throw failure('sops-missing', path, reason)
     const words = ['decrypt', '--input-type', input, '--output-type', output, path]
     let ended: Ended
     try {
@@ -114,36 +115,20 @@ export function sopsEngine(variables: ReadonlyMap<string, string>, workingDirect
       throw failure('sops-unstartable', path, errnoOf(error))
     }
     if (ended.overflowed) throw failure('sops-output', path)
-    if (ended.status !== 0) throw await refusalOf(document, ended, variables, readSources)
+    if (ended.status !== 0) throw await refusalOf(document, ended, variables, readKeys)
     return ended.stdout
   }
 
-  const openAge = async (document: Document): Promise<Plaintext> => {
-    const { path } = document.source
-    const { texts, unusable } = await readSources()
-    const [place] = unusable
-    if (texts.length === 0) {
-      throw place === undefined
-        ? failure('key-missing', path, defaultKeyFile(variables))
-        : failure('key-unreadable', path, place.place, place.reason)
-    }
-    const opened = await openAgeFile(document.bytes, texts)
-    if (Buffer.isBuffer(opened)) return { kind: 'bytes', bytes: opened }
-    if (opened === 'damaged') throw failure('file-tampered', path)
-    if (opened === 'no-match') throw failure('key-wrong', path, [])
-    throw failure('key-unreadable', path, opened.place, opened.reason)
-  }
-
-  return async (document) => {
+  return async (document, reason) => {
     const { format } = document
-    if (format === 'age') return openAge(document)
-    if (format === 'plaintext') return { kind: 'bytes', bytes: document.bytes }
+    if (format === 'age' || format === 'plaintext')
+      throw failure('source-not-encrypted', document.source.path)
     // sops would hand back the first of them and drop the others without a word.
     if (format === 'sops-yaml' && /\n---(?:\s|$)/.test(document.bytes.toString())) {
       throw failure('source-several', document.source.path)
     }
     const [input, output] = TYPES[format]
-    const opened = await run(document, input, output)
+    const opened = await run(document, input, output, reason)
     if (output !== 'json') return { kind: 'bytes', bytes: opened }
     return { kind: 'values', values: await valuesOf(document, opened, () => run(document, input, 'dotenv')) }
   }

@@ -2,7 +2,7 @@
  * What it means when sops refuses a file. Its own text is not shown as it is: "Input string hunter2 does not match
  * sops' data format" is one of its messages.
  */
-import { defaultKeyFile, type IdentitySources } from '../age/sources.ts'
+import { defaultKeyFile, type Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
 import type { Document } from '../load/read.ts'
@@ -56,20 +56,33 @@ export function withoutValues(text: string, document: Document, stdout: Buffer):
     .slice(0, 400)
 }
 
-function keyRefusal(document: Document, sources: IdentitySources, keyFile: string | undefined): DisintoError {
-  const { path } = document.source
-  const [unusable] = sources.unusable
-  if (unusable !== undefined) return failure('key-unreadable', path, unusable.place, unusable.reason)
-  if (sources.texts.length === 0) return failure('key-missing', path, keyFile)
-  return failure('key-wrong', path, recipientsOf(document))
+/** The public halves of the identities that were tried, as far as they can be told at once. */
+export function publicHalves({ identities }: Keyring): string[] {
+  return identities.map((identity) => {
+    if (identity.kind === 'x25519') return identity.recipient
+    return identity.kind === 'package' ? 'a post-quantum identity' : identity.what
+  })
 }
 
-/** The error for a file that sops did not decrypt. `readSources` is asked only when a key is the matter. */
+/** Why no identity at hand opened a file: there is none, one can't be read, or they are others'. */
+export function keyRefusal(
+  path: string,
+  recipients: readonly string[],
+  keyring: Keyring,
+  keyFile: string | undefined,
+): DisintoError {
+  const [unusable] = keyring.unusable
+  if (unusable !== undefined) return failure('key-unreadable', path, unusable.place, unusable.reason)
+  if (keyring.identities.length === 0) return failure('key-missing', path, keyFile)
+  return failure('key-wrong', path, recipients, publicHalves(keyring))
+}
+
+/** The error for a file that sops did not decrypt. `readKeys` is asked only when a key is the matter. */
 export async function refusalOf(
   document: Document,
   ended: Ended,
   variables: ReadonlyMap<string, string>,
-  readSources: () => Promise<IdentitySources>,
+  readKeys: () => Promise<Keyring>,
 ): Promise<DisintoError> {
   const { path } = document.source
   const text = unwrap(ended.stderr)
@@ -77,8 +90,9 @@ export async function refusalOf(
   if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', path)
   if (NO_DATA_KEY.test(text)) {
     if (BROKEN_STANZA.test(text)) return failure('file-tampered', path)
-    if (recipientsOf(document).length > 0)
-      return keyRefusal(document, await readSources(), defaultKeyFile(variables))
+    const recipients = recipientsOf(document)
+    if (recipients.length > 0)
+      return keyRefusal(path, recipients, await readKeys(), defaultKeyFile(variables))
   }
   const words = withoutValues(text, document, ended.stdout)
   return failure('sops-failed', path, words || `exit status ${ended.status ?? 'none, a signal ended it'}`)

@@ -16,11 +16,11 @@ describe('--check', () => {
     const project = withSecrets()
     const result = project.run(['--check', '--', 'touch', project.path('STARTED')], { env: { B: 'x' } })
     expect(result.status).toBe(0)
-    expect(result.stdout).toContain(`A  ${project.path('.env.enc')}  sops-dotenv\n`)
+    expect(result.stdout).toContain(`A  ${project.path('.env.enc')}  sops-dotenv  builtin\n`)
     expect(result.stdout).toContain(
-      `B  ${project.path('.env.enc')}  sops-dotenv  (the environment has it already)\n`,
+      `B  ${project.path('.env.enc')}  sops-dotenv  builtin  (the environment has it already)\n`,
     )
-    expect(result.stdout).toContain(`C  ${project.path('secrets/C.enc')}  age\n`)
+    expect(result.stdout).toContain(`C  ${project.path('secrets/C.enc')}  age  builtin\n`)
     expect(result.stdout).toMatch(new RegExp(`^hand-over: ${HAND_OVER} `, 'm'))
     expect(result.stdout).not.toContain(MARK)
     expect(project.exists('STARTED')).toBe(false)
@@ -31,7 +31,13 @@ describe('--check', () => {
     const { stdout } = project.run(['--check', '--json'], { env: { B: 'x' } })
     expect(JSON.parse(stdout)).toMatchObject({
       entries: [
-        { name: 'A', source: project.path('.env.enc'), format: 'sops-dotenv', kept: false },
+        {
+          name: 'A',
+          source: project.path('.env.enc'),
+          format: 'sops-dotenv',
+          engine: 'builtin',
+          kept: false,
+        },
         { name: 'B', kept: true },
         { name: 'C', format: 'age' },
       ],
@@ -57,7 +63,7 @@ describe('--check', () => {
 test('--verbose says what came from where, names only', () => {
   const project = withSecrets()
   const result = project.run(['--verbose', '--', 'true'], { env: { B: 'x' } })
-  expect(result.stderr).toContain(`disinto: A: from ${project.path('.env.enc')} (sops-dotenv)\n`)
+  expect(result.stderr).toContain(`disinto: A: from ${project.path('.env.enc')} (sops-dotenv, builtin)\n`)
   expect(result.stderr).toContain('disinto: B: kept as the environment has it')
   expect(result.stderr).not.toContain(MARK)
 })
@@ -96,7 +102,7 @@ describe('options', () => {
     [['-x'], /unknown option -x/],
     [['--root'], /--root: needs a value/],
     [['--root='], /--root: needs a value/],
-    [['--engine', 'magic'], /--engine: needs auto/],
+    [['--engine', 'magic'], /--engine: needs auto, builtin, sops/],
   ])('%j', (words, says) => {
     const result = new Project().run(words)
     expectRefusal(result)

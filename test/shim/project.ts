@@ -167,7 +167,8 @@ function commandLine(
   words: readonly string[],
   { node = [], through = [] }: RunOptions,
 ): [program: string, ...words: string[]] {
-  const [first, ...rest] = [...through, process.execPath, ...node, SHIM, ...words]
+  const engine = process.env['TEST_ENGINE'] === undefined ? [] : ['--engine', process.env['TEST_ENGINE']]
+  const [first, ...rest] = [...through, process.execPath, ...node, SHIM, ...engine, ...words]
   return [first ?? process.execPath, ...rest]
 }
 

@@ -1,0 +1,51 @@
+/** Which engine opens a document: builtin where it can, sops for the rest, or the one that was asked for. */
+import { defaultKeyFile, type Keyring, readKeyring } from '../age/sources.ts'
+import { DisintoError, failure } from '../errors.ts'
+import type { Open } from '../load/decrypt.ts'
+import type { EngineName } from '../load/options.ts'
+import type { Document } from '../load/read.ts'
+import { builtinDeclines, openBuiltin } from './builtin.ts'
+import { keyRefusal, recipientsOf } from './refusal.ts'
+
+/**
+ * Makes what opens documents in an environment. The choice is made before anything is opened, from the metadata
+ * alone: a failure is never a reason to try the other engine, so a file that one finds tampered stays tampered.
+ */
+export function opener(
+  engine: EngineName,
+  variables: ReadonlyMap<string, string>,
+  workingDirectory: string,
+): Open {
+  let keyring: Promise<Keyring> | undefined
+  const readKeys = () => {
+    keyring ??= readKeyring(variables, workingDirectory)
+    return keyring
+  }
+  const openInProcess = async (document: Document, keys: Keyring) => {
+    try {
+      return await openBuiltin(document, keys.identities)
+    } catch (error) {
+      if (!(error instanceof DisintoError) || (error.code !== 'key-wrong' && error.code !== 'key-missing'))
+        throw error
+      const recipients = document.format === 'age' ? [] : recipientsOf(document)
+      throw keyRefusal(document.source.path, recipients, keys, defaultKeyFile(variables))
+    }
+  }
+  let openBySops: ((document: Document, reason?: string) => ReturnType<typeof openInProcess>) | undefined
+
+  return async (document) => {
+    let reason: string | undefined
+    // An age file is none of sops' formats: it is opened here, whatever the choice.
+    if (engine !== 'sops' || document.format === 'age') {
+      const keys = await readKeys()
+      reason = builtinDeclines(document, keys.identities)
+      if (reason === undefined) return { plaintext: await openInProcess(document, keys), by: 'builtin' }
+      const { path } = document.source
+      if (document.format === 'age') throw failure('age-declines', path, reason)
+      if (engine === 'builtin') throw failure('engine-declines', path, reason)
+    }
+    const { sopsOpener } = await import('./program.ts')
+    openBySops ??= sopsOpener(variables, workingDirectory, readKeys)
+    return { plaintext: await openBySops(document, reason), by: 'sops' }
+  }
+}
