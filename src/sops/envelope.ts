@@ -20,6 +20,8 @@ export interface Envelope extends Metadata {
 }
 
 const SOPS_PREFIX = 'sops_'
+/** Go matches in linear time; here a hostile pattern gets no long text to chew on. */
+const MAX_SUBJECT = 1024
 
 /** Undoes the flattening of metadata (stores/flatten.go) for the one list that this engine reads. */
 function unflatten(lines: ReadonlyArray<readonly [name: string, value: string]>): JsonMap | Declined {
@@ -122,6 +124,8 @@ export function parseEnvelope(bytes: Buffer, format: SopsFormat): Envelope | Dec
     if (tree.encoding === 'latin1') return { declines: `it has an ${name} and is not UTF-8` }
     // Folding and Unicode apart, both languages match alike.
     const subjects = tree.items.map((item) => (item.kind === 'comment' ? item.text : item.name))
+    if (subjects.some((subject) => subject.length > MAX_SUBJECT))
+      return { declines: `it has an ${name} and long names or comments` }
     if (metadata.rule.text.startsWith('(?i)') && !subjects.every((subject) => /^[\0-\x7f]*$/.test(subject))) {
       return { declines: `its ${name} ignores case, and its names or comments are not ASCII` }
     }

@@ -59,6 +59,9 @@ class Translator {
       if (atom === undefined) return undefined
       const repeat = this.#repeat(atom === '^' || atom === '$')
       if (repeat === undefined) return undefined
+      // Go's matcher takes linear time, JavaScript's may take forever on a repeat of repeats.
+      if (repeat !== '' && atom.startsWith('(?:') && /[*+{|]/.test(atom.replaceAll(/\\u\{\w+\}/g, '')))
+        return undefined
       out += atom + repeat
     }
     return depth === 0 ? out : undefined

@@ -14,7 +14,8 @@ describe('patterns', () => {
     ['\\.env$', '.env', 'xenv'],
     ['a+?b', 'aab', 'a'],
     ['[a-]', '-', 'b'],
-    ['^(?:x|y){2}$', 'xy', 'x'],
+    ['^(?:xy){2}$', 'xyxy', 'xy'],
+    ['^(a\\{)?b$', 'a{b', 'ab'],
     ['^.$', '🎉', '🎉🎉'],
   ])('%s matches as in Go', (pattern, yes, no) => {
     const matches = translatePattern(pattern)
@@ -49,6 +50,9 @@ describe('patterns', () => {
     '[a',
     '\\',
     '^*',
+    '(a+)+$',
+    '(a|aa)*$',
+    '((a{2}))+',
     '(?i)\\w',
     '(?i)é',
   ])('%s is declined: it might mean something else, or nothing', (pattern) => {
