@@ -1,5 +1,5 @@
 /**
- * `npm test`: fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
+ * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
  *
  *   node tools/test.mjs [unit] [shim] [differential] [image]     default: all
  *
@@ -10,10 +10,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { fetchParts } from './fetch.mjs'
+import { build, installPackages, ROOT } from './prepare.mjs'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SUITES = ['unit', 'shim', 'differential', 'image']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !SUITES.includes(suite))
@@ -23,6 +22,7 @@ if (unknown.length > 0) {
 }
 const wants = (suite) => wanted.length === 0 || wanted.includes(suite)
 
+installPackages()
 const parts = await fetchParts()
 const environment = {
   ...process.env,
@@ -83,7 +83,7 @@ function engineAnswers() {
 }
 
 if (wanted.length === 0) count(step('format, lint, types', 'npm', ['run', '--silent', 'check']))
-if (!step('build', process.execPath, ['esbuild.config.mjs'])) process.exit(1)
+build()
 
 const both = ['unit', 'shim'].filter(wants)
 vitest('unit and process tests, Node 20', parts.node20, both)

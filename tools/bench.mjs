@@ -1,0 +1,278 @@
+/**
+ * `npm run bench`: whole processes timed side by side, as ratios within this run; a table on standard output.
+ *
+ *   node tools/bench.mjs [--runs 30] [--write]     --write puts the table into docs/performance.md
+ *
+ * Every command is run in turn, round after round, so that a slow moment of the machine is everybody's. The figure
+ * is the median. hyperfine, where it is installed, times the first rows again as a cross-check.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fetchParts } from './fetch.mjs'
+import { build, installPackages, ROOT } from './prepare.mjs'
+
+const flag = (name, otherwise) => {
+  const at = process.argv.indexOf(name)
+  return at === -1 ? otherwise : process.argv[at + 1]
+}
+const ROUNDS = Number(flag('--runs', 30))
+const WRITE = process.argv.includes('--write')
+/** Slow rows, a hundred processes each, are run this many times less often. */
+const SLOW = 6
+
+installPackages()
+build()
+const { node26: node, sops, age, ageKeygen } = await fetchParts(['node26', 'sops', 'age'])
+const shim = join(ROOT, 'entrypoint/entrypoint.js')
+const work = mkdtempSync(join(tmpdir(), 'disinto-bench-'))
+process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+
+const key = join(work, 'keys.txt')
+const environment = { PATH: `${dirname(sops)}:${process.env.PATH}`, HOME: work, SOPS_AGE_KEY_FILE: key }
+
+function must(program, words, options = {}) {
+  const done = spawnSync(program, words, { env: environment, cwd: work, encoding: 'utf8', ...options })
+  if (done.status !== 0) throw new Error(`${program} ${words.join(' ')}: ${done.stderr ?? done.error}`)
+  return done.stdout
+}
+
+// --- the input: N secret files of one token each, the same as age files, and what the rivals read ---
+const SIZES = [1, 10, 100, 1000]
+const directoryOf = (size) => join(work, `n${size}`)
+must(ageKeygen, ['-o', key])
+const recipient = must(ageKeygen, ['-y', key]).trim()
+for (const size of SIZES) mkdirSync(join(directoryOf(size), 'secrets'), { recursive: true })
+const sealWords = ['encrypt', '--age', recipient, '--filename-override', 'x']
+for (let at = 0; at < Math.max(...SIZES); at += 1) {
+  const name = `SECRET_${at}`
+  const input = JSON.stringify({ [name]: `token-${at}-0123456789abcdef` })
+  const sealed = must(sops, [...sealWords, '--input-type', 'json', '--output-type', 'json'], { input })
+  for (const size of SIZES) {
+    if (at < size) writeFileSync(join(directoryOf(size), 'secrets', `${name}.enc`), sealed)
+  }
+  if (at < 100) must(age, ['-r', recipient, '-o', join(work, `${at}.age`)], { input: `token-${at}` })
+}
+writeFileSync(join(work, 'one.json'), readFileSync(join(directoryOf(1), 'secrets/SECRET_0.enc')))
+const dotenv = must(sops, [...sealWords, '--input-type', 'dotenv', '--output-type', 'dotenv'], {
+  input: 'SECRET_0=token-0-0123456789abcdef\n',
+})
+writeFileSync(join(work, 'old.env.enc'), dotenv)
+
+// The shim this project replaces: plaintext to a file in /tmp, cleaned with grep, sourced.
+writeFileSync(
+  join(work, 'env.sh'),
+  `#!/bin/sh
+plain=$(mktemp)
+sops -d --input-type dotenv --output-type dotenv ${work}/old.env.enc > "$plain" || exit 1
+grep -E '^[A-Za-z_][A-Za-z0-9_]*=' "$plain" > "$plain.clean"
+set -a; . "$plain.clean"; set +a
+rm -f "$plain" "$plain.clean"
+exec "$@"
+`,
+  { mode: 0o755 },
+)
+
+/** The rivals, from npm, at the version of the day the table was made. */
+function rivals() {
+  const directory = join(ROOT, '.tools', 'rivals')
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+  const packages = ['@dotenvx/dotenvx@2.38.2', 'varlock@1.20.0']
+  must('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages], {
+    cwd: directory,
+    env: process.env,
+  })
+  const entry = (name) => {
+    const { bin } = JSON.parse(readFileSync(join(directory, 'node_modules', name, 'package.json'), 'utf8'))
+    return join(directory, 'node_modules', name, typeof bin === 'string' ? bin : Object.values(bin)[0])
+  }
+  const project = join(work, 'rival')
+  mkdirSync(project)
+  const dotenvx = entry('@dotenvx/dotenvx')
+  writeFileSync(join(project, '.env'), 'SECRET_0=token-0-0123456789abcdef\n')
+  must(node, [dotenvx, 'encrypt'], { cwd: project })
+  const plain = join(work, 'varlock')
+  mkdirSync(plain)
+  writeFileSync(join(plain, '.env.schema'), '# @sensitive\nSECRET_0=token-0-0123456789abcdef\n')
+  return [
+    row('dotenvx run, 1 value (from npm)', [node, dotenvx, 'run', '--quiet', '--', 'true'], { cwd: project }),
+    row('varlock run, 1 value in plaintext (from npm)', [node, entry('varlock'), 'run', '--', 'true'], {
+      cwd: plain,
+    }),
+  ]
+}
+
+function row(title, [program, ...words], { cwd = work, slow = false } = {}) {
+  return { title, program, words, cwd, slow, times: [], peak: undefined }
+}
+const throughShim = (size, engine) =>
+  row(
+    `shim, ${size} file${size === 1 ? '' : 's'}, ${engine}`,
+    [node, shim, '--engine', engine, '--', 'true'],
+    {
+      cwd: directoryOf(size),
+      slow: engine === 'sops' && size >= 100,
+    },
+  )
+const times = (count, script, title, slow = true) =>
+  row(title, ['sh', '-c', `i=0; while [ $i -lt ${count} ]; do ${script}; i=$((i+1)); done >/dev/null`], {
+    slow,
+  })
+const cores = availableParallelism()
+const decryptWords = '--input-type json --output-type json'
+
+const bare = row('node -e 0', [node, '-e', '0'])
+const rows = [
+  bare,
+  row('true, bare', ['true']),
+  row('node runs a file that does nothing', [node, '/dev/null']),
+  ...[1, 10, 100, 1000].map((size) => throughShim(size, 'builtin')),
+  ...[1, 10, 100].map((size) => throughShim(size, 'sops')),
+  row('sops decrypt, 1 file', [sops, 'decrypt', join(work, 'one.json')]),
+  row('sops exec-env, 1 file', [sops, 'exec-env', join(work, 'one.json'), 'true']),
+  row('old shell shim, 1 file', [join(work, 'env.sh'), 'true']),
+  times(
+    100,
+    `sops decrypt ${decryptWords} n100/secrets/SECRET_$i.enc`,
+    'sops decrypt × 100, one after another',
+  ),
+  row(
+    `sops decrypt × 100, ${cores} at a time`,
+    ['sh', '-c', `ls n100/secrets/* | xargs -P ${cores} -n 1 sops decrypt ${decryptWords} >/dev/null`],
+    { slow: true },
+  ),
+  times(100, `${age} -d -i keys.txt $i.age`, 'age -d × 100, one after another'),
+  ...rivals(),
+]
+
+/** Largest resident set of the process and what it waited for, in KiB (getrusage(2)); undefined without python3. */
+function peakOf({ program, words, cwd }) {
+  const script =
+    'import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)'
+  const { status, stdout } = spawnSync('python3', ['-c', script, program, ...words], {
+    cwd,
+    env: { ...environment, PATH: `${environment.PATH}` },
+    encoding: 'utf8',
+  })
+  return status === 0 ? Number(stdout) : undefined
+}
+
+const median = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+for (let round = -1; round < ROUNDS; round += 1) {
+  for (const each of rows) {
+    if (each.slow && round % SLOW !== 0) continue
+    const start = process.hrtime.bigint()
+    const { status, stderr } = spawnSync(each.program, each.words, {
+      cwd: each.cwd,
+      env: environment,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const took = Number(process.hrtime.bigint() - start) / 1e6
+    if (status !== 0) throw new Error(`${each.title}: ${stderr}`)
+    // The first round warms the page cache.
+    if (round >= 0) each.times.push(took)
+  }
+}
+for (const each of rows) each.peak = peakOf(each)
+
+const base = median(bare.times)
+const megabytes = (kib) => (kib === undefined ? '' : `${(kib / 1024).toFixed(0)} MiB`)
+const table = [
+  '| whole process | median | × `node -e 0` | peak memory | × |',
+  '|---|--:|--:|--:|--:|',
+  ...rows.map(({ title, times: all, peak }) => {
+    const time = median(all)
+    const memory = peak === undefined || bare.peak === undefined ? '' : (peak / bare.peak).toFixed(2)
+    return `| ${title} | ${time.toFixed(1)} ms | ${(time / base).toFixed(2)} | ${megabytes(peak)} | ${memory} |`
+  }),
+].join('\n')
+
+const medianOf = (title) => median(rows.find((each) => each.title === title).times)
+const shimOf = (size) => medianOf(`shim, ${size} file${size === 1 ? '' : 's'}, builtin`)
+const decryptOne = medianOf('sops decrypt, 1 file')
+const ratio = (value) => value.toFixed(2)
+const targets = [
+  ['1 file, builtin: × node -e 0', shimOf(1) / base, '<=', 1.35],
+  ['1 file, builtin: × the old shell shim', shimOf(1) / medianOf('old shell shim, 1 file'), '<=', 1],
+  ['100 files, builtin: × node -e 0', shimOf(100) / base, '<=', 2],
+  [
+    '100 files, builtin: times faster than sops decrypt × 100',
+    medianOf('sops decrypt × 100, one after another') / shimOf(100),
+    '>=',
+    20,
+  ],
+  [
+    '100 files, builtin: times faster than age -d × 100',
+    medianOf('age -d × 100, one after another') / shimOf(100),
+    '>=',
+    8,
+  ],
+  [
+    '1 file, sops: × (node -e 0 + 1.3 × sops decrypt)',
+    medianOf('shim, 1 file, sops') / (base + 1.3 * decryptOne),
+    '<=',
+    1,
+  ],
+  [
+    'each further file, 100 to 1,000: × 1/100 of sops decrypt',
+    (shimOf(1000) - shimOf(100)) / 900 / (decryptOne / 100),
+    '<=',
+    1,
+  ],
+  [
+    'peak memory, 100 files, builtin: × node -e 0',
+    rows.find(({ title }) => title === 'shim, 100 files, builtin').peak / bare.peak,
+    '<=',
+    1.3,
+  ],
+]
+const targetTable = [
+  '| target (DESIGN.md §7) | measured | wanted | |',
+  '|---|--:|--:|---|',
+  ...targets.map(([title, value, relation, limit]) => {
+    const met = relation === '<=' ? value <= limit : value >= limit
+    return `| ${title} | ${ratio(value)} | ${relation === '<=' ? '≤' : '≥'} ${limit} | ${met ? 'met' : 'missed'} |`
+  }),
+].join('\n')
+
+function hyperfine() {
+  const commands = rows.filter(({ slow }) => !slow).slice(0, 10)
+  const report = join(work, 'hyperfine.json')
+  const { error } = spawnSync('hyperfine', ['--version'], { stdio: 'ignore' })
+  if (error !== undefined) return ''
+  const lines = commands.map(({ title, program, words, cwd }) => {
+    const command = [program, ...words].map((word) => `'${word}'`).join(' ')
+    must('hyperfine', ['-N', '--warmup', '3', '--runs', String(ROUNDS), '--export-json', report, command], {
+      cwd,
+    })
+    const [result] = JSON.parse(readFileSync(report, 'utf8')).results
+    return `| ${title} | ${(result.median * 1000).toFixed(1)} ms |`
+  })
+  return [
+    '',
+    '',
+    'The same by hyperfine, one after the other:',
+    '',
+    '| whole process | median |',
+    '|---|--:|',
+    ...lines,
+  ].join('\n')
+}
+
+const machine = `${cpus()[0]?.model.trim()}, ${cores} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${must(node, ['-p', 'process.versions.node']).trim()}, ${must(sops, ['--disable-version-check', '--version']).split('\n')[0]}, ${ROUNDS} rounds`
+const report = `${machine}\n\n${table}\n\n${targetTable}${hyperfine()}\n`
+console.log(report)
+if (WRITE) {
+  const page = join(ROOT, 'docs/performance.md')
+  const text = readFileSync(page, 'utf8')
+  const [before, after] = [text.indexOf('<!-- bench -->'), text.indexOf('<!-- /bench -->')]
+  if (before === -1 || after === -1) throw new Error(`${page}: has no place for the table`)
+  writeFileSync(page, `${text.slice(0, before)}<!-- bench -->\n${report}${text.slice(after)}`)
+}
