@@ -98,7 +98,8 @@ describe('files that only someone with the data key could write', () => {
       async (value, digits) => {
         for (const text of [String(value), value.toExponential(), value.toExponential(digits)]) {
           const float = goFloat(text)
-          if (typeof float !== 'object') throw new Error('not a float')
+          // Rounded up to a few digits, the largest are larger than any.
+        if (typeof float !== 'object') continue
           const file = await craft(
             (key) => encryptValue(Buffer.from(text), 'float', key, 'A:'),
             float.authenticated,
