@@ -99,7 +99,7 @@ describe('files that only someone with the data key could write', () => {
         for (const text of [String(value), value.toExponential(), value.toExponential(digits)]) {
           const float = goFloat(text)
           // Rounded up to a few digits, the largest are larger than any.
-        if (typeof float !== 'object') continue
+          if (typeof float !== 'object') continue
           const file = await craft(
             (key) => encryptValue(Buffer.from(text), 'float', key, 'A:'),
             float.authenticated,
