@@ -1,36 +1,70 @@
 /**
- * Two bundles, each one file that runs wherever it is copied: `node FILE`. Without a package.json beside it Node
- * takes the file for CommonJS, with ours for an ES module; this wrapping is valid as both, and leaves no global.
- * `process.getBuiltinModule` (20.16) is how both load node: modules.
+ * Two bundles, each one file that runs wherever it is copied: `node FILE`. This wrapping is valid as CommonJS, which
+ * Node takes the file for beside no package.json (or ours), and as an ES module, where there is no `require` and
+ * `process.getBuiltinModule` (20.16) loads node: modules.
  */
 import { readFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+const absWorkingDir = new URL('.', import.meta.url).pathname
 
 /** Output does not depend on where or when it is built: minified, it names no path. Half the bytes to read, too. */
 const common = {
-  absWorkingDir: new URL('.', import.meta.url).pathname,
-  outdir: 'entrypoint',
+  absWorkingDir,
   bundle: true,
+  minify: true,
   platform: 'node',
   target: 'node20',
   format: 'cjs',
-  charset: 'utf8',
-  minify: true,
-  legalComments: 'eof',
-  define: { DISINTO_VERSION: JSON.stringify(version) },
-  footer: { js: '})(process.getBuiltinModule);' },
+  charset: 'ascii',
   logLevel: 'warning',
 }
 
+/** Packages that most runs never load. */
+const COLD = /^(?:age-encryption|execa|shlex)$/
+
+/**
+ * Cold packages go into the bundle as text, compiled when they are first imported: even the code that V8 compiles
+ * lazily it must parse at the start, and these are four fifths of the file (docs/performance.md).
+ */
+const cold = {
+  name: 'cold',
+  setup(context) {
+    context.onResolve({ filter: COLD }, ({ path, kind }) => {
+      if (kind !== 'dynamic-import') throw new Error(`${path} is cold: import it dynamically`)
+      return { path, namespace: 'cold' }
+    })
+    context.onLoad({ filter: /.*/, namespace: 'cold' }, async ({ path }) => {
+      const { outputFiles } = await build({
+        ...common,
+        stdin: { contents: `export * from '${path}'`, resolveDir: absWorkingDir },
+        write: false,
+      })
+      const source = JSON.stringify(outputFiles[0].text)
+      return { contents: `new Function('module', 'require', ${source})(module, require)`, resolveDir: absWorkingDir }
+    })
+  },
+}
+
+const wrapped = (start) => ({
+  banner: { js: `${start};((require)=>{` },
+  footer: { js: "})(typeof require==='function'?require:process.getBuiltinModule);" },
+})
+
 await build({
   ...common,
+  ...wrapped(''),
   entryPoints: ['src/entrypoint.ts'],
-  banner: { js: ';((require) => {' },
+  outdir: 'entrypoint',
+  plugins: [cold],
+  define: { DISINTO_VERSION: JSON.stringify(version) },
 })
 await build({
   ...common,
+  ...wrapped('#!/usr/bin/env node\n'),
   entryPoints: ['src/disinto.ts'],
-  banner: { js: '#!/usr/bin/env node\n;((require) => {' },
+  outdir: 'entrypoint',
+  plugins: [cold],
+  define: { DISINTO_VERSION: JSON.stringify(version) },
 })

@@ -16,7 +16,7 @@ export const CORE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set<NodeJS.Signals>
   'SIGSYS',
 ])
 
-/** Their default action ends a process, and another process may send them (signal(7)). */
+/** Their default action ends a process, and another process may send them (signal(7)); SIGPROF is V8's own. */
 const ENDING: readonly NodeJS.Signals[] = [
   'SIGHUP',
   'SIGINT',
@@ -27,7 +27,6 @@ const ENDING: readonly NodeJS.Signals[] = [
   'SIGTERM',
   'SIGXCPU',
   'SIGVTALRM',
-  'SIGPROF',
   'SIGIO',
   ...(process.platform === 'linux' ? (['SIGPWR', 'SIGSTKFLT', 'SIGSYS'] as const) : []),
 ]
