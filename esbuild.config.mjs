@@ -42,7 +42,10 @@ const cold = {
         write: false,
       })
       const source = JSON.stringify(outputFiles[0].text)
-      return { contents: `new Function('module', 'require', ${source})(module, require)`, resolveDir: absWorkingDir }
+      return {
+        contents: `new Function('module', 'require', ${source})(module, require)`,
+        resolveDir: absWorkingDir,
+      }
     })
   },
 }

@@ -46,6 +46,21 @@ describe('what builtin declines', () => {
     expect(declines({ ...GOOD, ...more })).toBe(reason)
   })
 
+  it.each([
+    ['2024-02-29', true],
+    ['2023-02-29', false],
+    ['2026-04-31', false],
+    ['2026-12-31', true],
+    ['2026-13-01', false],
+    ['2026-00-01', false],
+    ['2026-01-00', false],
+    ['2026-01-32', false],
+    ['2026-01-99', false],
+  ])('is not a day there is: %s', (day, exists) => {
+    expect(declines({ ...GOOD, lastmodified: `${day}T23:59:59Z` }) === undefined).toBe(exists)
+    expect(declines({ ...GOOD, lastmodified: `${day}T24:00:00Z` })).toBeDefined()
+  })
+
   it('is YAML, INI, timestamps and doubled names', () => {
     expect(parseEnvelope(Buffer.alloc(0), 'sops-yaml')).toEqual({ declines: 'it is SOPS YAML' })
     expect(parseEnvelope(Buffer.alloc(0), 'sops-ini')).toEqual({ declines: 'it is SOPS INI' })
