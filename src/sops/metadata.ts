@@ -44,7 +44,7 @@ const KNOWN = [
 
 /** Versions as blang/semver reads them, which sops checks; those with more to them are left to sops. */
 const VERSION = /^v?(?:0|[1-9]\d{0,5})\.(?:0|[1-9]\d{0,5})\.(?:0|[1-9]\d{0,5})$/
-const TIME = /^\d{4}-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
+const TIME = /^([1-9]\d{3})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
 
 /** What Go takes for the zero of a text, a number or a boolean. */
 function isAbsent(value: JsonValue | undefined): boolean {
@@ -64,10 +64,18 @@ function readKey(value: JsonValue): AgeKey | undefined {
 
 /** Whether a time is in the form that sops writes, and on a day there is. */
 function isPlainTime(text: string): boolean {
-  const [, month, day] = TIME.exec(text) ?? []
-  if (month === undefined || day === undefined || month === '00' || month > '12' || day === '00') return false
+  const [, year, month, day] = TIME.exec(text) ?? []
+  if (
+    year === undefined ||
+    month === undefined ||
+    day === undefined ||
+    month === '00' ||
+    month > '12' ||
+    day === '00'
+  )
+    return false
   // Every month has 28 days; only for the few others is it worth asking the calendar.
-  return day <= '28' || new Date(text).toISOString().slice(8, 10) === day
+  return day <= '28' || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
 }
 
 function readTime(text: JsonValue | undefined): string | Declined {
