@@ -126,7 +126,7 @@ const catalogue = {
     message: `${quote(path)}: the age key at ${quote(place)} can't be used (${reason})`,
     hint:
       reason === 'EACCES'
-        ? 'only its owner or root can read it: in the agent image, start the container without --user'
+        ? 'only its owner and root (with CAP_DAC_OVERRIDE) can read it: in the agent image, start the container without --user and keep that capability'
         : 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments',
   }),
   'key-wrong': (path: string, recipients: readonly string[], tried: readonly string[] = []) => ({

@@ -80,17 +80,20 @@ describe('the command', () => {
     expect(masks(through.stdout)).toEqual(masks(bare.stdout))
   })
 
-  test('finds its pipes in blocking mode', () => {
-    const flags = (fd: number) => `sed -n 's/^flags:\\s*//p' /proc/self/fdinfo/${fd}`
-    const script = `${flags(0)}; ${flags(1)}; ${flags(2)}`
-    const result = withSecret().run(['--verbose', '--', 'sh', '-c', script])
-    for (const line of result.stdout.trim().split('\n')) expect(Number.parseInt(line, 8) & 0o4000).toBe(0)
+  // The child's execa touches our streams, which makes Node set O_NONBLOCK for a moment (HOUSES.md B2, row 7).
+  test.runIf(EXECVE)('finds its pipes in blocking mode', () => {
+    const script = 'for fd in 0 1 2; do grep ^flags: /proc/self/fdinfo/$fd; done'
+    const flags = withSecret().run(['--verbose', '--', 'sh', '-c', script]).stdout.match(/\d+/g) ?? []
+    expect(flags.map((octal) => Number.parseInt(octal, 8) & 0o4000)).toEqual([0, 0, 0])
   })
 
   test.runIf(EXECVE)('has no descriptor of ours', () => {
-    const result = withSecret().run(['--', 'ls', '/proc/self/fd'])
-    // 3 is the directory that ls reads.
-    expect(result.stdout.trim().split('\n')).toEqual(['0', '1', '2', '3'])
+    const project = withSecret()
+    const open = (stdout: string) => stdout.trim().split('\n')
+    // Whoever runs these tests may have left some open in us, so: no more than without the shim.
+    const bare = spawnSync('ls', ['/proc/self/fd'], { encoding: 'utf8', env: project.environment() })
+    const through = project.run(['--', 'ls', '/proc/self/fd'])
+    expect(open(bare.stdout)).toEqual(expect.arrayContaining(open(through.stdout)))
   })
 })
 
