@@ -22,7 +22,7 @@ const common = {
 }
 
 /** Packages that most runs never load. */
-const COLD = /^(?:age-encryption|execa|shlex)$/
+const COLD = /^(?:age-encryption|execa|shlex|yaml|@inquirer\/(?:password|confirm))$/
 
 /**
  * Cold packages go into the bundle as text, compiled when they are first imported: even the code that V8 compiles

@@ -33,6 +33,15 @@ export default defineConfig({
         },
       },
       {
+        // The host command as a process, with real sops and age.
+        test: {
+          name: 'host',
+          include: ['test/host/**/*.test.ts'],
+          testTimeout: 3 * MINUTE,
+          hookTimeout: MINUTE,
+        },
+      },
+      {
         // Both engines on the same input.
         test: {
           name: 'differential',

@@ -1,46 +1,77 @@
-/** The host command: words to a command, errors said as the shim says them. */
-import { closest, distance } from 'fastest-levenshtein'
+/** The host command: words to a command of the table; errors said as the shim says them. */
 import { asDisintoError, failure } from './errors.ts'
+import { type HostCommand, helpOf, type Invocation, type ParsedWords, parseWords } from './host/command.ts'
+import { processContext } from './host/context.ts'
+import { COMMANDS } from './host/table.ts'
 import { speaker, writeAll } from './speak.ts'
 
-declare const DISINTO_VERSION: string
-
-const HELP = `Usage: disinto COMMAND
-
-Commands:
-  help       show this help
-  version    show the version
-
-The shim, which runs a command with its secrets, is entrypoint.js beside this
-program: node entrypoint.js --help.
-`
-
-const COMMANDS: ReadonlyMap<string, () => void> = new Map([
-  ['help', () => writeAll(1, HELP)],
-  ['version', () => writeAll(1, `disinto ${DISINTO_VERSION}\n`)],
-])
-
-/** Exit status of a wrong use, as the host command promises it. */
+/** Exit statuses of the host command: all went well, it failed, it was used wrongly. */
+const FAILED = 1
 const USAGE = 2
 
-function main(words: readonly string[]): void {
-  const word = (words[0] ?? '').replace(/^--(?=help$|version$)/, '').replace(/^-h$/, 'help')
-  if (word === '') {
-    writeAll(2, HELP)
-    process.exit(USAGE)
+/** The longest run of words that names a command, and what follows it. */
+function findCommand(words: readonly string[]): { name: string; rest: readonly string[] } | undefined {
+  for (let length = 3; length > 0; length -= 1) {
+    const name = words.slice(0, length).join(' ')
+    if (words.length >= length && COMMANDS.has(name)) return { name, rest: words.slice(length) }
   }
-  const command = COMMANDS.get(word)
-  if (command === undefined) {
-    const near = closest(word, [...COMMANDS.keys()])
-    throw failure('subcommand-unknown', word, distance(word, near) <= 3 ? near : undefined)
-  }
-  command()
+  return undefined
 }
 
-try {
-  main(process.argv.slice(2))
-} catch (thrown) {
-  const error = asDisintoError(thrown)
-  speaker(process.env.DISINTO_LOG).error(error)
-  process.exit(error.status)
+function invocation({ words, rest, given }: ParsedWords): Invocation {
+  const last = (option: string) => given.get(option)?.at(-1)
+  const texts = (option: string) => (given.get(option) ?? []).map(String)
+  return {
+    words,
+    rest,
+    context: processContext(texts('root').at(-1)),
+    on: (option) => last(option) === true,
+    text: (option) => texts(option).at(-1),
+    texts,
+  }
 }
+
+async function call(command: HostCommand, words: readonly string[]): Promise<number> {
+  const parsed = parseWords(command, words)
+  if (parsed.given.get('help')?.at(-1) === true) {
+    writeAll(1, helpOf(command))
+    return 0
+  }
+  return command.run(invocation(parsed))
+}
+
+/** Options that stand before the command go behind its name. */
+function leadingOptions(words: readonly string[]): { leading: readonly string[]; words: readonly string[] } {
+  if (words[0] === '--root') return { leading: words.slice(0, 2), words: words.slice(2) }
+  if (words[0]?.startsWith('--root=') === true) return { leading: words.slice(0, 1), words: words.slice(1) }
+  return { leading: [], words }
+}
+
+async function main(input: readonly string[]): Promise<number> {
+  const { leading, words } = leadingOptions(input)
+  const found = findCommand(words)
+  if (found !== undefined) {
+    const command = await COMMANDS.get(found.name)?.()
+    if (command !== undefined) return call(command, [...leading, ...found.rest])
+  }
+  const { groupHelp, namesUnder, unknownCommand } = await import('./host/help.ts')
+  const first = words[0]
+  if (first === '--version' || first === '-V') return main(['version'])
+  if (first?.startsWith('-') === true && first !== '--help' && first !== '-h')
+    throw failure('host-option-unknown', '', first.replace(/=.*$/s, ''), undefined)
+  const wantsHelp = words.some((word) => word === '--help' || word === '-h')
+  const group = words.filter((word) => !word.startsWith('-')).join(' ')
+  if (namesUnder(group).length === 0) throw unknownCommand(words)
+  writeAll(wantsHelp ? 1 : 2, await groupHelp(group))
+  return wantsHelp ? 0 : USAGE
+}
+
+/** Nothing is left to wait for once a command is done: a prompt library may keep standard input open. */
+main(process.argv.slice(2)).then(
+  (status) => process.exit(status),
+  (thrown: unknown) => {
+    const error = asDisintoError(thrown)
+    speaker(process.env.DISINTO_LOG).error(error)
+    process.exit(error.status === USAGE ? USAGE : FAILED)
+  },
+)

@@ -207,6 +207,52 @@ const catalogue = {
     hint: 'load fewer names with --only, or give the command files',
     status: NOT_EXECUTABLE,
   }),
+  'host-option-unknown': (command: string, option: string, near: string | undefined) => ({
+    message: `unknown option ${quote(option)}`,
+    hint:
+      near === undefined
+        ? `disinto help${command === '' ? '' : ` ${command}`} lists the options`
+        : `did you mean ${near}?`,
+    status: USAGE,
+  }),
+  'host-option-value': (command: string, option: string, wanted: string) => ({
+    message: `${option}: needs ${wanted}`,
+    hint: `disinto help ${command} shows each option with an example`,
+    status: USAGE,
+  }),
+  'host-words-missing': (command: string, usage: string) => ({
+    message: `${command}: something is missing`,
+    hint: `usage: disinto ${command} ${usage}`,
+    status: USAGE,
+  }),
+  'host-words-extra': (command: string, usage: string) => ({
+    message: `${command}: more words than it takes`,
+    hint: `usage: disinto ${command}${usage === '' ? '' : ` ${usage}`}; a value is never an argument, as arguments show in ps`,
+    status: USAGE,
+  }),
+  'host-input': (reason: string) => ({
+    message: `standard input can't be read (${reason})`,
+    hint: 'pipe the value in: pass show token | disinto secrets add TOKEN',
+  }),
+  'host-write': (path: string, reason: string) => ({
+    message: `${quote(path)}: can't be written (${reason}); what was there is unchanged`,
+    hint:
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? 'the disk is full: make room, then do it again'
+        : 'check the owner and mode of the directory, and whether it is mounted read-only',
+  }),
+  'host-file-exists': (path: string) => ({
+    message: `${quote(path)}: exists already, and is unchanged`,
+    hint: 'another process may have written it just now: look at it, then use --force',
+  }),
+  'host-file-changed': (path: string) => ({
+    message: `${quote(path)}: was changed by another process meanwhile, and is left as that wrote it`,
+    hint: 'do it again',
+  }),
+  'host-unasked': (question: string, option: string) => ({
+    message: `nobody can be asked here: ${question}`,
+    hint: `answer yes in advance with ${option}`,
+  }),
   internal: (what: string) => ({
     message: `unexpected ${what}`,
     hint: 'this is a bug in disinto: please report it with the command line you used',

@@ -1,7 +1,7 @@
 /**
  * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
  *
- *   node tools/test.mjs [unit] [shim] [differential] [image]     default: all
+ *   node tools/test.mjs [unit] [shim] [host] [differential] [image]     default: all
  *
  * Where no Docker Engine answers the image suite is left out, which with CI set is a failure. The last line is
  * `N passed, N failed, N skipped`.
@@ -13,7 +13,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 
-const SUITES = ['unit', 'shim', 'differential', 'image']
+const SUITES = ['unit', 'shim', 'host', 'differential', 'image']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !SUITES.includes(suite))
 if (unknown.length > 0) {
@@ -85,7 +85,7 @@ function engineAnswers() {
 if (wanted.length === 0) count(step('format, lint, types', 'npm', ['run', '--silent', 'check']))
 build()
 
-const both = ['unit', 'shim'].filter(wants)
+const both = ['unit', 'shim', 'host'].filter(wants)
 vitest('unit and process tests, Node 20', parts.node20, both)
 vitest('unit and process tests, Node 26', parts.node26, both)
 vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))

@@ -1,0 +1,62 @@
+/** What a command works with: the project, the environment, and the person or program at the other end. */
+import { readSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { errnoOf, failure } from '../errors.ts'
+import { type Speaker, speaker, writeAll } from '../speak.ts'
+import { type Project, projectAt } from './project.ts'
+
+export interface HostContext {
+  readonly project: Project
+  readonly variables: ReadonlyMap<string, string>
+  readonly workingDirectory: string
+  /** Notes, warnings and errors, on standard error. */
+  readonly speak: Speaker
+  /** Whether somebody can be asked: standard input is a terminal, and so is standard error. */
+  readonly interactive: boolean
+  /** Writes to standard output: what a program would read. */
+  print(text: string): void
+  /** All of standard input, which must be no longer than a file of ours may be. */
+  readInput(): Buffer
+}
+
+const MAX_INPUT_BYTES = 10 * 1024 * 1024
+
+function readInput(): Buffer {
+  const parts: Buffer[] = []
+  let length = 0
+  for (;;) {
+    const part = Buffer.allocUnsafe(64 * 1024)
+    let got: number
+    try {
+      got = readSync(0, part, 0, part.length, null)
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (errno === 'EOF') got = 0
+      else if (errno === 'EAGAIN') {
+        // Another process made the pipe non-blocking: ask again a little later.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+        continue
+      } else throw failure('host-input', errno)
+    }
+    if (got === 0) return Buffer.concat(parts)
+    length += got
+    if (length > MAX_INPUT_BYTES) throw failure('host-input', 'more than 10 MiB')
+    parts.push(part.subarray(0, got))
+  }
+}
+
+/** The context of this process, for the project at `root`, DISINTO_ROOT or the working directory. */
+export function processContext(root: string | undefined): HostContext {
+  const variables = new Map<string, string>()
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables.set(name, value)
+  const workingDirectory = process.cwd()
+  return {
+    project: projectAt(root, variables, workingDirectory),
+    variables,
+    workingDirectory,
+    speak: speaker(variables.get('DISINTO_LOG')),
+    interactive: isatty(0) && isatty(2),
+    print: (text) => writeAll(1, text),
+    readInput,
+  }
+}

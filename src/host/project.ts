@@ -1,0 +1,71 @@
+/** Where a project keeps what. Opens nothing. */
+import { statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { defaultKeyFile } from '../age/sources.ts'
+import { failure } from '../errors.ts'
+
+export interface Project {
+  readonly root: string
+  /** As docker compose makes it from the directory, unless COMPOSE_PROJECT_NAME says otherwise. */
+  readonly name: string
+  /** Plaintext `.env`. */
+  readonly plainEnvFile: string
+  /** `.env.enc`. */
+  readonly envFile: string
+  /** Older installations kept the vault's secrets in this one. */
+  readonly vaultEnvFile: string
+  readonly secretsDir: string
+  /** `.sops.yaml` at the root. */
+  readonly sopsConfig: string
+  readonly composeFile: string
+  readonly vaultDir: string
+  /** The operator's key, where sops looks for it; undefined when neither HOME nor a variable says where. */
+  readonly operatorKeyFile: string | undefined
+  secretFile(name: string): string
+  /** The key of one service: `<operator's directory>/<project>/<service>/keys.txt`. */
+  serviceKeyFile(service: string): string | undefined
+}
+
+/** docker compose's rule: lower case, letters, digits, dashes and underscores, and it begins with no mark. */
+function projectName(root: string, variables: ReadonlyMap<string, string>): string {
+  const named = variables.get('COMPOSE_PROJECT_NAME')
+  const text = named === undefined || named === '' ? basename(root) : named
+  return (
+    text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9_-]/g, '')
+      .replace(/^[_-]+/, '') || 'disinto'
+  )
+}
+
+/** The project at a directory: the one given, or DISINTO_ROOT, or the working directory. */
+export function projectAt(
+  given: string | undefined,
+  variables: ReadonlyMap<string, string>,
+  workingDirectory: string,
+): Project {
+  const root = resolve(workingDirectory, given ?? (variables.get('DISINTO_ROOT') || '.'))
+  try {
+    if (!statSync(root).isDirectory()) throw failure('root-missing', root)
+  } catch {
+    throw failure('root-missing', root)
+  }
+  const name = projectName(root, variables)
+  const usual = defaultKeyFile(variables)
+  const keyFile = variables.get('SOPS_AGE_KEY_FILE')
+  return {
+    root,
+    name,
+    plainEnvFile: join(root, '.env'),
+    envFile: join(root, '.env.enc'),
+    vaultEnvFile: join(root, '.env.vault.enc'),
+    secretsDir: join(root, 'secrets'),
+    sopsConfig: join(root, '.sops.yaml'),
+    composeFile: join(root, 'docker-compose.yml'),
+    vaultDir: join(root, 'vault'),
+    operatorKeyFile: keyFile === undefined || keyFile === '' ? usual : resolve(workingDirectory, keyFile),
+    secretFile: (secret) => join(root, 'secrets', `${secret}.enc`),
+    // Beside the usual place, whatever SOPS_AGE_KEY_FILE says: that file may be on a stick.
+    serviceKeyFile: (service) => usual && join(dirname(usual), name, service, 'keys.txt'),
+  }
+}

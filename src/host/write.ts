@@ -1,0 +1,169 @@
+/**
+ * Files written so that at every instant the old one or the new one is there, whole: beside the target, flushed,
+ * read again and checked, and only then given its name.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { errnoOf, failure } from '../errors.ts'
+import { whenLeaving } from './leaving.ts'
+
+export interface WriteOptions {
+  /** Called with what was read back from the new file; throws when it is not as it should be. */
+  readonly verify?: (bytes: Buffer) => void | Promise<void>
+  /** Mode of a new file; an existing one keeps its own. 0600 unless told. */
+  readonly mode?: number
+  /** `new`: throws host-file-exists when there is one by then. Otherwise what the file must still hold. */
+  readonly over?: 'new' | Buffer
+}
+
+/** A file that is written and checked, but does not have its name yet. */
+export interface Prepared {
+  readonly path: string
+  /** Gives it its name, in place of what had it. */
+  commit(): void
+  /** Removes it. */
+  discard(): void
+}
+
+// Names that end so are nobody's: the shim reads *.enc alone. Host and process tell whose it was.
+const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+const LEFTOVER = /^\.disinto-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH'
+  }
+}
+
+/** Removes what processes of this machine that were killed have left in a directory. */
+function sweep(directory: string): void {
+  for (const entry of readdirSync(directory)) {
+    const [, host, pid] = LEFTOVER.exec(entry) ?? []
+    if (host === HOST && !isAlive(Number(pid))) rmSync(join(directory, entry), { force: true })
+  }
+}
+
+/** Makes a rename or a removal last through a power cut, where the file system can. */
+export function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r')
+  try {
+    fsyncSync(descriptor)
+  } catch {
+    // Some network file systems can't; the name is as safe as they make it.
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function modeOf(path: string, fresh: number): number {
+  try {
+    return statSync(path).mode & 0o7777
+  } catch {
+    return fresh
+  }
+}
+
+function fill(temporary: string, bytes: Buffer, mode: number): void {
+  const descriptor = openSync(temporary, 'wx', 0o600)
+  try {
+    for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest))
+    fchmodSync(descriptor, mode)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Gives the name only if nobody has it; where there are no hard links, after a look. */
+function linkNew(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST') throw failure('host-file-exists', path)
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno)) throw error
+    if (isThere(path)) throw failure('host-file-exists', path)
+    renameSync(temporary, path)
+    return
+  }
+  rmSync(temporary)
+}
+
+function isThere(path: string): boolean {
+  try {
+    statSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function explained(error: unknown, path: string): unknown {
+  const errno = errnoOf(error)
+  return /^E[A-Z0-9]+$/.test(errno) ? failure('host-write', path, errno) : error
+}
+
+/** Writes a file beside its target, and checks it. Never give it plaintext of a secret. */
+export async function prepareFile(
+  path: string,
+  bytes: Buffer,
+  options: WriteOptions = {},
+): Promise<Prepared> {
+  const directory = dirname(path)
+  const temporary = join(directory, `.disinto-${HOST}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`)
+  const remove = () => rmSync(temporary, { force: true })
+  const forget = whenLeaving(remove)
+  const discard = () => {
+    remove()
+    forget()
+  }
+  try {
+    sweep(directory)
+    fill(temporary, bytes, modeOf(path, options.mode ?? 0o600))
+    const written = readFileSync(temporary)
+    if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')
+    await options.verify?.(written)
+  } catch (error) {
+    discard()
+    throw explained(error, path)
+  }
+  const commit = () => {
+    try {
+      const { over } = options
+      if (over === 'new') linkNew(temporary, path)
+      else {
+        if (over !== undefined && !readFileSync(path).equals(over)) throw failure('host-file-changed', path)
+        renameSync(temporary, path)
+      }
+      forget()
+      syncDirectory(directory)
+    } catch (error) {
+      discard()
+      throw explained(error, path)
+    }
+  }
+  return { path, commit, discard }
+}
+
+/** Writes a file: the old one or the new one is there at every instant. */
+export async function writeFile(path: string, bytes: Buffer, options: WriteOptions = {}): Promise<void> {
+  const prepared = await prepareFile(path, bytes, options)
+  prepared.commit()
+}
