@@ -23,7 +23,7 @@ async function main(words: readonly string[]): Promise<void> {
   openWindow()
   const inherited = inheritedEnvironment(process.env)
   checkArguments()
-  const options = parseOptions(words, inherited)
+  const options = await parseOptions(words, inherited)
   const speak = speaker(inherited.get('DISINTO_LOG'))
   if (options.help) return writeAll(1, helpText())
   if (options.version) return writeAll(1, `disinto ${DISINTO_VERSION}\n`)

@@ -77,10 +77,13 @@ const REFUSED: ReadonlyArray<readonly [pattern: string, reason: string]> = [
   ['SOPS_*', 'changes what sops does and which key it uses'],
 ]
 
+const EXACT = new Map(REFUSED)
+const PREFIXES = REFUSED.flatMap(([pattern, reason]) =>
+  pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],
+)
+
 function reasonAgainst(name: string): string | undefined {
-  return REFUSED.find(([pattern]) =>
-    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
-  )?.[1]
+  return EXACT.get(name) ?? PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1]
 }
 
 /** Throws unless a file may set this name: `path` is the file, `allow` the names let through by option. */

@@ -1,6 +1,6 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { closest, distance } from 'fastest-levenshtein'
-import minimist from 'minimist'
+import type { ParsedArgs } from 'minimist'
 import { failure } from '../errors.ts'
 
 export const ENGINES = ['auto', 'builtin', 'sops'] as const
@@ -99,19 +99,29 @@ function unknownOption(word: string): never {
 const YES = ['1', 'true', 'yes', 'on']
 const NO = ['0', 'false', 'no', 'off']
 
-/**
- * Reads the words after the shim's name and the environment it was started with. A flag wins over its variable;
- * an empty variable counts as not set.
- */
-export function parseOptions(words: readonly string[], variables: ReadonlyMap<string, string>): Options {
-  const { flags, command } = splitWords(words)
-  const parsed = minimist(flags, {
+/** By minimist, which most starts, the image's above all, have no word for: it is loaded when there is one. */
+async function parseFlags(flags: string[]): Promise<ParsedArgs> {
+  if (flags.length === 0) return { _: [] }
+  const { default: minimist } = await import('minimist')
+  return minimist(flags, {
     string: VALUED,
     boolean: SWITCHES,
     // Else a switch that was not given could not be told from one that was given as false.
     default: Object.fromEntries(SWITCHES.map((name) => [name, null])),
     unknown: unknownOption,
   })
+}
+
+/**
+ * Reads the words after the shim's name and the environment it was started with. A flag wins over its variable;
+ * an empty variable counts as not set.
+ */
+export async function parseOptions(
+  words: readonly string[],
+  variables: ReadonlyMap<string, string>,
+): Promise<Options> {
+  const { flags, command } = splitWords(words)
+  const parsed = await parseFlags(flags)
 
   const texts = (name: string): string[] => {
     const given: unknown = parsed[name]
