@@ -253,6 +253,97 @@ const catalogue = {
     message: `nobody can be asked here: ${question}`,
     hint: `answer yes in advance with ${option}`,
   }),
+  'docker-missing': () => ({
+    message: 'the docker program is not on PATH',
+    hint: 'install Docker: https://docs.docker.com/engine/install/',
+  }),
+  'compose-missing': () => ({
+    message: 'docker has no compose command',
+    hint: 'install its plugin (docker-compose-plugin, or docker-compose in Debian): docker compose version must work',
+  }),
+  'engine-silent': (reason: string) => ({
+    message: `the Docker Engine does not answer: ${reason}`,
+    hint: /permission denied/i.test(reason)
+      ? 'join the group docker and log in again, or use sudo'
+      : 'start it (systemctl start docker, or Docker Desktop), and check DOCKER_HOST and docker context ls',
+  }),
+  'compose-file-missing': (root: string) => ({
+    message: `${quote(root)}: no compose file here`,
+    hint: 'disinto init writes a docker-compose.yml; --root names another project',
+  }),
+  'compose-file-wrong': (path: string, reason: string) => ({
+    message: `${quote(path)}: docker compose can't read it: ${reason}`,
+    hint: `correct it; docker compose -f ${quote(path)} config --quiet shows whether it is good`,
+  }),
+  'service-missing': (path: string, service: string, known: readonly string[]) => ({
+    message: `${quote(path)}: no service ${quote(service)}`,
+    hint: `there are: ${list(known) || 'none'}`,
+  }),
+  'service-down': (service: string) => ({
+    message: `${quote(service)}: no container of this service is running`,
+    hint: 'disinto up starts it; disinto logs says why it ended',
+  }),
+  'stack-down': () => ({ message: 'nothing is up', hint: 'disinto up starts the stack' }),
+  'mount-missing': (service: string, source: string, target: string) => ({
+    message: `${quote(source)}: does not exist, but ${quote(service)} mounts it at ${quote(target)}: Docker would make a directory of it`,
+    hint: 'take that line out of volumes: disinto up adds the mounts of what exists',
+  }),
+  'shell-no-shim': (service: string) => ({
+    message: `${quote(service)}: its image has no entrypoint, so there is nothing that loads the secrets`,
+    hint: 'use an image built from Dockerfile.agent, or leave --with-secrets out',
+  }),
+  'rules-foreign': (path: string, what: string) => ({
+    message: `${quote(path)}: the rule for .env.enc can't be changed here: it ${what}`,
+    hint: 'add the service key by hand (disinto doctor shows it), then run: sops updatekeys .env.enc',
+  }),
+  'no-key-place': () => ({
+    message: 'nowhere to keep a key: neither HOME nor XDG_CONFIG_HOME is set',
+    hint: 'set HOME',
+  }),
+  'proposal-id': (id: string) => ({
+    message: `${quote(id)} is no proposal's ID`,
+    hint: 'give the name of a file in vault/approved/ without .json: letters, digits, dots, dashes, underscores',
+    status: USAGE,
+  }),
+  'proposal-missing': (path: string) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'only what was approved is run: check the ID, and that the approval was pulled',
+  }),
+  'proposal-link': (path: string) => ({
+    message: `${quote(path)}: is a link, which is not followed`,
+    hint: 'put the proposal itself there, so that what was approved is what is run',
+  }),
+  'proposal-wrong': (path: string, what: string) => ({
+    message: `${quote(path)}: ${what}`,
+    hint: 'a proposal is {"type": "publish", "source": "agent-1", "payload": {...}, "secrets": ["CLAWHUB_TOKEN"]}',
+  }),
+  'proposal-secret-missing': (path: string, names: readonly string[], near: string | undefined) => ({
+    message: `${quote(path)}: asks for secrets that are not in secrets/: ${list(names)}`,
+    hint: near === undefined ? 'disinto secrets add NAME adds one' : `did it mean ${near}?`,
+  }),
+  'tmpfs-missing': (looked: readonly string[]) => ({
+    message: `no memory file system for the secrets of this run (looked at ${list(looked)})`,
+    hint: 'mount one, as nothing is written to a disk: mount -t tmpfs -o size=16m tmpfs /dev/shm',
+  }),
+  'tmpfs-write': (path: string, reason: string) => ({
+    message: `${quote(path)}: can't be written (${reason})`,
+    hint:
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? 'the memory file system is full: df shows it, and what fills it can go'
+        : 'check the owner and mode of the directory',
+  }),
+  'runner-sees': (service: string, what: string) => ({
+    message: `${quote(service)}: docker-compose.yml gives it ${what}`,
+    hint: 'take that out: vault-run gives it the secrets of the proposal, and it may see nothing else',
+  }),
+  'run-unrecorded': (path: string, reason: string) => ({
+    message: `${quote(path)}: can't be written (${reason}), and no run goes unrecorded`,
+    hint: 'check its owner and mode, and those of vault/',
+  }),
+  'run-unstarted': (service: string, status: string) => ({
+    message: `${quote(service)}: docker compose did not start it (exit status ${status})`,
+    hint: 'its own words are above; disinto doctor looks for the usual mistakes',
+  }),
   internal: (what: string) => ({
     message: `unexpected ${what}`,
     hint: 'this is a bug in disinto: please report it with the command line you used',

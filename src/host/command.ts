@@ -26,6 +26,8 @@ export interface HostCommand {
   readonly words: readonly [least: number, most: number]
   /** Options end at the first word: what follows belongs to another program. */
   readonly stopEarly?: boolean
+  /** What is none of its options belongs to another program, and is in `words` as it was given. */
+  readonly passesOn?: boolean
   /** Whether words after `--` mean something to it. */
   readonly takesRest?: boolean
   /** Does it; gives the exit status. Failures are thrown, made by failure(). */
@@ -70,6 +72,8 @@ export function parseWords(command: HostCommand, input: readonly string[]): Pars
   const options = [...command.options, ...COMMON_OPTIONS]
   const valued = options.filter(({ value }) => value !== undefined).map(({ name }) => name)
   const switches = options.filter(({ value }) => value === undefined).map(({ name }) => name)
+  const known = [...valued, ...switches].map((name) => `--${name}`)
+  const isOwn = (word: string) => word === '-h' || known.includes(word.replace(/=.*$/s, ''))
   const flags: string[] = []
   const words: string[] = []
   let rest: readonly string[] = []
@@ -79,7 +83,9 @@ export function parseWords(command: HostCommand, input: readonly string[]): Pars
       rest = input.slice(at + 1)
       break
     }
-    if (!word.startsWith('-') || word === '-') {
+    if (command.passesOn === true && !isOwn(word)) {
+      words.push(word)
+    } else if (!word.startsWith('-') || word === '-') {
       if (command.stopEarly === true && words.length >= command.words[0]) {
         words.push(...input.slice(at))
         break
