@@ -171,7 +171,7 @@ const catalogue = {
   }),
   'inherited-not-utf8': (what: string) => ({
     message: `${quote(what)} is not UTF-8 in what the shim was started with`,
-    hint: 'Node would damage it on its way to the command: pass it as UTF-8 text, base64 for example',
+    hint: 'it would be damaged on its way through Node: pass it as UTF-8 text, base64 for example',
   }),
   'user-unknown': (spec: string, part: string) => ({
     message: `--user ${quote(spec)}: ${part}`,

@@ -62,6 +62,23 @@ export function variableOf(name: string): string {
   return `DISINTO_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
+function unknownOption(word: string): never {
+  const option = word.replace(/=.*$/s, '')
+  const name = option.replace(/^-+/, '')
+  const near = closest(
+    name,
+    FLAGS.map((flag) => flag.name),
+  )
+  throw failure('option-unknown', option, distance(name, near) <= 3 ? `--${near}` : undefined)
+}
+
+/** Throws for a word that is none of our options; `--no-x` turns a switch off. */
+function checkFlag(word: string): void {
+  const name = /^--([a-z-]+)(?:=|$)/.exec(word)?.[1]
+  const known = name !== undefined && (VALUED.includes(name) || SWITCHES.includes(name.replace(/^no-/, '')))
+  if (!known) unknownOption(word)
+}
+
 /**
  * Cuts the words in two: options end at `--` or at the first word that is no option. A value in a word of its
  * own is joined to its option here, since minimist would take `true` after a switch for its value, and with it
@@ -73,27 +90,15 @@ function splitWords(words: readonly string[]): { flags: string[]; command: reado
     const word = words[at] ?? ''
     if (word === '--') return { flags, command: words.slice(at + 1) }
     if (!word.startsWith('-') || word === '-') return { flags, command: words.slice(at) }
-    const value = words[at + 1]
+    checkFlag(word)
     if (VALUED.includes(word.slice(2))) {
+      const value = words[at + 1]
       if (value === undefined) throw failure('option-value', word, 'a value')
       flags.push(`${word}=${value}`)
       at += 1
     } else flags.push(word)
   }
   return { flags, command: [] }
-}
-
-function unknownOption(word: string): never {
-  const name = word.replace(/^-+/, '').replace(/=.*$/s, '')
-  const near = closest(
-    name,
-    FLAGS.map((flag) => flag.name),
-  )
-  throw failure(
-    'option-unknown',
-    word.replace(/=.*$/s, ''),
-    distance(name, near) <= 3 ? `--${near}` : undefined,
-  )
 }
 
 const YES = ['1', 'true', 'yes', 'on']
@@ -108,7 +113,6 @@ async function parseFlags(flags: string[]): Promise<ParsedArgs> {
     boolean: SWITCHES,
     // Else a switch that was not given could not be told from one that was given as false.
     default: Object.fromEntries(SWITCHES.map((name) => [name, null])),
-    unknown: unknownOption,
   })
 }
 

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { detectFormat } from '../../src/load/format.ts'
+
+test.each([
+  ['A=ENC[x]\nsops_version=3\n', 'sops-dotenv'],
+  ['{"A":"x","sops":{}}', 'sops-json'],
+  ['  \n{"data":"x","sops":{}}', 'sops-binary'],
+  ['{"data":"x","A":"y","sops":{}}', 'sops-json'],
+  ['A: x\nsops:\n    age: []\n', 'sops-yaml'],
+  ['A = x\n[sops]\nversion = 3\n', 'sops-ini'],
+  ['age-encryption.org/v1\n-> X', 'age'],
+  ['-----BEGIN AGE ENCRYPTED FILE-----\n', 'age'],
+  ['{"A":"x"}', undefined],
+  ['{"A":"x","sops":[]}', undefined],
+  ['{"A":', undefined],
+  ['A=x\n', undefined],
+  ['', undefined],
+])('%j is %s', (text, format) => {
+  expect(detectFormat(Buffer.from(text))).toBe(format)
+})

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import type { Document } from '../../src/load/read.ts'
+import { recipientsOf, withoutValues } from '../../src/sops/refusal.ts'
+
+const document: Document = {
+  source: { role: 'secret', name: 'A', path: '/p/secrets/A.enc' },
+  format: 'sops-yaml',
+  bytes: Buffer.from(
+    'A_unencrypted: password\nsops:\n    kms:\n        - arn: arn:aws:kms:eu:1:key/2\n    age:\n        - recipient: age1qqqqqqqqqqqqqqqqqqqqqqq\n',
+  ),
+}
+
+test.each([
+  ['failed to reach the key service', 'failed to reach the key service'],
+  ['cannot use s3cr3t-value here', 'cannot use […] here'],
+  ['the name password is in the file', 'the name […] is in the file'],
+  ['a name like answer was on stdout', 'a name like […] was on stdout'],
+  ['no access to arn:aws:kms:eu:1:key/2: status 403', 'no access to arn:aws:kms:eu:1:key/2: status 403'],
+  ['open /p/secrets/A.enc: gone', 'open /p/secrets/A.enc: gone'],
+  ['parsing "hunter2": bad', 'parsing […] bad'],
+])('%j is told as %j', (text, told) => {
+  expect(withoutValues(text, document, Buffer.from('the answer'))).toBe(told)
+})
+
+test('the recipients of a file are read from its metadata', () => {
+  expect(recipientsOf(document)).toEqual(['age1qqqqqqqqqqqqqqqqqqqqqqq'])
+})
