@@ -344,6 +344,111 @@ const catalogue = {
     message: `${quote(service)}: docker compose did not start it (exit status ${status})`,
     hint: 'its own words are above; disinto doctor looks for the usual mistakes',
   }),
+  'sops-config': (path: string, reason: string) => ({
+    message: `${quote(path)}: ${reason}`,
+    hint: 'https://getsops.io/docs shows what a .sops.yaml holds; git log -p .sops.yaml shows what it held',
+  }),
+  'rule-none': (config: string, path: string) => ({
+    message: `${quote(config)}: no creation rule is for ${quote(path)}`,
+    hint: 'add a rule whose path_regex matches it, with the age recipients that may open it',
+  }),
+  'rule-leaves-clear': (path: string, name: string) => ({
+    message: `${quote(path)}: the value of ${quote(name)} would be left unencrypted`,
+    hint: 'a name that ends with _unencrypted, or a rule in .sops.yaml (encrypted_regex and the like), asks for that: rename it, or change the rule',
+  }),
+  'sops-needed': (path: string, reason: string) => ({
+    message: `${quote(path)}: needs the sops program, which is not on PATH (${reason})`,
+    hint: 'install sops: https://github.com/getsops/sops',
+  }),
+  'sops-encrypt': (path: string, text: string) => ({
+    message: `${quote(path)}: sops did not encrypt it: ${text}`,
+    hint: 'check the rule for it in .sops.yaml, and the access to its keys',
+  }),
+  'host-verify': (path: string) => ({
+    message: `${quote(path)}: what was written does not open to what was meant; the old state is unchanged`,
+    hint: 'this is a bug in disinto or in the sops program: please report it',
+  }),
+  'host-no-home': () => ({
+    message: 'no place for the operator key: HOME is not set',
+    hint: 'set HOME, or SOPS_AGE_KEY_FILE to the file',
+  }),
+  'host-key-place': (place: string, reason: string) => ({
+    message: `${quote(place)}: can't be used as a key (${reason})`,
+    hint: 'restore it from its backup; a new key would not open what there is',
+  }),
+  'secret-missing': (name: string, near: string | undefined) => ({
+    message: `no secret ${quote(name)}`,
+    hint: near === undefined ? 'disinto secrets list shows what there is' : `did you mean ${near}?`,
+  }),
+  'secret-in-env-file': (name: string) => ({
+    message: `${quote(name)} is in .env.enc, not in a file of its own`,
+    hint: 'disinto secrets edit .env.enc changes it there',
+  }),
+  'value-empty': (name: string) => ({
+    message: `the value of ${quote(name)} is empty`,
+    hint: 'check what wrote to the pipe: an empty secret is refused',
+  }),
+  'migrate-differs': (path: string, names: readonly string[]) => ({
+    message: `${quote(path)}: exists already, and differs in ${list(names)}`,
+    hint: 'see which is right (disinto secrets show NAME), make both the same, and do it again',
+  }),
+  'migrate-link': (path: string) => ({
+    message: `${quote(path)}: is a link; removing it would leave the plaintext where it points`,
+    hint: 'move the file itself here, then do it again',
+  }),
+  'age-left': (path: string) => ({
+    message: `${quote(path)}: is an age file, which knows no recipients`,
+    hint: 'disinto secrets migrate makes a SOPS file of it',
+  }),
+  'editor-missing': (editor: string) => ({
+    message: `the editor ${quote(editor)} can't be started`,
+    hint: 'set EDITOR to one that is on PATH, for example EDITOR=nano',
+  }),
+  'editor-failed': (editor: string) => ({
+    message: `the editor ${quote(editor)} ended with an error; nothing was changed`,
+    hint: 'an editor that returns at once needs an option to wait, for example EDITOR="code --wait"',
+  }),
+  'edit-format': (path: string, format: string) => ({
+    message: `${quote(path)}: is ${format}, which is not edited here`,
+    hint: `use sops: sops edit ${quote(path)}`,
+  }),
+  'edit-line': (path: string, line: number, reason: string) => ({
+    message: `${quote(path)}: line ${line}: ${reason}`,
+    hint: 'one NAME=value a line; a value of several lines goes to a file of its own: disinto secrets add NAME --from-file FILE',
+  }),
+  'edit-no-tmpfs': () => ({
+    message: 'no tmpfs at hand (/dev/shm, /run/user): the plaintext would be on disk while you edit',
+    hint: 'nothing was changed; --on-disk does it all the same',
+  }),
+  'recipient-bad': (recipient: string) => ({
+    message: `${quote(recipient)}: is no age recipient`,
+    hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',
+    status: USAGE,
+  }),
+  'recipient-absent': (recipient: string, config: string) => ({
+    message: `${quote(recipient)}: in no rule of ${quote(config)}`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'recipient-present': (recipient: string, config: string) => ({
+    message: `${quote(recipient)}: already in every rule of ${quote(config)} that it was to be added to`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'recipient-last': (recipient: string, where: string) => ({
+    message: `${quote(recipient)}: is the only recipient of ${where}: nobody could open it any more`,
+    hint: 'add another first: disinto secrets recipients add RECIPIENT',
+  }),
+  'key-not-ours': (config: string) => ({
+    message: `${quote(config)}: names no key of ours, so there is none to replace`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'verify-failed': (count: number) => ({
+    message: `${count} of the files can't be opened`,
+    hint: 'each is named above, with what to do',
+  }),
+  'interrupted-nothing': () => ({
+    message: 'nothing was changed',
+    hint: 'do it again when you are ready',
+  }),
   internal: (what: string) => ({
     message: `unexpected ${what}`,
     hint: 'this is a bug in disinto: please report it with the command line you used',

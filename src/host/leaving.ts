@@ -3,6 +3,8 @@
 const undoings = new Set<() => void>()
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 let listening = false
+/** While another program has the terminal, Ctrl-C there is meant for it: it decides what that means. */
+let terminalLent = false
 
 function undoAll(): void {
   for (const undo of undoings) {
@@ -21,6 +23,7 @@ function listen(): void {
   process.on('exit', undoAll)
   for (const signal of SIGNALS) {
     process.on(signal, () => {
+      if (terminalLent && (signal === 'SIGINT' || signal === 'SIGQUIT')) return
       undoAll()
       dieOf(signal)
     })
@@ -40,5 +43,16 @@ export function whenLeaving(undo: () => void): () => void {
   undoings.add(undo)
   return () => {
     undoings.delete(undo)
+  }
+}
+
+/** Runs something that has the terminal, an editor for example. */
+export async function lendTerminal<Result>(work: () => Promise<Result>): Promise<Result> {
+  listen()
+  terminalLent = true
+  try {
+    return await work()
+  } finally {
+    terminalLent = false
   }
 }

@@ -3,6 +3,12 @@ import type { HostCommand } from './command.ts'
 
 /** In the order of the help. */
 export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map([
+  ['secrets keygen', async () => (await import('./secrets-keygen.ts')).keygen],
+  ['secrets add', async () => (await import('./secrets-add.ts')).add],
+  ['secrets list', async () => (await import('./secrets-list.ts')).list],
+  ['secrets show', async () => (await import('./secrets-show.ts')).show],
+  ['secrets rm', async () => (await import('./secrets-rm.ts')).rm],
+  ['secrets verify', async () => (await import('./secrets-verify.ts')).verify],
   ['help', async () => (await import('./help.ts')).help],
   ['init', async () => (await import('./init.ts')).init],
   ['up', async () => (await import('./up.ts')).up],
@@ -11,5 +17,6 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map
   ['status', async () => (await import('./running.ts')).status],
   ['logs', async () => (await import('./running.ts')).logs],
   ['shell', async () => (await import('./shell.ts')).shell],
+  ['vault-run', async () => (await import('./vault-run.ts')).vaultRun],
   ['version', async () => (await import('./version.ts')).version],
 ])

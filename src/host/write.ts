@@ -22,8 +22,8 @@ import { errnoOf, failure } from '../errors.ts'
 import { whenLeaving } from './leaving.ts'
 
 export interface WriteOptions {
-  /** Called with what was read back from the new file; throws when it is not as it should be. */
-  readonly verify?: (bytes: Buffer) => void | Promise<void>
+  /** Called with what was read back, and where it still is; throws when it is not as it should be. */
+  readonly verify?: (bytes: Buffer, temporary: string) => void | Promise<void>
   /** Mode of a new file; an existing one keeps its own. 0600 unless told. */
   readonly mode?: number
   /** `new`: throws host-file-exists when there is one by then. Otherwise what the file must still hold. */
@@ -33,6 +33,8 @@ export interface WriteOptions {
 /** A file that is written and checked, but does not have its name yet. */
 export interface Prepared {
   readonly path: string
+  /** Where it is until then. */
+  readonly temporary: string
   /** Gives it its name, in place of what had it. */
   commit(): void
   /** Removes it. */
@@ -120,7 +122,7 @@ function explained(error: unknown, path: string): unknown {
   return /^E[A-Z0-9]+$/.test(errno) ? failure('host-write', path, errno) : error
 }
 
-/** Writes a file beside its target, and checks it. Never give it plaintext of a secret. */
+/** Writes a file beside its target, and checks it. For ciphertext and keys: never give it a secret's plaintext. */
 export async function prepareFile(
   path: string,
   bytes: Buffer,
@@ -139,7 +141,7 @@ export async function prepareFile(
     fill(temporary, bytes, modeOf(path, options.mode ?? 0o600))
     const written = readFileSync(temporary)
     if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')
-    await options.verify?.(written)
+    await options.verify?.(written, temporary)
   } catch (error) {
     discard()
     throw explained(error, path)
@@ -159,7 +161,7 @@ export async function prepareFile(
       throw explained(error, path)
     }
   }
-  return { path, commit, discard }
+  return { path, temporary, commit, discard }
 }
 
 /** Writes a file: the old one or the new one is there at every instant. */

@@ -1,0 +1,44 @@
+/** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
+import { errnoOf, failure } from '../errors.ts'
+import type { HostContext } from './context.ts'
+
+export type SopsType = 'dotenv' | 'json' | 'binary'
+
+/** sops' own words, less every one that could be a part of the plaintext. */
+function harmless(text: string, plain: Buffer): string {
+  const secret = plain.toString()
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== '' && word !== '|')
+    .map((word) => (word.length >= 4 && secret.includes(word.replaceAll(/^\W+|\W+$/g, '')) ? '[…]' : word))
+    .join(' ')
+    .slice(0, 400)
+}
+
+/** Encrypts by the rule that `config` has for `path`. `reason` says why sops is needed. */
+export async function encryptBySops(
+  context: HostContext,
+  plain: Buffer,
+  type: SopsType,
+  target: { readonly path: string; readonly config: string; readonly reason: string },
+): Promise<Buffer> {
+  const { execa } = await import('execa')
+  const words = ['--config', target.config, 'encrypt', '--filename-override', target.path]
+  const result = await execa('sops', [...words, '--input-type', type, '--output-type', type], {
+    input: plain,
+    encoding: 'buffer',
+    env: Object.fromEntries(context.variables),
+    extendEnv: false,
+    cwd: context.project.root,
+    reject: false,
+    stripFinalNewline: false,
+  })
+  const cause: unknown = result.cause
+  if (result.exitCode === undefined && errnoOf(cause) === 'ENOENT')
+    throw failure('sops-needed', target.path, target.reason)
+  if (result.exitCode !== 0) {
+    const text = harmless(Buffer.from(result.stderr ?? []).toString(), plain)
+    throw failure('sops-encrypt', target.path, text || 'without a word')
+  }
+  return Buffer.from(result.stdout)
+}
