@@ -15,6 +15,7 @@ export interface Service {
   /** Literal values of `environment:`, by name: never to be shown. */
   readonly literals: ReadonlyMap<string, string>
   readonly image: string | undefined
+  /** It sees what the host sees: `privileged`, or the host's processes. */
   readonly privileged: boolean
 }
 
@@ -100,7 +101,7 @@ function readService(name: string, value: Json): Service {
       ),
     ),
     image: typeof value['image'] === 'string' ? value['image'] : undefined,
-    privileged: value['privileged'] === true,
+    privileged: value['privileged'] === true || value['pid'] === 'host',
   }
 }
 

@@ -1,0 +1,137 @@
+/** The vault-runner's container: started through compose, ended and removed whatever happens to us. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { isatty } from 'node:tty'
+import type { Secret } from '../secret.ts'
+import type { HostContext } from './context.ts'
+import { askDocker, composeWords, dockerEnvironment, statusOfSignal } from './docker.ts'
+
+/** What a command in a container may want to hear of. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+/** So many of one kind are a person who has had enough. */
+const ENOUGH = 3
+
+/** Signals to us, kept until there is somebody to hand them to. */
+export class Signals {
+  #first: NodeJS.Signals | undefined
+  readonly #counts = new Map<NodeJS.Signals, number>()
+  #take: ((signal: NodeJS.Signals) => void) | undefined
+
+  listen(): void {
+    for (const signal of SIGNALS) {
+      process.removeAllListeners(signal)
+      process.on(signal, () => {
+        this.#first ??= signal
+        const count = (this.#counts.get(signal) ?? 0) + 1
+        this.#counts.set(signal, count)
+        this.#take?.(count >= ENOUGH && signal !== 'SIGUSR1' && signal !== 'SIGUSR2' ? 'SIGKILL' : signal)
+      })
+    }
+  }
+
+  /** The first signal that came; undefined as long as there is none. */
+  get first(): NodeJS.Signals | undefined {
+    return this.#first
+  }
+
+  /** Whoever takes signals from now on. */
+  handTo(take: (signal: NodeJS.Signals) => void): void {
+    this.#take = take
+  }
+}
+
+export interface Run {
+  readonly service: string
+  readonly container: string
+  /** Host path, container path: each read-only. */
+  readonly binds: ReadonlyArray<readonly [source: string, target: string]>
+  readonly environment: ReadonlyArray<readonly [name: string, value: string]>
+  readonly command: readonly string[]
+  /** For compose's own references. */
+  readonly values: ReadonlyMap<string, Secret>
+}
+
+function runWords(context: HostContext, run: Run, terminal: boolean): string[] {
+  return [
+    ...composeWords(context),
+    'run',
+    '--no-deps',
+    '--name',
+    run.container,
+    ...(terminal ? [] : ['--no-TTY']),
+    ...run.binds.flatMap(([source, target]) => ['--volume', `${source}:${target}:ro`]),
+    ...run.environment.flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    run.service,
+    ...run.command,
+  ]
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  return new Promise((done, failed) => {
+    child.on('error', failed)
+    child.on('close', (status, signal) => done(status ?? statusOfSignal(signal ?? 'SIGTERM')))
+  })
+}
+
+export interface Outcome {
+  /** The command's exit status; undefined when the container never started. */
+  readonly status: number | undefined
+  /** compose's own. */
+  readonly composeStatus: number
+}
+
+async function statusOf(context: HostContext, container: string): Promise<number | undefined> {
+  const format = '{{.State.Status}} {{.State.ExitCode}}'
+  const told = await askDocker(context, ['inspect', '--type', 'container', '--format', format, container])
+  const [state, code] = told.stdout.toString().trim().split(' ')
+  return told.status === 0 && (state === 'exited' || state === 'dead') ? Number(code) : undefined
+}
+
+/**
+ * Runs the container to its end, with our streams. Signals go to the command in it; before it runs, they end the
+ * start. The container is still there afterwards: see removeContainer.
+ */
+export async function runContainer(context: HostContext, run: Run, signals: Signals): Promise<Outcome> {
+  const terminal = isatty(0) && isatty(1)
+  const child = spawn('docker', runWords(context, run, terminal), {
+    cwd: context.project.root,
+    env: Object.fromEntries(dockerEnvironment(context, run.values)),
+    stdio: 'inherit',
+    // compose takes a signal for "leave the container to itself": only we get those of a terminal. With a terminal
+    // of its own the container gets Ctrl-C as a letter, and compose must stay to read it.
+    detached: !terminal,
+  })
+  const end = ended(child)
+  signals.handTo((signal) => {
+    const name = signal.slice('SIG'.length)
+    void askDocker(context, ['kill', '--signal', name, run.container]).then((told) => {
+      // No such container, or not yet running.
+      if (told.status !== 0) child.kill('SIGTERM')
+    })
+  })
+  const composeStatus = await end
+  return { status: await statusOf(context, run.container), composeStatus }
+}
+
+/** Removes a container, running or not; nothing when there is none. */
+export async function removeContainer(context: HostContext, container: string): Promise<void> {
+  await askDocker(context, ['rm', '--force', '--volumes', container])
+}
+
+/** The networks that compose made for the project. */
+export async function networksOf(context: HostContext): Promise<Set<string>> {
+  const filter = `label=com.docker.compose.project=${context.project.name}`
+  const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
+  return new Set(
+    told.stdout
+      .toString()
+      .split('\n')
+      .filter((id) => id !== ''),
+  )
+}
+
+/** Removes the networks that were not there before, unless somebody uses them by now. */
+export async function removeNetworks(context: HostContext, before: ReadonlySet<string>): Promise<void> {
+  for (const id of await networksOf(context)) {
+    if (!before.has(id)) await askDocker(context, ['network', 'rm', id])
+  }
+}
