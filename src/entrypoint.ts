@@ -1,5 +1,5 @@
 /** The shim: options -> locate -> read -> decrypt -> merge -> hand over. */
-import { keyFileWarnings } from './age/sources.ts'
+import { keyFileWarnings } from './age/places.ts'
 import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'

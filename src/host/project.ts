@@ -1,7 +1,7 @@
 /** Where a project keeps what. Opens nothing. */
 import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { defaultKeyFile } from '../age/sources.ts'
+import { defaultKeyFile } from '../age/places.ts'
 import { failure } from '../errors.ts'
 
 export interface Project {

@@ -1,10 +1,10 @@
 /** Which engine opens a document: builtin where it can, sops for the rest, or the one that was asked for. */
-import { defaultKeyFile, type Keyring, readKeyring } from '../age/sources.ts'
+import { defaultKeyFile } from '../age/places.ts'
+import type { Keyring } from '../age/sources.ts'
 import { DisintoError, failure } from '../errors.ts'
 import type { Open } from '../load/decrypt.ts'
 import type { EngineName } from '../load/options.ts'
 import type { Document } from '../load/read.ts'
-import { builtinDeclines, openBuiltin } from './builtin.ts'
 import { keyRefusal, recipientsOf } from './refusal.ts'
 
 /**
@@ -18,10 +18,18 @@ export function opener(
 ): Open {
   let keyring: Promise<Keyring> | undefined
   const readKeys = () => {
-    keyring ??= readKeyring(variables, workingDirectory)
+    keyring ??= import('../age/sources.ts').then(({ readKeyring }) =>
+      readKeyring(variables, workingDirectory),
+    )
     return keyring
   }
-  const openInProcess = async (document: Document, keys: Keyring) => {
+  // Loaded when it is asked: node:crypto, which it needs, takes longer than all else that a start by sops does.
+  let builtin: typeof import('./builtin.ts') | undefined
+  const openInProcess = async (
+    { openBuiltin }: typeof import('./builtin.ts'),
+    document: Document,
+    keys: Keyring,
+  ) => {
     try {
       return await openBuiltin(document, keys.identities)
     } catch (error) {
@@ -37,9 +45,12 @@ export function opener(
     let reason: string | undefined
     // An age file is none of sops' formats: it is opened here, whatever the choice.
     if (engine !== 'sops' || document.format === 'age') {
+      builtin ??= await import('./builtin.ts')
       const keys = await readKeys()
-      reason = builtinDeclines(document, keys.identities)
-      if (reason === undefined) return { plaintext: await openInProcess(document, keys), by: 'builtin' }
+      reason = builtin.builtinDeclines(document, keys.identities)
+      if (reason === undefined) {
+        return { plaintext: await openInProcess(builtin, document, keys), by: 'builtin' }
+      }
       const { path } = document.source
       if (document.format === 'age') throw failure('age-declines', path, reason)
       if (engine === 'builtin') throw failure('engine-declines', path, reason)

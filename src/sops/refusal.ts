@@ -2,7 +2,8 @@
  * What it means when sops refuses a file. Its own text is not shown as it is: "Input string hunter2 does not match
  * sops' data format" is one of its messages.
  */
-import { defaultKeyFile, type Keyring } from '../age/sources.ts'
+import { defaultKeyFile } from '../age/places.ts'
+import type { Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
 import type { Document } from '../load/read.ts'
