@@ -1,0 +1,136 @@
+/**
+ * What the fuzzer feeds: every reader of bytes that a stranger may have written. Each takes bytes and returns, or
+ * throws one of the errors that are answers; everything else that it throws is a find, as is a broken promise.
+ */
+import { parse as parseDotenvText } from 'dotenv'
+import { armor, dearmor } from '../src/age/armor.ts'
+import { AgeFault } from '../src/age/fault.ts'
+import { parseAgeFile } from '../src/age/file.ts'
+import { type Identity, MalformedIdentity, parseIdentities } from '../src/age/identities.ts'
+import { DisintoError } from '../src/errors.ts'
+import { detectFormat } from '../src/load/format.ts'
+import type { Document } from '../src/load/read.ts'
+import { builtinDeclines, openBuiltin } from '../src/sops/builtin.ts'
+import { parseEnvelope } from '../src/sops/envelope.ts'
+import { SopsFault } from '../src/sops/fault.ts'
+import { isList, isMap, isNumber, type JsonValue, parseJson } from '../src/sops/json.ts'
+import { translatePattern } from '../src/sops/pattern.ts'
+import { selectorOf } from '../src/sops/rule.ts'
+
+const ANSWERS = [AgeFault, DisintoError, MalformedIdentity, SopsFault]
+
+export function isAnswer(error: unknown): boolean {
+  return ANSWERS.some((kind) => error instanceof kind)
+}
+
+function promise(kept: boolean, what: string): void {
+  if (!kept) throw new Error(`broken promise: ${what}`)
+}
+
+/** Our tree as JSON.parse would have it. */
+function plain(value: JsonValue): unknown {
+  if (isNumber(value)) return Number(value.number)
+  if (isList(value)) return value.map(plain)
+  if (!isMap(value)) return value
+  const map: Record<string, unknown> = {}
+  for (const [name, member] of value.members) {
+    Object.defineProperty(map, name, {
+      value: plain(member),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
+  }
+  return map
+}
+
+const SOPS_FORMATS = ['sops-dotenv', 'sops-json', 'sops-binary'] as const
+
+export type Reader = (bytes: Buffer) => unknown
+
+/** By name; `identities` are those of the corpus, so that whole files open. */
+export function readers(identities: readonly Identity[]): Readonly<Record<string, Reader>> {
+  return {
+    format: (bytes) => detectFormat(bytes),
+
+    json(bytes) {
+      const text = bytes.toString()
+      const ours = parseJson(text)
+      let theirs: unknown
+      try {
+        theirs = JSON.parse(text)
+      } catch {
+        return promise(ours === undefined, 'parseJson reads what is no JSON')
+      }
+      // Too deep for either of us.
+      if (ours === undefined) return
+      // Half a surrogate pair is another character here, and of two members of one name JSON.parse drops one.
+      if (/\\u[dD][89a-fA-F]/.test(text)) return
+      promise(JSON.stringify(plain(ours)) === JSON.stringify(theirs), 'parseJson and JSON.parse differ')
+    },
+
+    envelope(bytes) {
+      for (const format of SOPS_FORMATS) {
+        try {
+          const envelope = parseEnvelope(bytes, format)
+          if ('declines' in envelope) continue
+          const selects = selectorOf(envelope.rule)
+          for (const item of envelope.items) {
+            if (item.kind === 'comment') selects?.comment(item.text)
+            else selects?.value(item.name)
+          }
+        } catch (error) {
+          if (!isAnswer(error)) throw error
+        }
+      }
+    },
+
+    pattern(bytes) {
+      const text = bytes.toString()
+      const cut = text.indexOf('\n')
+      const matches = translatePattern(cut < 0 ? text : text.slice(0, cut))
+      return matches?.(cut < 0 ? 'API_TOKEN' : text.slice(cut + 1, cut + 1025))
+    },
+
+    age(bytes) {
+      const { header, payload } = parseAgeFile(bytes)
+      promise(header.bytes.length + payload.length <= bytes.length, 'an age file longer than its bytes')
+    },
+
+    armor(bytes) {
+      const inner = dearmor(bytes.toString('latin1'))
+      promise(dearmor(armor(inner)).equals(inner), 'armor that does not open to what was armored')
+    },
+
+    identities(bytes) {
+      const text = bytes.toString()
+      for (const words of [true, false]) {
+        try {
+          parseIdentities(text, { words })
+        } catch (error) {
+          if (!isAnswer(error)) throw error
+        }
+      }
+    },
+
+    dotenv(bytes) {
+      for (const value of Object.values(parseDotenvText(bytes.toString())))
+        promise(typeof value === 'string', 'a value that is no text')
+    },
+
+    /** From bytes to values, as a start does it; the key of the corpus opens the corpus. */
+    async open(bytes) {
+      const format = detectFormat(bytes)
+      if (format === undefined) return
+      const document: Document = {
+        source: { role: 'env-file', path: '/fuzz/.env.enc', plaintextAllowed: false },
+        bytes,
+        format,
+      }
+      if (builtinDeclines(document, identities) !== undefined) return
+      await openBuiltin(document, identities)
+    },
+  }
+}
+
+export { parseIdentities }
