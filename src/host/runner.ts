@@ -129,9 +129,11 @@ export async function networksOf(context: HostContext): Promise<Set<string>> {
   )
 }
 
-/** Removes the networks that were not there before, unless somebody uses them by now. */
-export async function removeNetworks(context: HostContext, before: ReadonlySet<string>): Promise<void> {
+/** Removes the project's networks that are not among `kept` and that no container, running or not, is in. */
+export async function removeNetworks(context: HostContext, kept: ReadonlySet<string>): Promise<void> {
   for (const id of await networksOf(context)) {
-    if (!before.has(id)) await askDocker(context, ['network', 'rm', id])
+    if (kept.has(id)) continue
+    const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${id}`])
+    if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', id])
   }
 }

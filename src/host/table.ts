@@ -9,6 +9,7 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map
   ['secrets show', async () => (await import('./secrets-show.ts')).show],
   ['secrets rm', async () => (await import('./secrets-rm.ts')).rm],
   ['secrets verify', async () => (await import('./secrets-verify.ts')).verify],
+  ['secrets migrate', async () => (await import('./secrets-migrate.ts')).migrate],
   ['help', async () => (await import('./help.ts')).help],
   ['init', async () => (await import('./init.ts')).init],
   ['up', async () => (await import('./up.ts')).up],
@@ -18,5 +19,6 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map
   ['logs', async () => (await import('./running.ts')).logs],
   ['shell', async () => (await import('./shell.ts')).shell],
   ['vault-run', async () => (await import('./vault-run.ts')).vaultRun],
+  ['doctor', async () => (await import('./doctor.ts')).doctor],
   ['version', async () => (await import('./version.ts')).version],
 ])

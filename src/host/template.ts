@@ -12,6 +12,7 @@ const BUILT = `    image: \${AGENT_IMAGE:-disinto-agent}
 `
 const NOT_BUILT = `    # Built once, in a clone of disinto: docker build -f Dockerfile.agent -t disinto-agent .
     image: \${AGENT_IMAGE:-disinto-agent}
+    pull_policy: never
 `
 
 /** docker-compose.yml: variable references only, so that it can be committed. */

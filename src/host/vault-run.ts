@@ -1,4 +1,5 @@
 /** `disinto vault-run`: one approved action, with the secrets it asked for and no others (DESIGN.md §5). */
+import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { generateKey } from '../age/keygen.ts'
 import { failure } from '../errors.ts'
@@ -79,8 +80,8 @@ const bindsOf = (directory: string): Array<readonly [string, string]> => [
 async function sweep(context: HostContext): Promise<void> {
   for (const path of leftMemoryDirectories(context.variables)) {
     await removeContainer(context, basename(path))
-    const { rmSync } = await import('node:fs')
     rmSync(path, { recursive: true, force: true })
+    await removeNetworks(context, new Set())
   }
 }
 

@@ -1,0 +1,98 @@
+/** Keys: whether they are there, whose they are, and who else can read them. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { readKeyring } from '../../age/sources.ts'
+import { quote } from '../../errors.ts'
+import type { HostContext } from '../context.ts'
+import { ownRecipients, recipientsOfFile } from '../keys.ts'
+import { type Finding, findingOf } from './finding.ts'
+
+/** The key files of the project's services, by service. */
+export function serviceKeyFiles({ project }: HostContext): Map<string, string> {
+  const example = project.serviceKeyFile('x')
+  const files = new Map<string, string>()
+  if (example === undefined) return files
+  const directory = dirname(dirname(example))
+  if (!existsSync(directory)) return files
+  for (const service of readdirSync(directory)) {
+    const path = join(directory, service, 'keys.txt')
+    if (existsSync(path)) files.set(service, path)
+  }
+  return files
+}
+
+function modeFindings(path: string): Finding[] {
+  const findings: Finding[] = []
+  if ((statSync(path).mode & 0o077) !== 0) {
+    findings.push({
+      code: 'key-file-open',
+      severity: 'error',
+      message: `${quote(path)}: others may read this key, or write it`,
+      fix: `chmod 600 ${quote(path)}`,
+    })
+  }
+  const directory = dirname(path)
+  if ((statSync(directory).mode & 0o022) !== 0) {
+    findings.push({
+      code: 'key-directory-open',
+      severity: 'error',
+      message: `${quote(directory)}: others can put another key in this directory`,
+      fix: `chmod 700 ${quote(directory)}`,
+    })
+  }
+  return findings
+}
+
+async function serviceFindings(service: string, path: string, own: readonly string[]): Promise<Finding[]> {
+  try {
+    const recipients = (await recipientsOfFile(path)) ?? []
+    const both = recipients.find((recipient) => own.includes(recipient))
+    return both === undefined
+      ? modeFindings(path)
+      : [
+          ...modeFindings(path),
+          {
+            code: 'service-key-is-operators',
+            severity: 'error',
+            message: `${quote(path)}: the key of ${quote(service)} is the operator's: its container can open everything`,
+            fix: `move it away and run disinto up, which makes one that opens .env.enc alone`,
+          },
+        ]
+  } catch (error) {
+    return [findingOf(error)]
+  }
+}
+
+/** Examines the operator's key and those of the services. */
+export async function examineKeys(context: HostContext): Promise<Finding[]> {
+  const { project, variables, workingDirectory } = context
+  const findings: Finding[] = []
+  const { unusable } = await readKeyring(variables, workingDirectory)
+  for (const { place, reason } of unusable) {
+    findings.push({
+      code: 'key-unusable',
+      severity: 'error',
+      message: `${quote(place)}: can't be used as a key (${reason})`,
+      fix: 'restore it from its backup',
+    })
+  }
+  const path = project.operatorKeyFile
+  if (path !== undefined && existsSync(path)) findings.push(...modeFindings(path))
+  let own: readonly string[] = []
+  try {
+    own = await ownRecipients(context)
+  } catch {
+    // Said above.
+  }
+  if (own.length === 0 && unusable.length === 0) {
+    findings.push({
+      code: 'key-absent',
+      severity: 'warning',
+      message: `no operator key${path === undefined ? '' : ` at ${quote(path)}`}`,
+      fix: 'disinto secrets keygen makes one; if there was one, restore it from its backup',
+    })
+  }
+  for (const [service, file] of serviceKeyFiles(context))
+    findings.push(...(await serviceFindings(service, file, own)))
+  return findings
+}
