@@ -169,6 +169,14 @@ const catalogue = {
     message: `required but missing or empty: ${list(names)}`,
     hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --require',
   }),
+  'as-file-unmet': (names: readonly string[]) => ({
+    message: `--as-file: missing or empty: ${list(names)}`,
+    hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --as-file',
+  }),
+  'as-file-no-tmpfs': (names: readonly string[]) => ({
+    message: `--as-file ${names.map(quote).join(',')}: no tmpfs to write to, and a disk is no place for a secret`,
+    hint: 'give the container one (docker run --tmpfs /dev/shm:mode=1777, or without --ipc none), or set XDG_RUNTIME_DIR',
+  }),
   'inherited-not-utf8': (what: string) => ({
     message: `${quote(what)} is not UTF-8 in what the shim was started with`,
     hint: 'it would be damaged on its way through Node: pass it as UTF-8 text, base64 for example',
@@ -367,6 +375,10 @@ const catalogue = {
   'host-verify': (path: string) => ({
     message: `${quote(path)}: what was written does not open to what was meant; the old state is unchanged`,
     hint: 'this is a bug in disinto or in the sops program: please report it',
+  }),
+  'host-not-ours': (path: string) => ({
+    message: `${quote(path)}: would be encrypted to others alone, and nothing here could test it; the old state is unchanged`,
+    hint: 'have a key at hand that its rule in .sops.yaml names: disinto secrets recipients list',
   }),
   'host-no-home': () => ({
     message: 'no place for the operator key: HOME is not set',

@@ -19,6 +19,15 @@ export function withOnlyKey(variables: ReadonlyMap<string, string>, keyFile: str
   return new Map([...kept, ['SOPS_AGE_KEY_FILE', keyFile]])
 }
 
+/** The variables of a run in which this identity is the only key. */
+export function withOnlyIdentity(
+  variables: ReadonlyMap<string, string>,
+  identity: string,
+): Map<string, string> {
+  const kept = [...variables].filter(([name]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(name))
+  return new Map([...kept, ['SOPS_AGE_KEY', identity]])
+}
+
 /** The names that DISINTO_ALLOW and --allow let through. */
 export function allowed(variables: ReadonlyMap<string, string>, more: readonly string[] = []): Set<string> {
   const texts = [variables.get('DISINTO_ALLOW') ?? '', ...more]

@@ -22,10 +22,15 @@ async function asked<Answer>(question: Promise<Answer>): Promise<Answer> {
 }
 
 /** Asks yes or no. Where nobody can be asked, throws with the option that answers in advance. */
-export async function confirmed(context: HostContext, message: string, option: string): Promise<boolean> {
+export async function confirmed(
+  context: HostContext,
+  message: string,
+  option: string,
+  otherwise = false,
+): Promise<boolean> {
   if (!context.interactive) throw failure('host-unasked', message, option)
   const { default: confirm } = await import('@inquirer/confirm')
-  return asked(confirm({ message, default: false }, TERMINAL))
+  return asked(confirm({ message, default: otherwise }, TERMINAL))
 }
 
 /** Asks for a value twice, hidden, until both agree. */

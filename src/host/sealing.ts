@@ -1,19 +1,24 @@
 /** Values to encrypted files by the creation rules, each opened again before it gets its name. */
+import { isUtf8 } from 'node:buffer'
+import { isDeepStrictEqual } from 'node:util'
 import { failure } from '../errors.ts'
+import type { Plaintext } from '../load/decrypt.ts'
 import { parseDotenv } from '../load/dotenv.ts'
 import type { Source } from '../load/locate.ts'
 import { sealDotenv, sealJson } from '../sops/seal.ts'
 import type { HostContext } from './context.ts'
 import type { CreationRules } from './creation-rules.ts'
-import { documentOf, entriesOf, isForOthers, openWith } from './opening.ts'
-import { encryptBySops } from './sops-encrypt.ts'
+import { documentOf, isForOthers, openWith, plaintextOf } from './opening.ts'
+import { encryptBySops, type SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile, type WriteOptions } from './write.ts'
 
 /** What a new file is to hold. */
 export type Content =
-  | { readonly kind: 'secret'; readonly name: string; readonly value: string }
+  | { readonly kind: 'json'; readonly entries: ReadonlyArray<readonly [name: string, value: string]> }
   | { readonly kind: 'dotenv'; readonly text: string }
   | { readonly kind: 'binary'; readonly bytes: Buffer }
+  /** What only the sops program writes: the text of a YAML or INI file, or of JSON with numbers in it. */
+  | { readonly kind: 'other'; readonly type: SopsType; readonly bytes: Buffer; readonly plaintext: Plaintext }
 
 export interface SealTarget {
   readonly source: Source
@@ -28,92 +33,97 @@ export interface SealTarget {
   readonly mustOpen?: boolean
 }
 
-/** Whether names and values can be told apart without a key, and no value stands in the clear. */
+/** The values that may stand in the clear: those that are encrypted, and empty ones. */
+function isSealed(value: unknown): boolean {
+  return value === '' || (typeof value === 'string' && value.startsWith('ENC['))
+}
+
+/** The first name whose value stands in the clear in what we or sops made. */
 function clearName(content: Content, bytes: Buffer): string | undefined {
-  const text = bytes.toString()
+  if (content.kind === 'other') return undefined
   if (content.kind === 'dotenv') {
-    for (const line of text.split('\n')) {
-      const [, name, value] = /^([^#=][^=]*)=(.*)$/.exec(line) ?? []
-      if (name === undefined || name.startsWith('sops_')) continue
-      if (value !== '' && value?.startsWith('ENC[') !== true) return name
-    }
-    return undefined
+    const pairs = bytes
+      .toString()
+      .split('\n')
+      .map((line) => /^([^#=][^=]*)=(.*)$/.exec(line) ?? [])
+    return pairs.find(
+      ([, name, value]) => name !== undefined && !name.startsWith('sops_') && !isSealed(value),
+    )?.[1]
   }
-  const name = content.kind === 'secret' ? content.name : 'data'
-  const parsed: unknown = JSON.parse(text)
-  const value =
-    typeof parsed === 'object' && parsed !== null && name in parsed ? Object(parsed)[name] : undefined
-  return value === '' || (typeof value === 'string' && value.startsWith('ENC[')) ? undefined : name
+  const parsed: unknown = JSON.parse(bytes.toString())
+  const fields: Array<[string, unknown]> = Object.entries(Object(parsed))
+  return fields.find(([name, value]) => name !== 'sops' && !isSealed(value))?.[0]
+}
+
+/** What a content is to sops: its type and its bytes. */
+function forSops(content: Content): { type: SopsType; bytes: Buffer } {
+  switch (content.kind) {
+    case 'json':
+      return { type: 'json', bytes: Buffer.from(JSON.stringify(Object.fromEntries(content.entries))) }
+    case 'dotenv':
+      return { type: 'dotenv', bytes: Buffer.from(content.text) }
+    case 'binary':
+      return { type: 'binary', bytes: content.bytes }
+    case 'other':
+      return content
+  }
 }
 
 async function seal(context: HostContext, content: Content, target: SealTarget): Promise<Buffer> {
   const { source, rules, lastModified } = target
   const rule = rules.for(source.path)
-  if (rule.needsSops !== undefined) {
-    const where = { path: source.path, config: target.config ?? rules.path, reason: rule.needsSops }
-    switch (content.kind) {
-      case 'secret':
-        return encryptBySops(
-          context,
-          Buffer.from(JSON.stringify({ [content.name]: content.value })),
-          'json',
-          where,
-        )
-      case 'dotenv':
-        return encryptBySops(context, Buffer.from(content.text), 'dotenv', where)
-      case 'binary':
-        return encryptBySops(context, content.bytes, 'binary', where)
-    }
+  const native = content.kind !== 'other' && !(content.kind === 'binary' && !isUtf8(content.bytes))
+  if (rule.needsSops !== undefined || !native) {
+    const reason = rule.needsSops ?? 'of its format'
+    const { type, bytes } = forSops(content)
+    return encryptBySops(context, bytes, type, {
+      path: source.path,
+      config: target.config ?? rules.path,
+      reason,
+    })
   }
   const options = { unencryptedSuffix: rule.unencryptedSuffix, ...(lastModified && { now: lastModified }) }
-  switch (content.kind) {
-    case 'secret':
-      return sealJson([[content.name, content.value]], rule.recipients, options)
-    case 'dotenv':
-      return sealDotenv(content.text, rule.recipients, options)
-    case 'binary':
-      return sealJson([['data', content.bytes.toString()]], rule.recipients, options)
-  }
+  if (content.kind === 'dotenv') return sealDotenv(content.text, rule.recipients, options)
+  const entries = content.kind === 'json' ? content.entries : [['data', content.bytes.toString()] as const]
+  return sealJson(entries, rule.recipients, options)
 }
 
-async function expected(content: Content): Promise<ReadonlyArray<readonly [string, string]>> {
-  if (content.kind === 'secret') return [[content.name, content.value]]
-  return parseDotenv(content.kind === 'dotenv' ? content.text : content.bytes.toString())
+/** Whether the plaintext of a file is what it was meant to be: to the byte, or to the meaning of dotenv text. */
+async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
+  switch (content.kind) {
+    case 'json':
+      return plaintext.kind === 'values' && isDeepStrictEqual(plaintext.values, content.entries)
+    case 'dotenv':
+      return (
+        plaintext.kind === 'bytes' &&
+        isDeepStrictEqual(await parseDotenv(plaintext.bytes.toString()), await parseDotenv(content.text))
+      )
+    case 'binary':
+      return plaintext.kind === 'bytes' && plaintext.bytes.equals(content.bytes)
+    case 'other':
+      return isDeepStrictEqual(plaintext, content.plaintext)
+  }
 }
 
 /** Opens what was written and compares; gives false when no key at hand is among its recipients. */
 async function opensTo(
+  context: HostContext,
   content: Content,
+  target: SealTarget,
   bytes: Buffer,
   temporary: string,
-  target: SealTarget,
-  context: HostContext,
 ): Promise<boolean> {
-  const { source, openers } = target
-  const document = documentOf({ ...source, path: temporary }, bytes)
+  const { source, openers, mustOpen = false } = target
   const open = openWith(openers === undefined ? context : { ...context, variables: openers })
+  let plaintext: Plaintext
   try {
-    const names = new Map(await expected(content))
-    const plaintext = (await open(document)).plaintext
-    if (content.kind === 'binary') return plaintext.kind === 'bytes' && same(plaintext.bytes, content.bytes)
-    const entries = await entriesOf(document, open, new Set(names.keys()))
-    if (
-      entries.length !== names.size ||
-      entries.some(({ name, value }) => names.get(name) !== value.reveal())
-    )
-      throw failure('host-verify', source.path)
-    return true
+    plaintext = await plaintextOf(documentOf({ ...source, path: temporary }, bytes), open)
   } catch (error) {
-    if (isForOthers(error)) {
-      if (target.mustOpen === true) throw error
-      return false
-    }
-    throw failure('host-verify', source.path)
+    if (!isForOthers(error)) throw failure('host-verify', source.path)
+    if (!mustOpen) return false
+    throw failure('host-not-ours', source.path)
   }
-}
-
-function same(one: Buffer, other: Buffer): boolean {
-  if (!one.equals(other)) throw new Error('differs')
+  if (!(await holds(plaintext, content))) throw failure('host-verify', source.path)
   return true
 }
 
@@ -137,7 +147,7 @@ export async function prepareSealed(
   const prepared = await prepareFile(path, bytes, {
     ...(over !== undefined && { over }),
     verify: async (written, temporary) => {
-      opened = await opensTo(content, written, temporary, target, context)
+      opened = await opensTo(context, content, target, written, temporary)
     },
   })
   return { ...prepared, opened }

@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { errnoOf, failure, quote } from '../errors.ts'
 import { checkValue } from '../load/decrypt.ts'
 import { checkName } from '../load/names.ts'
@@ -31,6 +32,8 @@ async function valueFor(name: string, path: string, { context, on, text }: Invoc
     return asValue(readWhole(from), on('raw'), path, name)
   }
   if (context.interactive) return hiddenValue(name)
+  // A terminal that we can't draw on would show what is typed.
+  if (isatty(0)) throw failure('host-unasked', `the value of ${name}`, '--from-file FILE')
   return asValue(context.readInput(), on('raw'), path, name)
 }
 
@@ -73,6 +76,7 @@ recipients that .sops.yaml has for it.`,
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [1, 1],
+  completes: 'secrets',
   run: async (invocation) => {
     const { context, texts } = invocation
     const { project, speak } = context
@@ -91,7 +95,7 @@ recipients that .sops.yaml has for it.`,
     makeSecretsDirectory(context)
     const sealed = await prepareSealed(
       context,
-      { kind: 'secret', name, value: value.reveal() },
+      { kind: 'json', entries: [[name, value.reveal()]] },
       { source, rules },
       before ?? 'new',
     )

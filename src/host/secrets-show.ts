@@ -21,6 +21,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
   ],
   options: [{ name: 'raw', about: 'the exact bytes, with no newline added' }],
   words: [1, 1],
+  completes: 'secrets',
   run: async ({ context, words, on }) => {
     const { project, print, variables, speak } = context
     const name = words[0] ?? ''

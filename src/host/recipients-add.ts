@@ -1,0 +1,68 @@
+/** `disinto secrets recipients add`: lets one more key open secrets. */
+import { failure, quote } from '../errors.ts'
+import type { HostCommand, Invocation } from './command.ts'
+import { type CreationRules, rulesOf } from './creation-rules.ts'
+import { changeRecipients } from './creation-rules-edit.ts'
+import { describe, envSource, inventory, secretSource } from './inventory.ts'
+import { isSameSet } from './recipients-list.ts'
+import { reencrypt } from './reencrypt.ts'
+
+/** What recipients look like: native, SSH and of plugins. Whatever else is typed is not shown. */
+const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)$/
+
+/** The recipient given, checked; a secret key that was typed by mistake is not repeated. */
+export function recipientGiven(word: string): string {
+  if (!RECIPIENT.test(word))
+    throw failure('recipient-bad', /^AGE-/i.test(word) && !/^age1/.test(word) ? 'what was given' : word)
+  return word
+}
+
+/** The rules, by number, that --env or --secrets mean; all without either. */
+function chosenRules(rules: CreationRules, { context, on }: Invocation): (index: number) => boolean {
+  const { project } = context
+  const chosen = [
+    ...(on('env') ? [rules.for(envSource(project).path).index] : []),
+    ...(on('secrets') ? [rules.for(secretSource(project, 'NAME').path).index] : []),
+  ]
+  return (index) => chosen.length === 0 || chosen.includes(index)
+}
+
+export const recipientsAdd: HostCommand = {
+  name: 'secrets recipients add',
+  about: 'let one more key open secrets',
+  usage: 'RECIPIENT [OPTION ...]',
+  details: `Adds the recipient (age1…, the public half of a key) to the rules of .sops.yaml
+and encrypts the files anew that they are for. Every file or none.`,
+  examples: [
+    'disinto secrets recipients add age1…',
+    'disinto secrets recipients add age1… --env      # a service: .env.enc alone',
+  ],
+  options: [
+    { name: 'env', about: 'the rule for .env.enc' },
+    { name: 'secrets', about: 'the rule for secrets/*.enc' },
+  ],
+  words: [1, 1],
+  run: async (invocation) => {
+    const { context, words } = invocation
+    const { project, speak } = context
+    const recipient = recipientGiven(words[0] ?? '')
+    const old = await rulesOf(project.root)
+    const isChosen = chosenRules(old, invocation)
+    const rules = await changeRecipients(old, (recipients, index) =>
+      isChosen(index) && !recipients.includes(recipient) ? [...recipients, recipient] : recipients,
+    )
+    const lacking = []
+    for (const source of inventory(project)) {
+      const { recipients } = await describe(source)
+      const wanted = rules.for(source.path).recipients
+      if (wanted.includes(recipient) && !isSameSet(recipients, wanted)) lacking.push(source)
+    }
+    if (lacking.length === 0 && rules.text === old.text)
+      throw failure('recipient-present', recipient, old.path)
+    await reencrypt(context, old, lacking, { rules })
+    speak.note(
+      `${quote(recipient)}: in .sops.yaml now, and can open ${lacking.length} file${lacking.length === 1 ? '' : 's'} more`,
+    )
+    return 0
+  },
+}

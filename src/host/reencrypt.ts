@@ -1,0 +1,111 @@
+/** Files encrypted anew, with new data keys, for the recipients that rules now give them: every file or none. */
+import { isUtf8 } from 'node:buffer'
+import { capture } from '../child.ts'
+import { failure } from '../errors.ts'
+import type { Plaintext } from '../load/decrypt.ts'
+import type { Source } from '../load/locate.ts'
+import { type Document, read } from '../load/read.ts'
+import type { HostContext } from './context.ts'
+import type { CreationRules } from './creation-rules.ts'
+import { describe } from './inventory.ts'
+import { openWith, plaintextOf } from './opening.ts'
+import { type Content, prepareSealed } from './sealing.ts'
+import type { SopsType } from './sops-encrypt.ts'
+import { type Prepared, prepareFile } from './write.ts'
+
+/** Whether our own sealing writes such a file just so: strings alone, under the usual rule. */
+function isPlain(document: Document): boolean {
+  const text = document.bytes.toString('latin1')
+  if (/,type:(?!str\]|comment\])/.test(text)) return false
+  if (
+    /sops_(?:un)?encrypted_(?:regex|comment_regex)|"(?:un)?encrypted_(?:regex|comment_regex)"|mac_only_encrypted|encrypted_suffix"?[:=] ?"?(?!_unencrypted)/.test(
+      text.replaceAll(/unencrypted_suffix/g, 'encrypted_suffix'),
+    )
+  )
+    return false
+  if (document.format !== 'sops-json') return true
+  const fields: Array<[string, unknown]> = Object.entries(Object(JSON.parse(document.bytes.toString())))
+  return fields.every(([name, value]) => name === 'sops' || typeof value === 'string')
+}
+
+/** The text of a file as sops decrypts it in its own format. */
+async function decryptBySops(
+  { variables }: HostContext,
+  document: Document,
+  type: SopsType,
+): Promise<Buffer> {
+  const { path } = document.source
+  const words = ['decrypt', '--input-type', type, '--output-type', type, path]
+  const ended = await capture('sops', words, variables, '/').catch(() => {
+    throw failure('sops-needed', path, 'of its format')
+  })
+  if (ended.status !== 0) throw failure('sops-failed', path, 'it could not be decrypted')
+  return ended.stdout
+}
+
+async function contentOf(context: HostContext, document: Document, plaintext: Plaintext): Promise<Content> {
+  const { format, source } = document
+  if (isPlain(document)) {
+    if (format === 'sops-json' && plaintext.kind === 'values')
+      return { kind: 'json', entries: plaintext.values }
+    if (plaintext.kind === 'bytes' && format === 'sops-binary')
+      return { kind: 'binary', bytes: plaintext.bytes }
+    if (plaintext.kind === 'bytes' && format === 'sops-dotenv' && isUtf8(plaintext.bytes))
+      return { kind: 'dotenv', text: plaintext.bytes.toString() }
+  }
+  if (format === 'age') throw failure('age-left', source.path)
+  const type = format.replace('sops-', '') as SopsType
+  return { kind: 'other', type, bytes: await decryptBySops(context, document, type), plaintext }
+}
+
+export interface Reencryption {
+  readonly rules: CreationRules
+  /** The keys that must open what the recipient `opener.recipient` is given; else those at hand. */
+  readonly opener?: { readonly recipient: string; readonly variables: ReadonlyMap<string, string> }
+}
+
+/** Opens all files, then writes all anew beside the old ones, opened and compared. Nothing is replaced yet. */
+async function prepareAll(
+  context: HostContext,
+  sources: readonly Source[],
+  { rules, opener }: Reencryption,
+  config: string,
+): Promise<Prepared[]> {
+  const open = openWith(context)
+  const opened: Array<{ document: Document; content: Content }> = []
+  for (const source of sources) {
+    const document = read(source)
+    opened.push({ document, content: await contentOf(context, document, await plaintextOf(document, open)) })
+  }
+  const prepared: Prepared[] = []
+  for (const { document, content } of opened) {
+    const { source } = document
+    const { lastModified } = await describe(source)
+    const then = new Date(lastModified ?? Number.NaN)
+    const byNew = opener !== undefined && rules.for(source.path).recipients.includes(opener.recipient)
+    const target = {
+      source,
+      rules,
+      config,
+      // The age of the value, which is as old as it was.
+      ...(!Number.isNaN(then.getTime()) && { lastModified: then }),
+      ...(byNew && { openers: opener.variables, mustOpen: true }),
+    }
+    prepared.push(await prepareSealed(context, content, target, document.bytes))
+  }
+  return prepared
+}
+
+/** Puts new rules and all files encrypted by them in place of the old, once every one is there and opens. */
+export async function reencrypt(
+  context: HostContext,
+  old: CreationRules,
+  sources: readonly Source[],
+  reencryption: Reencryption,
+): Promise<void> {
+  const { rules } = reencryption
+  const config = await prepareFile(rules.path, Buffer.from(rules.text), { over: Buffer.from(old.text) })
+  const files = await prepareAll(context, sources, reencryption, config.temporary)
+  // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.
+  for (const file of [config, ...files]) file.commit()
+}
