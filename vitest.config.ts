@@ -9,7 +9,7 @@ export default defineConfig({
         // Pure code, in process.
         test: {
           name: 'unit',
-          include: ['test/*.test.ts', 'test/{load,handover,age,sops}/**/*.test.ts'],
+          include: ['test/*.test.ts', 'test/{load,handover,age,sops,redact}/**/*.test.ts'],
           testTimeout: 2 * MINUTE,
         },
       },
@@ -51,12 +51,32 @@ export default defineConfig({
         },
       },
       {
+        // The promises of DESIGN.md about a start, on the bundle and the image, with real parts.
+        test: {
+          name: 'proof',
+          include: ['test/proof/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 10 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+        },
+      },
+      {
         // The agent image on a Docker Engine.
         test: {
           name: 'image',
           include: ['test/image/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 10 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+        },
+      },
+      {
+        // The host command with a Docker Engine.
+        test: {
+          name: 'stack',
+          include: ['test/stack/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 20 * MINUTE,
           hookTimeout: 20 * MINUTE,
         },
       },

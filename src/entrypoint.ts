@@ -6,18 +6,26 @@ import { becomeCommand } from './handover/exec.ts'
 import { canExecve } from './handover/runtime.ts'
 import { supervise } from './handover/supervise.ts'
 import { becomeUser } from './handover/user.ts'
+import { toFiles } from './handover/value-files.ts'
 import { lookForSignals, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
-import { merge } from './load/merge.ts'
+import { type Merged, merge } from './load/merge.ts'
 import { helpText, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
 import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
-import { speaker, writeAll } from './speak.ts'
+import { type Speaker, speaker, writeAll } from './speak.ts'
 
 declare const DISINTO_VERSION: string
+
+/** The filter of --redact; says in one line what it can't catch. */
+async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
+  const { CANNOT_CATCH, makeFilter } = await import('./redact/filter.ts')
+  speak.note(CANNOT_CATCH)
+  return makeFilter([...outcome.keys()].map((name) => [name, environment.get(name) ?? ''] as const))
+}
 
 async function main(words: readonly string[]): Promise<void> {
   openWindow()
@@ -45,16 +53,23 @@ async function main(words: readonly string[]): Promise<void> {
   for (const warning of warnings) speak.warning(warning)
   if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
 
-  const environment =
+  const asUser =
     options.user === undefined ? merged.environment : becomeUser(options.user, merged.environment)
-  const file = command === undefined ? undefined : findCommand(command, environment)
+  const file = command === undefined ? undefined : findCommand(command, asUser)
+  const becomes = canExecve() && !options.redact
   if (options.check || file === undefined) {
-    return writeAll(1, checkReport(merged, warnings, canExecve() ? 'execve' : 'child', options.json))
+    return writeAll(1, checkReport(merged, warnings, becomes ? 'execve' : 'child', options.json))
   }
+  const environment = toFiles(options.asFile, asUser)
   if (options.summary) speak.note(summaryLine(merged))
   await lookForSignals()
-  if (canExecve()) becomeCommand(file, options.command, environment)
-  await supervise(file, options.command, environment)
+  if (becomes) becomeCommand(file, options.command, environment)
+  await supervise(
+    file,
+    options.command,
+    environment,
+    options.redact ? await filterFor(merged, speak) : undefined,
+  )
 }
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { constants } from 'node:os'
 import { failure } from '../errors.ts'
+import type { Filter } from '../redact/filter.ts'
 import { orderedObject, refusalOf } from './exec.ts'
 import { closeWindow, dieOf } from './window.ts'
 
@@ -63,12 +64,14 @@ function refuseUnknownFormat(file: string, word: string): void {
 
 /**
  * Runs the command with our stdio and ends as it ends: the same exit status, or the same signal (128+n as pid 1,
- * and for signals that dump core, since ours would hold secrets). Throws when it can't be started.
+ * and for signals that dump core, since ours would hold secrets). Throws when it can't be started. With a
+ * filter, its output and error go through that.
  */
 export async function supervise(
   file: string,
   words: readonly string[],
   environment: ReadonlyMap<string, string>,
+  filter?: Filter,
 ): Promise<never> {
   const { execa } = await import('execa')
   const [typed = file, ...rest] = words
@@ -77,12 +80,13 @@ export async function supervise(
     argv0: typed,
     env: orderedObject(environment),
     extendEnv: false,
-    stdio: 'inherit',
+    stdio: filter === undefined ? 'inherit' : ['inherit', ...filter.descriptors],
     reject: false,
     cleanup: false,
     forceKillAfterDelay: false,
     stripFinalNewline: false,
   })
+  filter?.start()
   closeWindow()
   for (const signal of forwarded()) {
     process.on(signal, () => {
@@ -92,6 +96,7 @@ export async function supervise(
     })
   }
   const result = await child
+  await filter?.settled()
   if (result.signal !== undefined) dieOf(result.signal)
   if (result.exitCode === undefined) throw refusalOf(typed, result.cause)
   process.exit(result.exitCode)

@@ -99,7 +99,8 @@ async function entriesOf(document: Document, open: Open, options: Options): Prom
     .filter(([name]) => options.only?.includes(name) ?? true)
     .map(([name, value]) => {
       checkName(name, path, options.allow)
-      checkValue(name, value, path)
+      // A file takes what an environment can't.
+      if (!options.asFile.includes(name)) checkValue(name, value, path)
       return { name, value: new Secret(value), document, by }
     })
 }

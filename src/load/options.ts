@@ -15,6 +15,9 @@ export interface Options {
   readonly allow: ReadonlySet<string>
   readonly override: boolean
   readonly keepKey: boolean
+  /** Names that the command gets as NAME_FILE, the path of a file in memory. */
+  readonly asFile: readonly string[]
+  readonly redact: boolean
   readonly engine: EngineName
   readonly user: string | undefined
   readonly check: boolean
@@ -44,6 +47,8 @@ export const FLAGS: readonly Flag[] = [
   { name: 'allow', value: 'NAME', about: 'let a refused name through, PATH for example' },
   { name: 'override', about: 'files win over the environment the shim was started with' },
   { name: 'keep-key', about: 'leave SOPS_AGE_KEY and its kin in the command’s environment' },
+  { name: 'as-file', value: 'A,B', about: 'put these values in files on tmpfs and set A_FILE instead of A' },
+  { name: 'redact', about: 'replace loaded values in what the command writes to stdout and stderr' },
   { name: 'engine', value: 'NAME', about: `what decrypts: ${ENGINES.join(', ')}` },
   { name: 'user', value: 'USER', about: 'become NAME or UID, or with :GROUP, before the command' },
   { name: 'check', about: 'do everything but run the command; list names, sources and formats' },
@@ -164,6 +169,8 @@ export async function parseOptions(
     allow: new Set(names('allow')),
     override: on('override'),
     keepKey: on('keep-key'),
+    asFile: names('as-file'),
+    redact: on('redact'),
     engine,
     user: text('user'),
     check: on('check'),

@@ -70,6 +70,6 @@ export function checkReport(
   const last =
     handOver === 'execve'
       ? 'hand-over: execve (the shim becomes the command)'
-      : 'hand-over: child (the shim stays as its parent; Node 26 is needed to become it)'
+      : 'hand-over: child (the shim stays as its parent; to become it needs Node 26, and no --redact)'
   return `${[...lines, last].join('\n')}\n`
 }

@@ -1,0 +1,96 @@
+/** Values as files in memory, for commands that read NAME_FILE: never on a disk, and the command's user's alone. */
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { failure } from '../errors.ts'
+
+/** statfs(2): a file system that lives in memory. */
+const TMPFS_MAGIC = 0x01021994
+
+function isTmpfs(directory: string): boolean {
+  try {
+    return statfsSync(directory).type === TMPFS_MAGIC
+  } catch {
+    return false
+  }
+}
+
+/** Numbers the pid namespace, since the same pid means another process in another container. */
+function pidNamespace(): string {
+  try {
+    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
+  } catch {
+    return '0'
+  }
+}
+
+/** `disinto-<pid namespace>-<pid>-<random>`; the pid is the command's, or that of the shim above it. */
+const PREFIX = 'disinto'
+const prefixOf = (pid: number | string) => `${PREFIX}-${pidNamespace()}-${pid}-`
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Removes what commands of this user left that run no more; they could not do it themselves. */
+function removeLeftovers(directory: string): void {
+  const ours = new RegExp(`^${prefixOf('(\\d+)')}`)
+  for (const entry of readdirSync(directory)) {
+    const pid = ours.exec(entry)?.[1]
+    if (pid === undefined || isRunning(Number(pid))) continue
+    const path = join(directory, entry)
+    try {
+      if (statSync(path).uid === process.getuid?.()) rmSync(path, { recursive: true, force: true })
+    } catch {
+      // Gone already, or not ours to remove.
+    }
+  }
+}
+
+/**
+ * Writes the values of these names to files, mode 0400, in a directory of their own, and gives the environment with
+ * NAME_FILE in the place of NAME. To be called as the user that the command will be. Throws when a name has no
+ * value, or there is no tmpfs to write to.
+ */
+export function toFiles(
+  names: readonly string[],
+  environment: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  if (names.length === 0) return environment
+  const unmet = names.filter((name) => (environment.get(name) ?? '') === '')
+  if (unmet.length > 0) throw failure('as-file-unmet', unmet)
+  const places = [environment.get('XDG_RUNTIME_DIR') ?? '', '/dev/shm', '/run'].filter(isTmpfs)
+  for (const place of places) {
+    let directory: string
+    try {
+      removeLeftovers(place)
+      directory = mkdtempSync(join(place, prefixOf(process.pid)))
+    } catch {
+      // Not writable, or not readable, for this user: the next place may be.
+      continue
+    }
+    chmodSync(directory, 0o700)
+    return new Map(
+      [...environment].map(([name, value]) => {
+        if (!names.includes(name)) return [name, value]
+        const path = join(directory, name)
+        writeFileSync(path, value, { mode: 0o400, flag: 'wx' })
+        return [`${name}_FILE`, path]
+      }),
+    )
+  }
+  throw failure('as-file-no-tmpfs', names)
+}
