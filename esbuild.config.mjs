@@ -24,6 +24,9 @@ const common = {
 /** Packages that most runs never load. */
 const COLD = /^(?:age-encryption|execa|shlex|yaml|@inquirer\/(?:password|confirm))$/
 
+/** Cold packages that are a default export and nothing else, which `export *` leaves out. */
+const DEFAULT_ONLY = /^@inquirer\//
+
 /**
  * Cold packages go into the bundle as text, compiled when they are first imported: even the code that V8 compiles
  * lazily it must parse at the start, and these are four fifths of the file (docs/performance.md).
@@ -36,14 +39,19 @@ const cold = {
       return { path, namespace: 'cold' }
     })
     context.onLoad({ filter: /.*/, namespace: 'cold' }, async ({ path }) => {
+      const what = DEFAULT_ONLY.test(path) ? '{ default }' : '*'
       const { outputFiles } = await build({
         ...common,
-        stdin: { contents: `export * from '${path}'`, resolveDir: absWorkingDir },
+        stdin: { contents: `export ${what} from '${path}'`, resolveDir: absWorkingDir },
         write: false,
       })
       const source = JSON.stringify(outputFiles[0].text)
+      const run = `new Function('module', 'require', ${source})`
       return {
-        contents: `new Function('module', 'require', ${source})(module, require)`,
+        // As an ES module where there is a default: Node's way with CommonJS would take the whole for it.
+        contents: DEFAULT_ONLY.test(path)
+          ? `const module = {}; ${run}(module, require); export default module.exports.default`
+          : `${run}(module, require)`,
         resolveDir: absWorkingDir,
       }
     })

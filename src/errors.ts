@@ -31,9 +31,12 @@ function list(names: readonly string[]): string {
 const KEY_PLACES = 'SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD'
 
 const catalogue = {
-  'subcommand-unknown': (word: string, near: string | undefined) => ({
+  'subcommand-unknown': (word: string, near: string | undefined, group = '') => ({
     message: `no command ${quote(word)}`,
-    hint: near === undefined ? 'disinto help lists the commands' : `did you mean disinto ${near}?`,
+    hint:
+      near === undefined
+        ? `disinto help${group === '' ? '' : ` ${group}`} lists the commands`
+        : `did you mean disinto ${near}?`,
     status: USAGE,
   }),
   'option-unknown': (option: string, near: string | undefined) => ({
@@ -432,8 +435,8 @@ const catalogue = {
     message: 'no tmpfs at hand (/dev/shm, /run/user): the plaintext would be on disk while you edit',
     hint: 'nothing was changed; --on-disk does it all the same',
   }),
-  'recipient-bad': (recipient: string) => ({
-    message: `${quote(recipient)}: is no age recipient`,
+  'recipient-bad': () => ({
+    message: 'what was given is no age recipient',
     hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',
     status: USAGE,
   }),

@@ -1,6 +1,6 @@
 /** The editor of a person, on a file. */
 import { failure } from '../errors.ts'
-import { lendTerminal } from './leaving.ts'
+import { lendTerminal, whenLeaving } from './leaving.ts'
 
 /** Opens the file in VISUAL or EDITOR, or vi; comes back when the editor has ended. */
 export async function editFile(path: string, variables: ReadonlyMap<string, string>): Promise<void> {
@@ -16,11 +16,10 @@ export async function editFile(path: string, variables: ReadonlyMap<string, stri
           env: Object.fromEntries(variables),
         })
         // Ended by a signal, we take the plaintext away; an editor that lived on could write it back.
-        const end = () => child.kill('SIGKILL')
-        process.once('exit', end)
+        const forget = whenLeaving(() => child.kill('SIGKILL'))
         child.once('error', () => reject(failure('editor-missing', editor)))
         child.once('close', (code) => {
-          process.off('exit', end)
+          forget()
           resolve(code)
         })
       }),

@@ -8,6 +8,22 @@ export function namesUnder(group: string): string[] {
   return [...COMMANDS.keys()].filter((name) => group === '' || name === group || name.startsWith(`${group} `))
 }
 
+/** What other programs call the same. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  ls: 'list',
+  get: 'show',
+  cat: 'show',
+  set: 'add',
+  new: 'add',
+  remove: 'rm',
+  delete: 'rm',
+  rotate: 'rotate-key',
+  encrypt: 'migrate',
+  check: 'verify',
+  start: 'up',
+  stop: 'down',
+}
+
 /** Makes the error for words that call nothing. */
 export function unknownCommand(words: readonly string[]): Error {
   let group = ''
@@ -22,9 +38,13 @@ export function unknownCommand(words: readonly string[]): Error {
   // "secret add" is near to "secrets", and "list" alone to "secrets list".
   const heads = [...new Set(known.map((name) => name.replace(/ .*/, '')))]
   const full = (name: string) => (group === '' ? name : `${group} ${name}`)
-  const near = nearest(word, heads) ?? [...COMMANDS.keys()].find((name) => name.endsWith(` ${word}`))
+  const synonym = SYNONYMS[word]
+  const near =
+    (synonym !== undefined && heads.includes(synonym) ? synonym : undefined) ??
+    nearest(word, heads) ??
+    [...COMMANDS.keys()].find((name) => name.endsWith(` ${word}`))
   const told = near === undefined ? undefined : heads.includes(near) ? full(near) : near
-  return failure('subcommand-unknown', full(word), told)
+  return failure('subcommand-unknown', full(word), told, group)
 }
 
 /** The list of the commands of a group; of all for an empty one. */

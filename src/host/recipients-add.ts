@@ -12,8 +12,7 @@ const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .
 
 /** The recipient given, checked; a secret key that was typed by mistake is not repeated. */
 export function recipientGiven(word: string): string {
-  if (!RECIPIENT.test(word))
-    throw failure('recipient-bad', /^AGE-/i.test(word) && !/^age1/.test(word) ? 'what was given' : word)
+  if (!RECIPIENT.test(word)) throw failure('recipient-bad')
   return word
 }
 

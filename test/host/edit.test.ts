@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { DISINTO, Host, MARK } from './host.ts'
+
+/** A host with a secret, an env file, and an editor that is a shell script. */
+function edited(script: string, directory?: string) {
+  const host = new Host(directory)
+  host.add('TOKEN', `${MARK}-old`)
+  host.write('.env', `# comment\nA=${MARK}-old\n`)
+  host.well(['secrets', 'migrate'])
+  const editor = host.write('../editor', `#!/bin/sh\nset -e\n${script}\n`)
+  return { host, env: { EDITOR: `sh ${editor}`, XDG_RUNTIME_DIR: undefined } }
+}
+
+const leftovers = () => readdirSync('/dev/shm').filter((entry) => entry.startsWith('disinto-edit-'))
+
+describe('edit', () => {
+  test('gives the editor a file that is its owner’s alone, in memory, and stores what it left', () => {
+    const { host, env } = edited(
+      'stat -c "%a %n" "$1" "$(dirname "$1")" > ../told; stat -f -c %T "$1" >> ../told; sed -i s/-old/-new/ "$1"',
+    )
+    host.well(['secrets', 'edit', 'TOKEN'], { env })
+    expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
+    expect(host.read('../told')).toMatch(/^600 \S+\/TOKEN\n700 \S+\ntmpfs\n$/)
+    host.well(['secrets', 'edit', '.env.enc'], { env })
+    expect(host.envBySops()).toBe(`# comment\nA=${MARK}-new\n`)
+    expect(leftovers()).toEqual([])
+    expect(host.holding(MARK)).toEqual([])
+  })
+
+  test('unchanged is unwritten', () => {
+    const { host, env } = edited('touch "$1"')
+    const before = [host.read('secrets/TOKEN.enc'), statSync(host.path('secrets/TOKEN.enc')).ino]
+    host.well(['secrets', 'edit', 'TOKEN'], { env })
+    expect([host.read('secrets/TOKEN.enc'), statSync(host.path('secrets/TOKEN.enc')).ino]).toEqual(before)
+  })
+
+  test.each([
+    ['an editor that fails', 'sed -i s/-old/-new/ "$1"; exit 1', 'ended with an error'],
+    ['a line that is none', 'echo nonsense >> "$1"', 'line 3'],
+    ['a refused name', 'echo LD_PRELOAD=x >> "$1"', 'is refused'],
+    ['what is not UTF-8', 'printf "A=\\377" >> "$1"', 'not UTF-8'],
+  ])('%s changes nothing', (_, script, told) => {
+    const { host, env } = edited(script)
+    expect(host.fails(['secrets', 'edit', '.env.enc'], { env })).toContain(told)
+    expect(host.envBySops()).toBe(`# comment\nA=${MARK}-old\n`)
+    expect(leftovers()).toEqual([])
+  })
+
+  test('a mistake leads back to the editor, with the text as it was left', async () => {
+    const { host, env } = edited(
+      'if grep -q nonsense "$1"; then sed -i s/nonsense/B=2/ "$1"; else echo nonsense >> "$1"; fi',
+    )
+    const terminal = host.terminal(['secrets', 'edit', '.env.enc'], { env })
+    await terminal.sees('line 3')
+    await terminal.sees('Back to the editor?')
+    terminal.types('\r')
+    expect(await terminal.ends(), terminal.shown).toBe(0)
+    expect(host.envBySops()).toBe(`# comment\nA=${MARK}-old\nB=2\n`)
+  })
+
+  test.each(['SIGTERM', 'SIGHUP'] as const)('%s takes the plaintext and the editor away', async (signal) => {
+    const { host, env } = edited('echo $$ > ../pid; echo "$1" > ../file; exec sleep 1000')
+    const child = spawn(process.execPath, [DISINTO, 'secrets', 'edit', 'TOKEN'], {
+      cwd: host.directory,
+      env: host.environment(env),
+      stdio: 'ignore',
+    })
+    onTestFinished(() => {
+      child.kill('SIGKILL')
+    })
+    const ended = new Promise((resolve) => child.on('close', (_, by) => resolve(by)))
+    while (!host.exists('../file') || host.read('../file') === '')
+      await new Promise((wait) => setTimeout(wait, 10))
+    const file = host.read('../file').trim()
+    expect(readFileSync(file, 'utf8')).toContain(MARK)
+    child.kill(signal)
+    expect(await ended).toBe(signal)
+    expect(() => statSync(file)).toThrow('ENOENT')
+    expect(leftovers()).toEqual([])
+    // A zombie until the reaper of this system has it; in any case no longer at work.
+    const pid = Number(host.read('../pid'))
+    let state = 'gone'
+    try {
+      state = readFileSync(join('/proc', String(pid), 'stat'), 'utf8').replace(/^.*\) (\w).*$/s, '$1')
+    } catch {}
+    expect(['gone', 'Z', 'X']).toContain(state)
+  })
+
+  test('what a killed run left in memory is removed by the next', async () => {
+    const { host, env } = edited('echo "$1" > ../file; if [ -e ../second ]; then exit 0; fi; exec sleep 1000')
+    const child = spawn(process.execPath, [DISINTO, 'secrets', 'edit', 'TOKEN'], {
+      cwd: host.directory,
+      env: host.environment(env),
+      stdio: 'ignore',
+      detached: true,
+    })
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    while (!host.exists('../file') || host.read('../file') === '')
+      await new Promise((wait) => setTimeout(wait, 10))
+    const file = host.read('../file').trim()
+    process.kill(-(child.pid ?? 0), 'SIGKILL')
+    await ended
+    expect(statSync(file).isFile()).toBe(true)
+    host.write('../second', '')
+    host.well(['secrets', 'edit', 'TOKEN'], { env })
+    expect(() => statSync(file)).toThrow('ENOENT')
+  })
+
+  test('asks for .env.enc where a name is in there', () => {
+    const { host, env } = edited('true')
+    expect(host.fails(['secrets', 'edit', 'A'], { env })).toContain('disinto secrets edit .env.enc')
+    expect(host.fails(['secrets', 'edit', 'TOKNE'], { env })).toContain('did you mean TOKEN?')
+  })
+})

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Host, MARK } from './host.ts'
+
+/** A project with an env file and two secrets. */
+function project(): Host {
+  const host = new Host()
+  host.write('.env', `# c\nA=${MARK}\nB="x\\ny"\n`)
+  host.well(['secrets', 'migrate'])
+  host.add('TOKEN', MARK)
+  host.add('KEY', `${MARK}\nof two lines\n`)
+  return host
+}
+
+function opensAll(host: Host, keyFile: string): void {
+  expect(host.envBySops(keyFile)).toBe(`# c\nA=${MARK}\nB="x\\ny"\n`)
+  expect(host.bySops('TOKEN', keyFile)).toBe(MARK)
+  expect(host.bySops('KEY', keyFile)).toBe(`${MARK}\nof two lines\n`)
+}
+
+const service = (host: Host) => join(host.home, '.config/sops/age/project/agents/keys.txt')
+const lastModified = (host: Host, file: string) =>
+  /lastmodified"?[=:] ?"?([^"\n]+)/.exec(host.read(file))?.[1]
+
+describe('recipients', () => {
+  test('add lets another key open everything, and rm takes that back and lists what it knew', () => {
+    const host = project()
+    const { recipient, keyFile } = host.stranger()
+    const changed = lastModified(host, 'secrets/TOKEN.enc')
+    host.well(['secrets', 'recipients', 'add', recipient])
+    opensAll(host, keyFile)
+    opensAll(host, host.keyFile)
+    expect(lastModified(host, 'secrets/TOKEN.enc')).toBe(changed)
+    const rules = host.read('.sops.yaml')
+    expect(rules).toContain('# Each other secret: the operator alone.')
+    expect(host.fails(['secrets', 'recipients', 'add', recipient])).toContain('already in every rule')
+
+    const before = host.read('secrets/TOKEN.enc')
+    const { status, stderr } = host.run(['secrets', 'recipients', 'rm', recipient])
+    expect(status, stderr).toBe(0)
+    expect(stderr).toContain('due for change at the issuer')
+    for (const name of ['A', 'B', 'TOKEN', 'KEY'])
+      expect(stderr).toMatch(new RegExp(`^disinto: {3}${name} \\(changed `, 'm'))
+    opensAll(host, host.keyFile)
+    expect(host.fails(['secrets', 'verify', '--key', keyFile])).toContain('3 of the files')
+    expect(host.read('.sops.yaml')).not.toContain(recipient)
+    // A new data key: the old one, which the removed recipient has, opens nothing new.
+    expect(host.read('secrets/TOKEN.enc').split('\n')[1]).not.toBe(before.split('\n')[1])
+    expect(host.fails(['secrets', 'recipients', 'rm', recipient])).toContain('in no rule')
+  })
+
+  test('add --env is for .env.enc alone', () => {
+    const host = project()
+    const { recipient, keyFile } = host.stranger()
+    host.well(['secrets', 'recipients', 'add', recipient, '--env'])
+    expect(host.envBySops(keyFile)).toContain(MARK)
+    expect(host.read('secrets/TOKEN.enc')).not.toContain(recipient)
+  })
+
+  test('list shows who can open what without a key, and where a file is not as the rules have it', () => {
+    const host = project()
+    const { recipient } = host.stranger()
+    host.write(
+      '.sops.yaml',
+      host.read('.sops.yaml').replaceAll(host.recipient(), `${host.recipient()},${recipient}`),
+    )
+    const shown = host.well(['secrets', 'recipients', 'list'], { env: { HOME: '/nowhere' } })
+    expect(shown).toContain('secrets/TOKEN.enc:  (not as .sops.yaml has it')
+    expect(host.well(['secrets', 'recipients', 'list'])).toContain(`${host.recipient()}  (you)`)
+    const json = JSON.parse(host.well(['secrets', 'recipients', 'list', '--json']))
+    expect(json[0]).toMatchObject({
+      file: '.env.enc',
+      recipients: [host.recipient(), host.recipient(service(host))],
+    })
+  })
+
+  test('the last one can’t be removed, nor one’s own without a yes; a secret key is not repeated', () => {
+    const host = project()
+    expect(host.fails(['secrets', 'recipients', 'rm', host.recipient()])).toContain('is the only recipient')
+    const { recipient } = host.stranger()
+    host.well(['secrets', 'recipients', 'add', recipient])
+    expect(host.fails(['secrets', 'recipients', 'rm', host.recipient()])).toContain('--force')
+    const secret = `AGE-SECRET-KEY-1${MARK}`
+    expect(host.fails(['secrets', 'recipients', 'add', secret], { status: 2 })).not.toContain(secret)
+    opensAll(host, host.keyFile)
+  })
+})
+
+describe('rotate-key', () => {
+  test('replaces the operator key everywhere, keeps the old one behind it, and lists what is due for change', () => {
+    const host = project()
+    const old = host.recipient()
+    const oldKey = readFileSync(host.keyFile, 'utf8')
+    const encrypted = host.read('secrets/TOKEN.enc')
+    const { status, stderr } = host.run(['secrets', 'rotate-key'])
+    expect(status, stderr).toBe(0)
+    expect(stderr).toContain('back this file up')
+    expect(stderr).toContain('TOKEN (changed')
+    expect(host.recipient()).not.toBe(old)
+    opensAll(host, host.keyFile)
+    for (const file of ['.env.enc', 'secrets/TOKEN.enc', '.sops.yaml'])
+      expect(host.read(file)).not.toContain(old)
+    host.write('../old.txt', oldKey)
+    expect(host.fails(['secrets', 'verify', '--key', '../old.txt'])).toContain('3 of the files')
+    expect(readFileSync(host.keyFile, 'utf8')).toContain(oldKey)
+    expect(host.envBySops(service(host))).toContain(MARK)
+    expect(host.read('secrets/TOKEN.enc').split('\n')[1]).not.toBe(encrypted.split('\n')[1])
+  })
+
+  test('--service replaces that of a service, and leaves it no other', () => {
+    const host = project()
+    const old = readFileSync(service(host), 'utf8')
+    host.well(['secrets', 'rotate-key', '--service', 'agents'])
+    expect(host.envBySops(service(host))).toContain(MARK)
+    expect(readFileSync(service(host), 'utf8')).not.toContain(old)
+    opensAll(host, host.keyFile)
+  })
+
+  test('one file that can’t be opened, and none is encrypted anew', () => {
+    const host = project()
+    const { recipient } = host.stranger()
+    const foreign = host.sops(
+      'encrypt',
+      '--age',
+      recipient,
+      '--filename-override',
+      '/x',
+      '--input-type',
+      'json',
+      '--output-type',
+      'json',
+      host.write('../x.json', `{"ZZZ":"${MARK}"}`),
+    )
+    host.write('secrets/ZZZ.enc', foreign)
+    const before = host.files().map((file) => host.read(file))
+    expect(host.fails(['secrets', 'rotate-key'])).toContain('ZZZ.enc')
+    expect(host.files().map((file) => host.read(file))).toEqual(before)
+    opensAll(host, host.keyFile)
+  })
+
+  test('keeps what only sops can write: YAML, and numbers in JSON', () => {
+    const host = project()
+    host.write(
+      '.env.enc',
+      host.sops(
+        'encrypt',
+        '--filename-override',
+        host.path('.env.enc'),
+        '--input-type',
+        'yaml',
+        '--output-type',
+        'yaml',
+        host.write('../x.yaml', `A: ${MARK}\nN: 3.0\n`),
+      ),
+    )
+    host.write(
+      'secrets/PORT.enc',
+      host.sops(
+        'encrypt',
+        '--filename-override',
+        host.path('secrets/PORT.enc'),
+        '--input-type',
+        'json',
+        '--output-type',
+        'json',
+        host.write('../x.json', '{"PORT": 8080}'),
+      ),
+    )
+    const old = host.recipient()
+    host.well(['secrets', 'rotate-key'])
+    expect(host.read('.env.enc') + host.read('secrets/PORT.enc')).not.toContain(old)
+    expect(host.sops('decrypt', '--input-type', 'yaml', '--output-type', 'yaml', '.env.enc')).toMatch(
+      /^N: 3(?:\.0)?$/m,
+    )
+    expect(
+      JSON.parse(host.sops('decrypt', '--input-type', 'json', '--output-type', 'json', 'secrets/PORT.enc')),
+    ).toEqual({ PORT: 8080 })
+  })
+})
