@@ -61,6 +61,25 @@ export default defineConfig({
         },
       },
       {
+        // The commands of the pages in docs/, run as they stand there.
+        test: {
+          name: 'docs',
+          include: ['test/docs/**/*.test.ts'],
+          testTimeout: 5 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+        },
+      },
+      {
+        // The package, the shim in other images, Swarm, manifests, the bill of materials.
+        test: {
+          name: 'ship',
+          include: ['test/ship/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 10 * MINUTE,
+          hookTimeout: 20 * MINUTE,
+        },
+      },
+      {
         // The agent image on a Docker Engine.
         test: {
           name: 'image',

@@ -1,9 +1,9 @@
 /**
  * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
  *
- *   node tools/test.mjs [unit] [shim] [host] [differential] [image]     default: all
+ *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [image] [ship]     default: all
  *
- * Where no Docker Engine answers the image suite is left out, which with CI set is a failure. The last line is
+ * Where no Docker Engine answers the image and ship suites are left out, which with CI set is a failure. The last line is
  * `N passed, N failed, N skipped`.
  */
 import { spawnSync } from 'node:child_process'
@@ -13,7 +13,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 
-const SUITES = ['unit', 'shim', 'host', 'differential', 'image']
+const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'image', 'ship']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !SUITES.includes(suite))
 if (unknown.length > 0) {
@@ -88,11 +88,12 @@ build()
 const both = ['unit', 'shim', 'host'].filter(wants)
 vitest('unit and process tests, Node 20', parts.node20, both)
 vitest('unit and process tests, Node 26', parts.node26, both)
+vitest('commands of the docs, Node 26', parts.node26, ['docs'].filter(wants))
 vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))
-if (wants('image')) {
-  if (engineAnswers()) vitest('image tests', parts.node26, ['image'])
+for (const suite of ['image', 'ship'].filter(wants)) {
+  if (engineAnswers()) vitest(`${suite} tests`, parts.node26, [suite])
   else {
-    console.error('\nimage tests: no Docker Engine answers (docker info), so they did not run')
+    console.error(`\n${suite} tests: no Docker Engine answers (docker info), so they did not run`)
     if (process.env.CI) totals.failed += 1
     else totals.skipped += 1
   }
