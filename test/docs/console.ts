@@ -1,0 +1,167 @@
+/**
+ * Runs the terminal sessions of a page: its ```console blocks, in one bash, in a home of their own.
+ *
+ * A line that begins with `$ ` is a command, `> ` continues it, the rest is what it must print (both streams). `…` stands
+ * for any text in a line, and alone for any lines; runs of spaces count as one. The home is shown as /home/you, and
+ * every command must succeed unless the next one is `echo $?`. A block ```console docker needs a Docker Engine.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+
+export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
+
+export interface Step {
+  /** Line of the page, from 1. */
+  readonly line: number
+  readonly command: string
+  readonly expected: string
+  readonly docker: boolean
+}
+
+export interface Session {
+  /** What is done before, unseen. */
+  readonly before?: string
+  readonly docker?: boolean
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The commands of a page, with what each must print. */
+export function stepsOf(page: string): Step[] {
+  const steps: Step[] = []
+  let block: { docker: boolean } | undefined
+  for (const [at, text] of page.split('\n').entries()) {
+    const fence = /^```(.*)$/.exec(text)?.[1]
+    if (fence !== undefined) {
+      block =
+        block === undefined && /^console\b/.test(fence) ? { docker: / docker\b/.test(fence) } : undefined
+      continue
+    }
+    if (block === undefined) continue
+    const last = steps.at(-1)
+    if (text.startsWith('$ ')) {
+      steps.push({ line: at + 1, command: text.slice(2), expected: '', docker: block.docker })
+    } else if (last !== undefined && last.expected === '' && text.startsWith('> ')) {
+      steps[steps.length - 1] = { ...last, command: `${last.command}\n${text.slice(2)}` }
+    } else if (last !== undefined) {
+      steps[steps.length - 1] = { ...last, expected: `${last.expected}${text}\n` }
+    }
+  }
+  return steps
+}
+
+const literally = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+const flat = (text: string) =>
+  text
+    .replaceAll(/[ \t]+/g, ' ')
+    .replaceAll(/ $/gm, '')
+    .trim()
+
+/** Whether the output is what the page shows. */
+export function matches(expected: string, output: string): boolean {
+  const pattern = flat(expected)
+    .split('\n')
+    .map((line) => (line === '…' ? '(?:.*\n)*?' : `${line.split('…').map(literally).join('.*?')}\n`))
+    .join('')
+  return new RegExp(`^${pattern}$`).test(`${flat(output)}\n`)
+}
+
+/** Every `NAME_PROGRAM` that the suites name, else what is on PATH. */
+function programDirectories(): string[] {
+  const named = [process.env['SOPS_PROGRAM'], process.env['AGE_PROGRAM'], process.env['AGE_KEYGEN_PROGRAM']]
+  return [process.execPath, ...named]
+    .filter((path) => path?.includes('/') === true)
+    .map((path) => dirname(path ?? ''))
+}
+
+/** Docker answers; where CI is set it must. */
+export function engineAnswers(): boolean {
+  return spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 20_000 }).status === 0
+}
+
+/** Runs the steps of a page and compares each. */
+export function runPage(page: string, { before = '', docker = false, env = {} }: Session = {}): void {
+  const steps = stepsOf(readFileSync(join(REPOSITORY, page), 'utf8')).filter((step) => docker || !step.docker)
+  expect(steps.length).toBeGreaterThan(0)
+  const base = mkdtempSync(join(tmpdir(), 'disinto-docs-'))
+  const home = join(base, 'you')
+  // The engine may have a stack of that name already: ours is renamed on the way in and out.
+  const mark = randomBytes(4).toString('hex')
+  const there = (text: string) => text.replaceAll(/\bfactory\b/g, `factory-${mark}`)
+  const back = (text: string) =>
+    text
+      .replaceAll(`factory-${mark}`, 'factory')
+      .replaceAll(home, '/home/you')
+      .replaceAll(/\x1b\[\d*[A-Za-z]/g, '')
+  try {
+    mkdirSync(join(home, 'disinto'), { recursive: true })
+    for (const part of ['entrypoint', 'Dockerfile.agent']) {
+      symlinkSync(join(REPOSITORY, part), join(home, 'disinto', part))
+    }
+    const end = `=${mark}=`
+    const script = [
+      'exec 2>&1 </dev/null',
+      before,
+      `printf '${end}%s\\n' "$?"`,
+      ...steps.map(
+        ({ command }) => `${there(command)}\nstatus=$?; printf '${end}%s\\n' $status; (exit $status)`,
+      ),
+    ].join('\n')
+    const { stdout, error } = spawnSync('bash', ['--norc', '--noprofile', '-c', script], {
+      cwd: home,
+      encoding: 'utf8',
+      timeout: 240_000,
+      maxBuffer: 64 * 1024 * 1024,
+      env: {
+        PATH: [...programDirectories(), process.env['PATH']].join(delimiter),
+        HOME: home,
+        TERM: 'dumb',
+        LANG: 'C.UTF-8',
+        SOPS_DISABLE_VERSION_CHECK: '1',
+        GIT_CONFIG_NOSYSTEM: '1',
+        DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'),
+        ...(process.env['DOCKER_HOST'] === undefined ? {} : { DOCKER_HOST: process.env['DOCKER_HOST'] }),
+        ...env,
+      },
+    })
+    if (error !== undefined) throw error
+    const outputs = stdout.split(new RegExp(`${end}(\\d+)\n`)).slice(0, -1)
+    const setup = { output: outputs[0], status: outputs[1] }
+    expect(setup, 'what is done before').toMatchObject({ status: '0' })
+    const wrong: string[] = []
+    for (const [at, { line, command, expected }] of steps.entries()) {
+      const output = back(outputs[2 + 2 * at] ?? '(did not run)')
+      const status = outputs[3 + 2 * at]
+      const looked = steps[at + 1]?.command === 'echo $?'
+      if (!matches(expected, output) || (status !== '0' && !looked))
+        wrong.push(
+          `${page}:${line}: $ ${command}\n${output}[status ${status}]\n  but the page has:\n${expected}`,
+        )
+    }
+    expect(wrong.join('\n')).toBe('')
+  } finally {
+    if (docker) removeStack(`factory-${mark}`)
+    rmSync(base, { recursive: true, force: true })
+  }
+}
+
+/** What a session that failed halfway left in docker. */
+function removeStack(project: string): void {
+  const ask = (...words: string[]) =>
+    execFileSync('docker', [...words, '--filter', `label=com.docker.compose.project=${project}`], {
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter((id) => id !== '')
+  const containers = ask('ps', '--all', '--quiet')
+  if (containers.length > 0)
+    execFileSync('docker', ['rm', '--force', '--volumes', ...containers], { stdio: 'ignore' })
+  const networks = ask('network', 'ls', '--quiet')
+  if (networks.length > 0) execFileSync('docker', ['network', 'rm', ...networks], { stdio: 'ignore' })
+}
+
+export const exists = (path: string): boolean => existsSync(join(REPOSITORY, path))

@@ -1,0 +1,33 @@
+/** Each page that shows commands, run as it stands there. */
+import { test } from 'vitest'
+import { build, IMAGE } from '../image/image.ts'
+import { engineAnswers, REPOSITORY, runPage } from './console.ts'
+
+const disinto = `disinto() { node ~/disinto/entrypoint/disinto.js "$@"; }; shim() { node ~/disinto/entrypoint/entrypoint.js "$@"; }`
+/** A project with one key, an env file and one secret. */
+const project = `${disinto}
+mkdir factory && cd factory && { disinto init && disinto secrets keygen && rm .env &&
+printf 'FORGE_URL=https://forge.example\\nFORGE_TOKEN=demo-forge\\n' > .env && disinto secrets migrate &&
+printf %s demo-clawhub | disinto secrets add CLAWHUB_TOKEN; } >/dev/null`
+
+const engine = engineAnswers()
+
+test('docs/tutorial.md, without Docker', () => runPage('docs/tutorial.md'))
+
+// Where CI is set an engine that is missing must not go unnoticed.
+test.skipIf(!engine && !process.env['CI'])(
+  'docs/tutorial.md, with Docker',
+  { timeout: 1_800_000 },
+  async () => {
+    await build(IMAGE, REPOSITORY)
+    runPage('docs/tutorial.md', { docker: true, env: { AGENT_IMAGE: IMAGE } })
+  },
+)
+
+test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
+
+test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))
+
+test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))
+
+test('README.md', () => runPage('README.md', { before: project }))

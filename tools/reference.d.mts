@@ -1,0 +1,3 @@
+export function refusedNames(): [pattern: string, reason: string][]
+export function tables(): Promise<Map<string, string>>
+export function withTables(page: string): Promise<string>

@@ -1,0 +1,118 @@
+/**
+ * Writes the tables of docs/reference.md that come from the code, between `<!-- NAME -->` and `<!-- /NAME -->`.
+ *
+ *   node tools/reference.mjs           writes; needs a Node that imports TypeScript (22.18 or later)
+ *
+ * test/docs/reference.test.ts holds the page equal to what this would write.
+ */
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { errorCodes, failure } from '../src/errors.ts'
+import { COMMON_OPTIONS } from '../src/host/command.ts'
+import { COMMANDS } from '../src/host/table.ts'
+import { FLAGS, variableOf } from '../src/load/options.ts'
+import { MAX_FILE_BYTES } from '../src/load/read.ts'
+
+const PAGE = fileURLToPath(new URL('../docs/reference.md', import.meta.url))
+const source = (path) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8')
+
+const code = (text) => `\`${text}\``
+/** Text in a cell: a bar would end it, and what looks like a tag would vanish. */
+const cell = (text) => text.replaceAll('|', '\\|').replaceAll(/[<*]/g, '\\$&')
+const table = (head, rows) =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+
+function shimOptions() {
+  const rows = FLAGS.map(({ name, value, about }) => [
+    code(`--${name}${value === undefined ? '' : ` ${value}`}`),
+    code(variableOf(name)),
+    cell(about),
+  ])
+  return table(['option', 'variable', 'what it does'], rows)
+}
+
+async function hostOptions() {
+  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()))
+  const row = (of, { name, value, about }) => [
+    of,
+    code(`--${name}${value === undefined ? '' : ` ${value}`}`),
+    cell(about),
+  ]
+  const rows = commands.flatMap(({ name, usage, about, options }) => [
+    [code(`disinto ${name}${usage === '' ? '' : ` ${usage}`}`.replaceAll('|', '\\|')), '', cell(about)],
+    ...options.map((option) => row('', option)),
+  ])
+  return table(
+    ['command', 'option', 'what it does'],
+    [...rows, ...COMMON_OPTIONS.map((option) => row('every command', option))],
+  )
+}
+
+/** What a message has in place of a fact; none for a fact that may be missing. */
+function placeholder(name, type) {
+  if (type.endsWith('undefined')) return undefined
+  if (type.endsWith('[]')) return ['A', 'B']
+  if (name === 'limit') return MAX_FILE_BYTES
+  return name === 'path' ? 'FILE' : name.toUpperCase()
+}
+
+/** The parameters of each message, as src/errors.ts declares them. */
+function parameters() {
+  const found = [...source('errors.ts').matchAll(/^ {2}'?([a-z0-9-]+)'?: \(([^)]*)\) =>/gm)]
+  return new Map(found.map(([, name, list]) => [name, [...list.matchAll(/(\w+)\??: ([^,=]+)/g)]]))
+}
+
+function errors() {
+  const facts = parameters()
+  const rows = errorCodes.map((name) => {
+    const list = facts.get(name)
+    if (list === undefined) throw new Error(`${name}: not found in src/errors.ts`)
+    const { message, hint, status } = failure(
+      name,
+      ...list.map(([, fact, type]) => placeholder(fact, type.trim())),
+    )
+    return [code(name), String(status), cell(message), cell(hint)]
+  })
+  return table(['code', 'status', 'message', 'what to do'], rows)
+}
+
+/** Pairs of a pattern and the reason. */
+export function refusedNames() {
+  const list = /const REFUSED[^=]*= \[\n(.*?)\n\]/s.exec(source('load/names.ts'))?.[1] ?? ''
+  return [...list.matchAll(/\['([^']+)', '([^']+)'\]/g)].map(([, pattern, reason]) => [pattern, reason])
+}
+
+function names() {
+  return table(
+    ['name', 'reason: it …'],
+    refusedNames().map(([pattern, reason]) => [code(pattern), cell(reason)]),
+  )
+}
+
+/** Every generated table by the name in its marks. */
+export async function tables() {
+  return new Map([
+    ['options', shimOptions()],
+    ['host-options', await hostOptions()],
+    ['errors', errors()],
+    ['refused-names', names()],
+  ])
+}
+
+/** The page with its tables as the code has them now. */
+export async function withTables(page) {
+  let text = page
+  for (const [name, content] of await tables()) {
+    const marked = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, 's')
+    if (!marked.test(text)) throw new Error(`docs/reference.md has no <!-- ${name} -->`)
+    text = text.replace(marked, (_, start, end) => `${start}\n${content}\n\n${end}`)
+  }
+  return text
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(PAGE, await withTables(readFileSync(PAGE, 'utf8')))
+  const biome = fileURLToPath(new URL('../node_modules/.bin/biome', import.meta.url))
+  process.exitCode = spawnSync(biome, ['format', '--write', PAGE], { stdio: 'inherit' }).status ?? 1
+}
