@@ -37,7 +37,12 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
     writeAll(1, helpOf(command))
     return 0
   }
-  return command.run(invocation(parsed))
+  const called = invocation(parsed)
+  if (command.changes === true) {
+    const { removeLeftovers } = await import('./host/leftovers.ts')
+    removeLeftovers(called.context)
+  }
+  return command.run(called)
 }
 
 /** Options that stand before the command go behind its name. */

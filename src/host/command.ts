@@ -30,6 +30,8 @@ export interface HostCommand {
   readonly passesOn?: boolean
   /** Whether words after `--` mean something to it. */
   readonly takesRest?: boolean
+  /** Whether it writes files: then what killed runs have left is removed first. */
+  readonly changes?: boolean
   /** What its words are, for the completion of shells. */
   readonly completes?: 'secrets'
   /** Does it; gives the exit status. Failures are thrown, made by failure(). */

@@ -41,6 +41,7 @@ and encrypts the files anew that they are for. Every file or none.`,
     { name: 'secrets', about: 'the rule for secrets/*.enc' },
   ],
   words: [1, 1],
+  changes: true,
   run: async (invocation) => {
     const { context, words } = invocation
     const { project, speak } = context

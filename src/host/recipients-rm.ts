@@ -30,6 +30,7 @@ files; those values have to be changed at their issuers. They are listed.`,
   examples: ['disinto secrets recipients rm age1…', 'disinto secrets recipients rm age1… --force'],
   options: [{ name: 'force', about: 'do not ask when it is your own key' }],
   words: [1, 1],
+  changes: true,
   run: async ({ context, words, on }) => {
     const { project, speak } = context
     const recipient = recipientGiven(words[0] ?? '')

@@ -5,45 +5,59 @@ import { failure } from '../errors.ts'
 import type { Plaintext } from '../load/decrypt.ts'
 import type { Source } from '../load/locate.ts'
 import { type Document, read } from '../load/read.ts'
+import { parseEnvelope } from '../sops/envelope.ts'
 import type { HostContext } from './context.ts'
 import type { CreationRules } from './creation-rules.ts'
 import { describe } from './inventory.ts'
 import { openWith, plaintextOf } from './opening.ts'
 import { type Content, prepareSealed } from './sealing.ts'
-import type { SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile } from './write.ts'
 
-/** Whether our own sealing writes such a file just so: strings alone, under the usual rule. */
-function isPlain(document: Document): boolean {
-  const text = document.bytes.toString('latin1')
-  if (/,type:(?!str\]|comment\])/.test(text)) return false
-  if (
-    /sops_(?:un)?encrypted_(?:regex|comment_regex)|"(?:un)?encrypted_(?:regex|comment_regex)"|mac_only_encrypted|encrypted_suffix"?[:=] ?"?(?!_unencrypted)/.test(
-      text.replaceAll(/unencrypted_suffix/g, 'encrypted_suffix'),
-    )
-  )
+/** Whether our own sealing writes such a file just so: strings alone, all encrypted, under the usual rule. */
+function isPlain({ bytes, format }: Document): boolean {
+  if (format === 'age' || format === 'plaintext') return false
+  const envelope = parseEnvelope(bytes, format)
+  if ('declines' in envelope || envelope.macOnlyEncrypted || envelope.rule.name !== 'unencrypted_suffix')
     return false
-  if (document.format !== 'sops-json') return true
-  const fields: Array<[string, unknown]> = Object.entries(Object(JSON.parse(document.bytes.toString())))
-  return fields.every(([name, value]) => name === 'sops' || typeof value === 'string')
+  return envelope.items.every(
+    (item) =>
+      item.kind === 'comment' ||
+      item.value === '' ||
+      (typeof item.value === 'string' && /^ENC\[.*,type:str\]$/.test(item.value)),
+  )
 }
 
-/** The text of a file as sops decrypts it in its own format. */
-async function decryptBySops(
+/** A file with a new data key and other recipients, made by sops: what is in it never leaves that program. */
+async function rotatedBySops(
   { variables }: HostContext,
   document: Document,
-  type: SopsType,
+  recipients: readonly string[],
 ): Promise<Buffer> {
-  const { path } = document.source
-  const words = ['decrypt', '--input-type', type, '--output-type', type, path]
+  const { source, format } = document
+  const { recipients: old } = await describe(source)
+  const added = recipients.filter((recipient) => !old.includes(recipient))
+  const removed = old.filter((recipient) => !recipients.includes(recipient))
+  const type = format.replace('sops-', '')
+  const words = [
+    'rotate',
+    ...['--input-type', type, '--output-type', type],
+    ...(added.length === 0 ? [] : ['--add-age', added.join(',')]),
+    ...(removed.length === 0 ? [] : ['--rm-age', removed.join(',')]),
+    source.path,
+  ]
   const ended = await capture('sops', words, variables, '/').catch(() => {
-    throw failure('sops-needed', path, 'of its format')
+    throw failure('sops-needed', source.path, 'of its format')
   })
-  if (ended.status !== 0) throw failure('sops-failed', path, 'it could not be decrypted')
+  if (ended.status !== 0) throw failure('sops-failed', source.path, 'it could not be encrypted anew')
   return ended.stdout
 }
 
-async function contentOf(context: HostContext, document: Document, plaintext: Plaintext): Promise<Content> {
+async function contentOf(
+  context: HostContext,
+  document: Document,
+  plaintext: Plaintext,
+  rules: CreationRules,
+): Promise<Content> {
   const { format, source } = document
   if (isPlain(document)) {
     if (format === 'sops-json' && plaintext.kind === 'values')
@@ -54,8 +68,8 @@ async function contentOf(context: HostContext, document: Document, plaintext: Pl
       return { kind: 'dotenv', text: plaintext.bytes.toString() }
   }
   if (format === 'age') throw failure('age-left', source.path)
-  const type = format.replace('sops-', '') as SopsType
-  return { kind: 'other', type, bytes: await decryptBySops(context, document, type), plaintext }
+  const bytes = await rotatedBySops(context, document, rules.for(source.path).recipients)
+  return { kind: 'sealed', bytes, plaintext }
 }
 
 export interface Reencryption {
@@ -75,7 +89,10 @@ async function prepareAll(
   const opened: Array<{ document: Document; content: Content }> = []
   for (const source of sources) {
     const document = read(source)
-    opened.push({ document, content: await contentOf(context, document, await plaintextOf(document, open)) })
+    opened.push({
+      document,
+      content: await contentOf(context, document, await plaintextOf(document, open), rules),
+    })
   }
   const prepared: Prepared[] = []
   for (const { document, content } of opened) {

@@ -17,8 +17,8 @@ export type Content =
   | { readonly kind: 'json'; readonly entries: ReadonlyArray<readonly [name: string, value: string]> }
   | { readonly kind: 'dotenv'; readonly text: string }
   | { readonly kind: 'binary'; readonly bytes: Buffer }
-  /** What only the sops program writes: the text of a YAML or INI file, or of JSON with numbers in it. */
-  | { readonly kind: 'other'; readonly type: SopsType; readonly bytes: Buffer; readonly plaintext: Plaintext }
+  /** What only the sops program writes, and has written: YAML, INI, numbers. */
+  | { readonly kind: 'sealed'; readonly bytes: Buffer; readonly plaintext: Plaintext }
 
 export interface SealTarget {
   readonly source: Source
@@ -40,7 +40,7 @@ function isSealed(value: unknown): boolean {
 
 /** The first name whose value stands in the clear in what we or sops made. */
 function clearName(content: Content, bytes: Buffer): string | undefined {
-  if (content.kind === 'other') return undefined
+  if (content.kind === 'sealed') return undefined
   if (content.kind === 'dotenv') {
     const pairs = bytes
       .toString()
@@ -56,7 +56,7 @@ function clearName(content: Content, bytes: Buffer): string | undefined {
 }
 
 /** What a content is to sops: its type and its bytes. */
-function forSops(content: Content): { type: SopsType; bytes: Buffer } {
+function forSops(content: Exclude<Content, { kind: 'sealed' }>): { type: SopsType; bytes: Buffer } {
   switch (content.kind) {
     case 'json':
       return { type: 'json', bytes: Buffer.from(JSON.stringify(Object.fromEntries(content.entries))) }
@@ -64,17 +64,16 @@ function forSops(content: Content): { type: SopsType; bytes: Buffer } {
       return { type: 'dotenv', bytes: Buffer.from(content.text) }
     case 'binary':
       return { type: 'binary', bytes: content.bytes }
-    case 'other':
-      return content
   }
 }
 
 async function seal(context: HostContext, content: Content, target: SealTarget): Promise<Buffer> {
   const { source, rules, lastModified } = target
+  if (content.kind === 'sealed') return content.bytes
   const rule = rules.for(source.path)
-  const native = content.kind !== 'other' && !(content.kind === 'binary' && !isUtf8(content.bytes))
-  if (rule.needsSops !== undefined || !native) {
-    const reason = rule.needsSops ?? 'of its format'
+  const isText = content.kind !== 'binary' || isUtf8(content.bytes)
+  if (rule.needsSops !== undefined || !isText) {
+    const reason = rule.needsSops ?? 'it is not text'
     const { type, bytes } = forSops(content)
     return encryptBySops(context, bytes, type, {
       path: source.path,
@@ -100,7 +99,7 @@ async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
       )
     case 'binary':
       return plaintext.kind === 'bytes' && plaintext.bytes.equals(content.bytes)
-    case 'other':
+    case 'sealed':
       return isDeepStrictEqual(plaintext, content.plaintext)
   }
 }

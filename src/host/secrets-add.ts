@@ -76,6 +76,7 @@ recipients that .sops.yaml has for it.`,
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [1, 1],
+  changes: true,
   completes: 'secrets',
   run: async (invocation) => {
     const { context, texts } = invocation

@@ -52,6 +52,7 @@ recipient, the public half, which others may know.`,
     { name: 'json', about: 'print recipient, file and whether it was made, as JSON' },
   ],
   words: [0, 0],
+  changes: true,
   run: async (invocation) => {
     const { context, on, text } = invocation
     const service = text('service')

@@ -20,6 +20,7 @@ secrets/ become SOPS files, and each name in .env.vault.enc becomes one.`,
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [0, 0],
+  changes: true,
   run: async ({ context, on, texts }) => {
     const { project, speak } = context
     const how = { dryRun: on('dry-run'), allow: texts('allow') }

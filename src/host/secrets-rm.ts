@@ -16,6 +16,7 @@ its issuer.`,
   examples: ['disinto secrets rm CLAWHUB_TOKEN', 'disinto secrets rm CLAWHUB_TOKEN --force'],
   options: [{ name: 'force', about: 'do not ask' }],
   words: [1, 1],
+  changes: true,
   completes: 'secrets',
   run: async ({ context, words, on }) => {
     const { project, speak } = context

@@ -56,6 +56,7 @@ they have to be changed at their issuers. They are listed.`,
     { name: 'post-quantum', about: 'a key that holds against quantum computers (age-keygen -pq)' },
   ],
   words: [0, 0],
+  changes: true,
   run: async (invocation) => {
     const { context, on, text } = invocation
     const { project, speak, variables } = context

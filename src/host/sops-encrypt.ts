@@ -2,7 +2,7 @@
 import { errnoOf, failure } from '../errors.ts'
 import type { HostContext } from './context.ts'
 
-export type SopsType = 'dotenv' | 'json' | 'yaml' | 'ini' | 'binary'
+export type SopsType = 'dotenv' | 'json' | 'binary'
 
 /** sops' own words, less every one that could be a part of the plaintext. */
 function harmless(text: string, plain: Buffer): string {

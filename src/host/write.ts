@@ -2,24 +2,22 @@
  * Files written so that at every instant the old one or the new one is there, whole: beside the target, flushed,
  * read again and checked, and only then given its name.
  */
-import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   fchmodSync,
   fsyncSync,
   linkSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { errnoOf, failure } from '../errors.ts'
 import { whenLeaving } from './leaving.ts'
+import { temporaryName } from './leftovers.ts'
 
 export interface WriteOptions {
   /** Called with what was read back, and where it still is; throws when it is not as it should be. */
@@ -39,27 +37,6 @@ export interface Prepared {
   commit(): void
   /** Removes it. */
   discard(): void
-}
-
-// Names that end so are nobody's: the shim reads *.enc alone. Host and process tell whose it was.
-const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
-const LEFTOVER = /^\.disinto-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errnoOf(error) !== 'ESRCH'
-  }
-}
-
-/** Removes what processes of this machine that were killed have left in a directory. */
-function sweep(directory: string): void {
-  for (const entry of readdirSync(directory)) {
-    const [, host, pid] = LEFTOVER.exec(entry) ?? []
-    if (host === HOST && !isAlive(Number(pid))) rmSync(join(directory, entry), { force: true })
-  }
 }
 
 /** Makes a rename or a removal last through a power cut, where the file system can. */
@@ -129,7 +106,7 @@ export async function prepareFile(
   options: WriteOptions = {},
 ): Promise<Prepared> {
   const directory = dirname(path)
-  const temporary = join(directory, `.disinto-${HOST}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`)
+  const temporary = temporaryName(directory)
   const remove = () => rmSync(temporary, { force: true })
   const forget = whenLeaving(remove)
   const discard = () => {
@@ -137,7 +114,6 @@ export async function prepareFile(
     forget()
   }
   try {
-    sweep(directory)
     fill(temporary, bytes, modeOf(path, options.mode ?? 0o600))
     const written = readFileSync(temporary)
     if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')

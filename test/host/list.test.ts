@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { encrypt } from '../shim/project.ts'
 import { AGE, Host, MARK } from './host.ts'
 
 function project(): Host {
@@ -67,18 +68,7 @@ describe('list', () => {
       ['yaml', 'YAML_NAME: x\n'],
       ['ini', 'INI_NAME = x\n'],
     ] as const) {
-      const words = [
-        'encrypt',
-        '--age',
-        recipient,
-        '--filename-override',
-        '/x',
-        '--input-type',
-        type,
-        '--output-type',
-        type,
-      ]
-      host.write('.env.enc', host.sops(...words, host.write('../plain', text)))
+      host.write('.env.enc', encrypt(type, text, recipient))
       expect(host.well(['secrets', 'list'])).toContain(`${type.toUpperCase()}_NAME`)
     }
   })

@@ -1,0 +1,134 @@
+/**
+ * SIGKILL at the system calls of a command, one after the other (strace --inject): whatever the instant, the old
+ * values or the new ones are there, whole, and plaintext is nowhere but in the file that had it before.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'dotenv'
+import { describe, expect, test } from 'vitest'
+import { Host, MARK } from './host.ts'
+
+/** The calls that change what is on disk, each at all of its times; the others only now and then. */
+const CHANGING = ['fsync', 'rename', 'link', 'unlink', 'mkdir', 'fchmod', 'rmdir']
+const OTHERS = ['openat', 'write', 'close', 'read', 'statx']
+
+/** Node makes some of them at its start already; those are the same in every run. */
+function callsOf(host: Host, words: readonly string[], input: string): Map<string, number> {
+  const log = join(host.base, 'calls')
+  const through = ['strace', '-f', '-qq', '-o', log, '-e', `trace=${[...CHANGING, ...OTHERS].join(',')}`]
+  host.well(words, { input, through })
+  const calls = new Map<string, number>()
+  // The process itself is the first in the log: its threads do not touch files.
+  const lines = readFileSync(log, 'utf8').split('\n')
+  const pid = /^\d+/.exec(lines[0] ?? '')?.[0]
+  for (const line of lines) {
+    const [, who, call] = /^(\d+) +(\w+)\(/.exec(line) ?? []
+    if (who === pid && call !== undefined) calls.set(call, (calls.get(call) ?? 0) + 1)
+  }
+  rmSync(log)
+  return calls
+}
+
+/** Which times of each call to kill at: all of the changing ones, and of the others those at the end, strided. */
+function instants(calls: ReadonlyMap<string, number>): Array<readonly [call: string, time: number]> {
+  return [...calls].flatMap(([call, count]) => {
+    const times = Array.from({ length: count }, (_, at) => at + 1)
+    if (CHANGING.includes(call)) return times.map((time) => [call, time] as const)
+    return times
+      .slice(-24)
+      .filter((time) => time % 8 === 0)
+      .map((time) => [call, time] as const)
+  })
+}
+
+/** Runs a command again and again from the same start, killed at another call each time. */
+function killedEverywhere(
+  host: Host,
+  words: readonly string[],
+  input: string,
+  check: (at: string) => void,
+  plaintext: readonly string[] = [],
+): void {
+  const start = join(host.base, '..', `${host.base.split('/').at(-1)}-start`)
+  cpSync(host.base, start, { recursive: true })
+  const restore = () => {
+    rmSync(host.base, { recursive: true })
+    cpSync(start, host.base, { recursive: true })
+  }
+  try {
+    const calls = callsOf(host, words, input)
+    let killed = 0
+    for (const [call, time] of instants(calls)) {
+      restore()
+      const at = `${call} number ${time}`
+      const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${time}`]
+      const through = ['strace', '-f', '-qq', '-o', '/dev/null', ...inject]
+      const { status, signal } = host.run(words, { input, through })
+      if (signal === 'SIGKILL' || status === 137) killed += 1
+      expect(
+        host.holding(MARK).filter((file) => !plaintext.includes(file)),
+        at,
+      ).toEqual([])
+      check(at)
+      // What a killed run left behind does not stay.
+      expect(host.run([...words, ...(words[1] === 'add' ? ['--force'] : [])], { input }).status, at).toBe(0)
+      expect(
+        host.files(host.base).filter((file) => file.endsWith('.tmp')),
+        at,
+      ).toEqual([])
+    }
+    expect(killed).toBeGreaterThan(10)
+  } finally {
+    rmSync(start, { recursive: true })
+  }
+}
+
+describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any system call', () => {
+  test('of add, over an old value: the old or the new', () => {
+    const host = new Host()
+    host.add('TOKEN', `${MARK}-old`)
+    killedEverywhere(host, ['secrets', 'add', 'TOKEN', '--force'], `${MARK}-new`, (at) => {
+      expect([`${MARK}-old`, `${MARK}-new`], at).toContain(host.bySops('TOKEN'))
+    })
+  })
+
+  test('of the first add: nothing or all of it, and the next one works', () => {
+    const host = new Host()
+    killedEverywhere(host, ['secrets', 'add', 'TOKEN'], MARK, (at) => {
+      if (existsSync(host.path('secrets/TOKEN.enc'))) expect(host.bySops('TOKEN'), at).toBe(MARK)
+    })
+  })
+
+  test('of migrate: the values are in .env, or in the encrypted files, and no third copy', () => {
+    const host = new Host()
+    const text = `# c\nA=${MARK}\nB="${MARK}\nof two lines"\n`
+    host.well(['secrets', 'keygen'])
+    host.write('.env', text)
+    killedEverywhere(
+      host,
+      ['secrets', 'migrate'],
+      '',
+      (at) => {
+        if (existsSync(host.path('.env'))) expect(host.read('.env'), at).toBe(text)
+        else {
+          expect(parse(host.envBySops()), at).toEqual({ A: MARK })
+          expect(host.bySops('B'), at).toBe(`${MARK}\nof two lines`)
+        }
+      },
+      ['project/.env'],
+    )
+  })
+
+  test('of rotate-key: every file opens with the keys that are there', () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    host.add('TOKEN', MARK)
+    killedEverywhere(host, ['secrets', 'rotate-key'], '', (at) => {
+      expect(host.envBySops(), at).toBe(`A=${MARK}\n`)
+      expect(host.bySops('TOKEN'), at).toBe(MARK)
+    })
+  })
+})
