@@ -6,9 +6,16 @@ import type { Model, Service } from './model.ts'
 export const IMAGE_ROOT = '/etc/disinto'
 export const IMAGE_KEYS = '/home/agent/.config/sops/age'
 
+export interface EnvFile {
+  readonly path: string
+  readonly name: '.env.enc' | '.env'
+  /** Differs when the content does, and says nothing about it. */
+  readonly stamp: string
+}
+
 export interface Available {
   /** The env file, `.env.enc` or `.env`, by its absolute path; undefined when there is none. */
-  readonly envFile: { readonly path: string; readonly name: '.env.enc' | '.env' } | undefined
+  readonly envFile: EnvFile | undefined
   /** The directory of a service's own key, by service. */
   readonly keys: ReadonlyMap<string, string>
 }
@@ -46,8 +53,11 @@ function mountsOf(service: Service, available: Available): Bind[] {
 
 /** The override document: YAML, of which JSON is a part. */
 export function overrideDocument(model: Model, available: Available): string {
+  // A container whose label differs is made anew: else `up` would leave one running with the values of before.
+  const { envFile } = available
+  const labels = envFile === undefined ? {} : { labels: { 'disinto.env-file': envFile.stamp } }
   const services = model.services
-    .map((service) => [service.name, { volumes: mountsOf(service, available).map(bind) }] as const)
+    .map((service) => [service.name, { volumes: mountsOf(service, available).map(bind), ...labels }] as const)
     .filter(([, { volumes }]) => volumes.length > 0)
   return `${JSON.stringify({ services: Object.fromEntries(services) })}\n`
 }

@@ -1,13 +1,15 @@
 /** What `up` and `restart` have in common: what exists now, told to the user, and handed to compose. */
+import { createHash } from 'node:crypto'
 import { lstatSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf, failure, quote } from '../errors.ts'
+import { readWhole } from '../load/read.ts'
 import type { Secret } from '../secret.ts'
 import type { HostContext } from './context.ts'
 import { composeFiles, readComposeModel } from './docker.ts'
 import { exposuresOf, OTHER_WAY, valuesFor } from './interpolation.ts'
 import type { Model } from './model.ts'
-import { type Available, checkSources, IMAGE_KEYS, overrideDocument } from './mounts.ts'
+import { checkSources, type EnvFile, IMAGE_KEYS, overrideDocument } from './mounts.ts'
 import { ensureServiceKey, grantService } from './service-key.ts'
 
 /** The service that .env.enc is for. */
@@ -29,8 +31,14 @@ function isThere(path: string): boolean {
   }
 }
 
+/** A hash of ciphertext; of plaintext it would be one of the secrets themselves, so there it is the time of change. */
+function stampOf(path: string, encrypted: boolean): string {
+  if (encrypted) return createHash('sha256').update(readWhole(path)).digest('hex').slice(0, 16)
+  return String(statSync(path).mtimeMs)
+}
+
 /** The env file that containers get: `.env.enc`, or plaintext where there is no other. */
-function envFileOf({ project, speak }: HostContext): Available['envFile'] {
+function envFileOf({ project, speak }: HostContext): Pick<EnvFile, 'path' | 'name'> | undefined {
   const encrypted = isThere(project.envFile)
   const plain = isThere(project.plainEnvFile)
   if (!encrypted && !plain) return undefined
@@ -82,7 +90,7 @@ export async function prepareStack(context: HostContext, allow: readonly string[
   const { project } = context
   const model = await readComposeModel(context)
   checkSources(model, isThere)
-  const envFile = envFileOf(context)
+  const found = envFileOf(context)
   const values = await valuesFor(context, model, allow)
   warnOfExposure(context, model, new Set(values.keys()))
   const keys = new Map<string, string>()
@@ -97,6 +105,8 @@ export async function prepareStack(context: HostContext, allow: readonly string[
       keys.set(name, dirname(key.path))
     } else if (path !== undefined && isThere(path)) keys.set(name, dirname(path))
   }
+  // Its content may have changed just now.
+  const envFile = found && { ...found, stamp: stampOf(found.path, found.name === '.env.enc') }
   return { model, values, override: overrideDocument(model, { envFile, keys }) }
 }
 

@@ -28,7 +28,7 @@ function plaintextFindings({ project }: HostContext): Finding[] {
     if ((statSync(plainEnvFile).mode & 0o044) !== 0) {
       findings.push({
         code: 'plaintext-open',
-        severity: 'error',
+        severity: 'warning',
         message: `${quote(plainEnvFile)}: other users of this machine can read it`,
         fix: `chmod 600 ${quote(plainEnvFile)}`,
       })
