@@ -16,6 +16,8 @@ test.each([
   ['…\nz\n', 'a\nz\nb\n', false],
   ['a.c\n', 'abc\n', false],
   ['a    b\n', 'a b\n', true],
+  ['4711 4242 sh\n4712 4711 ps\n', '  9 1 sh\n 12 9 ps\n', true],
+  ['4711 4242 sh\n4712 4711 ps\n', '  9 1 sh\n 12 8 ps\n', false],
 ])('%j and %j: %s', (expected, output, same) => {
   expect(matches(expected, output)).toBe(same)
 })

@@ -2,8 +2,9 @@
  * Runs the terminal sessions of a page: its ```console blocks, in one bash, in a home of their own.
  *
  * A line that begins with `$ ` is a command, `> ` continues it, the rest is what it must print (both streams). `…` stands
- * for any text in a line, and alone for any lines; runs of spaces count as one. The home is shown as /home/you, and
- * every command must succeed unless the next one is `echo $?`. A block ```console docker needs a Docker Engine.
+ * for any text in a line, and alone for any lines; a number of 4000 to 4999 for any number, the same for the same;
+ * spaces count as one. The home is shown as /home/you, and every command must succeed unless the next one is
+ * `echo $?`. A block ```console docker needs a Docker Engine.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -58,14 +59,21 @@ const literally = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&
 const flat = (text: string) =>
   text
     .replaceAll(/[ \t]+/g, ' ')
-    .replaceAll(/ $/gm, '')
+    .replaceAll(/^ | $/gm, '')
     .trim()
 
 /** Whether the output is what the page shows. */
 export function matches(expected: string, output: string): boolean {
+  const pids = new Set<string>()
+  const piece = (text: string) =>
+    literally(text).replaceAll(/\b4\d{3}\b/g, (pid) => {
+      if (pids.has(pid)) return `\\k<p${pid}>`
+      pids.add(pid)
+      return `(?<p${pid}>\\d+)`
+    })
   const pattern = flat(expected)
     .split('\n')
-    .map((line) => (line === '…' ? '(?:.*\n)*?' : `${line.split('…').map(literally).join('.*?')}\n`))
+    .map((line) => (line === '…' ? '(?:.*\n)*?' : `${line.split('…').map(piece).join('.*?')}\n`))
     .join('')
   return new RegExp(`^${pattern}$`).test(`${flat(output)}\n`)
 }
