@@ -14,7 +14,7 @@ function split(text: string): string[] {
 
 /** The rules with other recipients. */
 export async function changeRecipients(rules: CreationRules, change: Change): Promise<CreationRules> {
-  const { isMap, isScalar, isSeq, parseDocument } = await import('yaml')
+  const { isAlias, isMap, isScalar, isSeq, parseDocument } = await import('yaml')
   const document = parseDocument(rules.text)
   const list = document.get('creation_rules')
   if (!isSeq(list)) throw failure('sops-config', rules.path, 'has no creation rules')
@@ -24,7 +24,8 @@ export async function changeRecipients(rules: CreationRules, change: Change): Pr
     const groups = rule.get('key_groups')
     if (isSeq(groups)) holders.push(...groups.items.filter(isMap))
     for (const holder of holders) {
-      const age = holder.get('age', true)
+      const named = holder.get('age', true)
+      const age = isAlias(named) ? named.resolve(document) : named
       if (isScalar(age) && typeof age.value === 'string') {
         const old = split(age.value)
         const now = change(old, index)

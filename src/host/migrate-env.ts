@@ -103,13 +103,14 @@ export async function migrateEnvFile(context: HostContext, how: MigrateOptions):
     checkName(name, path, allow)
     checkValue(name, value.reveal(), path)
   }
+  if (values.size === 0) {
+    speak.note('.env sets nothing: it is left as it is')
+    return 0
+  }
   if (existsSync(project.envFile)) {
     const names = differing(values, await encryptedValues(context, allow, values))
     if (names.length > 0) throw failure('migrate-differs', project.envFile, names)
     speak.note('.env.enc is there already and holds the same')
-  } else if (values.size === 0) {
-    speak.note('.env sets nothing: it is left as it is')
-    return 0
   } else await encryptEnvFile(context, bytes, values, how)
   await warnOfGit(context, path)
   if (how.dryRun) return 1

@@ -44,6 +44,9 @@ export async function hiddenValue(name: string): Promise<Secret> {
     }
     const second = await asked(password({ message: 'Once more:' }, TERMINAL))
     if (first === second) return new Secret(first)
-    writeAll(2, 'disinto: the two differ; type both again\n')
+    writeAll(
+      2,
+      'disinto: the two differ; type both again (a value of several lines goes in by a pipe, or --from-file)\n',
+    )
   }
 }

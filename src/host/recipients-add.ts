@@ -51,6 +51,12 @@ and encrypts the files anew that they are for. Every file or none.`,
     const rules = await changeRecipients(old, (recipients, index) =>
       isChosen(index) && !recipients.includes(recipient) ? [...recipients, recipient] : recipients,
     )
+    if (rules.text === old.text && !old.text.includes(recipient))
+      throw failure(
+        'sops-config',
+        old.path,
+        'its rules have no list of age recipients to add to: do it by hand',
+      )
     const lacking = []
     for (const source of inventory(project)) {
       const { recipients } = await describe(source)

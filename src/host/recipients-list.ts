@@ -30,7 +30,8 @@ export const recipientsList: HostCommand = {
   run: async ({ context, on }) => {
     const { project, print } = context
     const rules = await findRules(project.root)
-    const own = await ownRecipients(context)
+    // A key that can't be read is no matter here.
+    const own = await ownRecipients(context).catch((): string[] => [])
     const rows = []
     for (const source of inventory(project)) {
       const { recipients, otherKeys } = await describe(source)

@@ -124,5 +124,7 @@ export async function reencrypt(
   const config = await prepareFile(rules.path, Buffer.from(rules.text), { over: Buffer.from(old.text) })
   const files = await prepareAll(context, sources, reencryption, config.temporary)
   // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.
-  for (const file of [config, ...files]) file.commit()
+  const all = [config, ...files]
+  for (const file of all) file.check()
+  for (const file of all) file.commit()
 }

@@ -1,7 +1,4 @@
-/**
- * .sops.yaml as service-key.ts needs it. (Issue 7's file of this name was overwritten by issue 6's by mistake, before
- * it was committed; this has the same three functions, on creation-rules.ts. Replace it freely.)
- */
+/** New rules, and rules with one more recipient: what first use and the keys of services make of .sops.yaml. */
 import { readFileSync } from 'node:fs'
 import { errnoOf, failure } from '../errors.ts'
 import { parseRules } from './creation-rules.ts'

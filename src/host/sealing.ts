@@ -1,7 +1,7 @@
 /** Values to encrypted files by the creation rules, each opened again before it gets its name. */
 import { isUtf8 } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
-import { failure } from '../errors.ts'
+import { DisintoError, type ErrorCode, failure } from '../errors.ts'
 import type { Plaintext } from '../load/decrypt.ts'
 import { parseDotenv } from '../load/dotenv.ts'
 import type { Source } from '../load/locate.ts'
@@ -104,7 +104,10 @@ async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
   }
 }
 
-/** Opens what was written and compares; gives false when no key at hand is among its recipients. */
+/** What no key would mend. */
+const DAMAGED: readonly ErrorCode[] = ['file-tampered', 'source-not-encrypted', 'sops-output', 'value-type']
+
+/** Opens what was written and compares; gives false when nothing at hand can open it: no key, or no access to one. */
 async function opensTo(
   context: HostContext,
   content: Content,
@@ -118,9 +121,10 @@ async function opensTo(
   try {
     plaintext = await plaintextOf(documentOf({ ...source, path: temporary }, bytes), open)
   } catch (error) {
-    if (!isForOthers(error)) throw failure('host-verify', source.path)
+    if (error instanceof DisintoError && DAMAGED.includes(error.code))
+      throw failure('host-verify', source.path)
     if (!mustOpen) return false
-    throw failure('host-not-ours', source.path)
+    throw isForOthers(error) ? failure('host-not-ours', source.path) : error
   }
   if (!(await holds(plaintext, content))) throw failure('host-verify', source.path)
   return true

@@ -137,7 +137,7 @@ the editor. The plaintext is removed on every way out, signals included.`,
       context.speak.note(`${quote(source.path)}: unchanged, and not written`)
       return 0
     }
-    const sealed = await prepareSealed(context, content, { source, rules }, document.bytes)
+    const sealed = await prepareSealed(context, content, { source, rules, mustOpen: true }, document.bytes)
     sealed.commit()
     context.speak.note(`${quote(source.path)}: changed`)
     return 0

@@ -37,6 +37,9 @@ interface Row {
   readonly state: State
 }
 
+/** A link to nothing, a directory, a file of another user. */
+const UNREADABLE = { format: undefined, names: [], recipients: [], otherKeys: [], lastModified: undefined }
+
 const MARKS: Readonly<Record<State, string>> = {
   opens: '',
   'not by this key': '(this key does not open it)',
@@ -89,7 +92,9 @@ files in the clear. With a key, says which files it does not open.`,
     const { identities } = await readKeyring(variables, workingDirectory)
     const rows: Row[] = []
     for (const source of inventory(project)) {
-      const { format, names, recipients, otherKeys, lastModified } = await describe(source)
+      const { format, names, recipients, otherKeys, lastModified } = await describe(source).catch(
+        () => UNREADABLE,
+      )
       const state = await stateOf(source, identities)
       const file = source.path.slice(project.root.length + 1)
       const shown = source.role === 'secret' ? [source.name] : names.length === 0 ? ['?'] : names
@@ -97,7 +102,7 @@ files in the clear. With a key, says which files it does not open.`,
         rows.push({
           name: on('json') ? name : quote(name),
           file,
-          format: format ?? 'not encrypted',
+          format: format ?? 'none',
           recipients: [...recipients, ...otherKeys],
           lastModified: lastModified ?? null,
           state,

@@ -5,12 +5,15 @@
 import {
   closeSync,
   fchmodSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   openSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   statSync,
   writeSync,
 } from 'node:fs'
@@ -33,6 +36,8 @@ export interface Prepared {
   readonly path: string
   /** Where it is until then. */
   readonly temporary: string
+  /** Throws when somebody else has changed the target meanwhile. */
+  check(): void
   /** Gives it its name, in place of what had it. */
   commit(): void
   /** Removes it. */
@@ -51,19 +56,32 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-function modeOf(path: string, fresh: number): number {
+function realPath(path: string): string {
   try {
-    return statSync(path).mode & 0o7777
+    return realpathSync(path)
   } catch {
-    return fresh
+    return path
   }
 }
 
-function fill(temporary: string, bytes: Buffer, mode: number): void {
+/** Mode and owner of the file that this one replaces. */
+function takeAfter(descriptor: number, target: string, mode: number): void {
+  let old: Stats | undefined
+  try {
+    old = statSync(target)
+  } catch {
+    // There is none.
+  }
+  fchmodSync(descriptor, old === undefined ? mode : old.mode & 0o7777)
+  // Root who works in somebody's project does not take the files away from them.
+  if (old !== undefined && process.getuid?.() === 0) fchownSync(descriptor, old.uid, old.gid)
+}
+
+function fill(temporary: string, bytes: Buffer, target: string, mode: number): void {
   const descriptor = openSync(temporary, 'wx', 0o600)
   try {
     for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest))
-    fchmodSync(descriptor, mode)
+    takeAfter(descriptor, target, mode)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
@@ -105,7 +123,9 @@ export async function prepareFile(
   bytes: Buffer,
   options: WriteOptions = {},
 ): Promise<Prepared> {
-  const directory = dirname(path)
+  // Over a link goes what it points at: the file may live elsewhere for a reason.
+  const target = options.over === 'new' ? path : realPath(path)
+  const directory = dirname(target)
   const temporary = temporaryName(directory)
   const remove = () => rmSync(temporary, { force: true })
   const forget = whenLeaving(remove)
@@ -114,7 +134,7 @@ export async function prepareFile(
     forget()
   }
   try {
-    fill(temporary, bytes, modeOf(path, options.mode ?? 0o600))
+    fill(temporary, bytes, target, options.mode ?? 0o600)
     const written = readFileSync(temporary)
     if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')
     await options.verify?.(written, temporary)
@@ -122,14 +142,16 @@ export async function prepareFile(
     discard()
     throw explained(error, path)
   }
+  const check = () => {
+    const { over } = options
+    if (over === 'new' && isThere(path)) throw failure('host-file-exists', path)
+    if (Buffer.isBuffer(over) && !readFileSync(path).equals(over)) throw failure('host-file-changed', path)
+  }
   const commit = () => {
     try {
-      const { over } = options
-      if (over === 'new') linkNew(temporary, path)
-      else {
-        if (over !== undefined && !readFileSync(path).equals(over)) throw failure('host-file-changed', path)
-        renameSync(temporary, path)
-      }
+      check()
+      if (options.over === 'new') linkNew(temporary, path)
+      else renameSync(temporary, target)
       forget()
       syncDirectory(directory)
     } catch (error) {
@@ -137,7 +159,7 @@ export async function prepareFile(
       throw explained(error, path)
     }
   }
-  return { path, temporary, commit, discard }
+  return { path, temporary, check, commit, discard }
 }
 
 /** Writes a file: the old one or the new one is there at every instant. */
