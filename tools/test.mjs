@@ -1,9 +1,10 @@
 /**
  * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
  *
- *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [image] [ship]     default: all
+ *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [proof] [image] [ship]     default: all
  *
- * Where no Docker Engine answers the image and ship suites are left out, which with CI set is a failure. The last line is
+ * Where no Docker Engine answers the image and ship suites and parts of the proof are left out, which with CI set is a
+ * failure. The last line is
  * `N passed, N failed, N skipped`.
  */
 import { spawnSync } from 'node:child_process'
@@ -13,7 +14,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 
-const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'image', 'ship']
+const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'proof', 'image', 'ship']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !SUITES.includes(suite))
 if (unknown.length > 0) {
@@ -52,13 +53,14 @@ function count(ok) {
 }
 
 /** Runs vitest on some suites under one Node and adds up its figures. */
-function vitest(title, node, suites) {
+function vitest(title, node, suites, more = []) {
   if (suites.length === 0) return
   const report = join(scratch, `${title.replaceAll(/\W+/g, '-')}.json`)
   const ok = step(title, node, [
     join(ROOT, 'node_modules/vitest/vitest.mjs'),
     'run',
     ...suites.flatMap((suite) => ['--project', `${suite}*`]),
+    ...more,
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
@@ -90,8 +92,11 @@ vitest('unit and process tests, Node 20', parts.node20, both)
 vitest('unit and process tests, Node 26', parts.node26, both)
 vitest('commands of the docs, Node 26', parts.node26, ['docs'].filter(wants))
 vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))
-for (const suite of ['image', 'ship'].filter(wants)) {
-  if (engineAnswers()) vitest(`${suite} tests`, parts.node26, [suite])
+// Most of the proof needs no engine; what does is in files of its own.
+vitest('proof, Node 26', parts.node26, ['proof'].filter(wants), ['--exclude', 'test/proof/*-image.test.ts'])
+for (const suite of ['proof', 'image', 'ship'].filter(wants)) {
+  const only = suite === 'proof' ? ['-image.test.ts'] : []
+  if (engineAnswers()) vitest(`${suite} tests on an engine`, parts.node26, [suite], only)
   else {
     console.error(`\n${suite} tests: no Docker Engine answers (docker info), so they did not run`)
     if (process.env.CI) totals.failed += 1

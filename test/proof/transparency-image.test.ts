@@ -1,0 +1,106 @@
+import { chmod, readFile } from 'node:fs/promises'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { IMAGE, run, scratch, useImage } from '../image/image.ts'
+import { knownInImage } from './known.ts'
+import { byText, difference, type Facts, factsOf, need, PROBE } from './launch.ts'
+
+useImage()
+beforeAll(() => need('docker', 'script'))
+
+/** Nothing of these may tell one container from another. */
+const SAME = ['--hostname', 'same', '--env', 'DISINTO_USER=', '--env', 'DISINTO_SUMMARY=']
+
+const CONDITIONS: Readonly<
+  Record<string, { flags?: readonly string[]; terminal?: boolean; input?: string }>
+> = {
+  'nothing special': {},
+  '-i': { flags: ['-i'], input: 'unread input\n' },
+  '-it': { flags: ['-i', '-t'], terminal: true },
+  '--init': { flags: ['--init'] },
+  '--init and a soft limit below the hard one': { flags: ['--init', '--ulimit', 'nofile=1024:4096'] },
+  'a soft limit below the hard one': { flags: ['--ulimit', 'nofile=1024:4096', '--ulimit', 'core=0'] },
+  '--read-only': { flags: ['--read-only'] },
+  '--cap-drop ALL': { flags: ['--cap-drop', 'ALL'] },
+  '--cap-add and no new privileges': {
+    flags: ['--cap-add', 'NET_ADMIN', '--security-opt', 'no-new-privileges'],
+  },
+  '--user and --group-add': { flags: ['--user', '1234:2345', '--group-add', '27'] },
+  '--pids-limit': { flags: ['--pids-limit', '64'] },
+  '--memory': { flags: ['--memory', '64m'] },
+  '--cpuset-cpus, --cpu-shares and an oom score': {
+    flags: ['--cpuset-cpus', '0', '--cpu-shares', '100', '--oom-score-adj', '300'],
+  },
+  'a working directory and an environment': {
+    flags: [
+      '--workdir',
+      '/usr/share',
+      '--env',
+      'NODE_OPTIONS=--require "x y"',
+      '--env',
+      'A.B=c',
+      '--env',
+      'E=',
+    ],
+  },
+}
+
+async function probe(
+  how: 'bare' | 'shim',
+  { flags = [], terminal = false, input }: (typeof CONDITIONS)[string],
+): Promise<Facts> {
+  const directory = await scratch()
+  await chmod(directory, 0o777)
+  const entrypoint = how === 'bare' ? ['--entrypoint', '/bin/sh'] : []
+  const words = [
+    'run',
+    '--rm',
+    ...SAME,
+    ...flags,
+    ...entrypoint,
+    '--volume',
+    `${directory}:/probe`,
+    IMAGE,
+    ...(how === 'bare' ? [] : ['/bin/sh']),
+    ...['-c', PROBE, 'probe', '/probe/report'],
+  ]
+  const line = ['docker', ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
+  const result = terminal
+    ? await run('script', ['--quiet', '--return', '--command', line, '/dev/null'])
+    : await run('docker', words, input === undefined ? {} : { input })
+  const report = await readFile(`${directory}/report`, 'utf8').catch(() => {
+    throw new Error(`${how}: no report: ${result.stdout}${result.stderr}`)
+  })
+  const pid = Number(/^pid\t(\d+)$/m.exec(report)?.[1])
+  const facts: Record<string, string | undefined> = {
+    ...factsOf(report, { 'the child': pid }),
+    'is process 1': String(pid === 1),
+    end: String(result.exitCode),
+    said: result.stderr,
+  }
+  // Docker takes what is both in the image and in a flag in another order each time; order is held on the host.
+  const environ = Buffer.from(facts['environ'] ?? '', 'base64')
+    .toString('latin1')
+    .split('\0')
+  facts['environ'] = environ
+    .filter((entry) => entry !== '')
+    .sort(byText)
+    .join('\n')
+  for (const [name, value] of Object.entries(facts)) {
+    facts[name] = value?.replaceAll(/\b[0-9a-f]{64}\b/g, 'CONTAINER').replaceAll(directory, 'SCRATCH')
+  }
+  return facts
+}
+
+describe('in the image the command can’t tell that it was not the entrypoint', () => {
+  test.each(Object.entries(CONDITIONS))(
+    'but for the documented differences, with %s',
+    async (_, conditions) => {
+      const bare = await probe('bare', conditions)
+      const shim = await probe('shim', conditions)
+      expect(bare['is process 1']).toBe(String(conditions.flags?.includes('--init') !== true))
+      const { environ: order, ...known } = knownInImage(bare)
+      void order
+      expect(difference(bare, shim)).toEqual(known)
+    },
+  )
+})
