@@ -359,6 +359,18 @@ const catalogue = {
     message: `${quote(path)}: ${reason}`,
     hint: 'https://getsops.io/docs shows what a .sops.yaml holds; git log -p .sops.yaml shows what it held',
   }),
+  'rules-missing': (path: string) => ({
+    message: `${quote(path)}: does not exist, so nothing says for whom secrets are`,
+    hint: 'disinto secrets keygen makes it, and the operator key if there is none',
+  }),
+  'env-file-missing': (path: string) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'disinto secrets migrate makes it from .env',
+  }),
+  'host-file-missing': (path: string) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'check the spelling, and the directory that it is relative to',
+  }),
   'rule-none': (config: string, path: string) => ({
     message: `${quote(config)}: no creation rule is for ${quote(path)}`,
     hint: 'add a rule whose path_regex matches it, with the age recipients that may open it',

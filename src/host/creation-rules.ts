@@ -127,7 +127,6 @@ export async function findRules(root: string): Promise<CreationRules | undefined
 /** The rules in force; a project that has none yet is told how it gets them. */
 export async function rulesOf(root: string): Promise<CreationRules> {
   const rules = await findRules(root)
-  if (rules === undefined)
-    throw failure('sops-config', join(root, '.sops.yaml'), 'does not exist; disinto secrets keygen makes it')
+  if (rules === undefined) throw failure('rules-missing', join(root, '.sops.yaml'))
   return rules
 }

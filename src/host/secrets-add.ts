@@ -28,7 +28,7 @@ async function valueFor(name: string, path: string, { context, on, text }: Invoc
   const file = text('from-file')
   if (file !== undefined) {
     const from = resolve(context.workingDirectory, file)
-    if (!existsSync(from)) throw failure('source-missing', from)
+    if (!existsSync(from)) throw failure('host-file-missing', from)
     return asValue(readWhole(from), on('raw'), path, name)
   }
   if (context.interactive) return hiddenValue(name)
@@ -93,6 +93,8 @@ recipients that .sops.yaml has for it.`,
     if (value.reveal() === '') throw failure('value-empty', name)
     checkValue(name, value.reveal(), source.path)
     const rules = await ensureRules(context)
+    // Before the directory is made: without a rule nothing will be in it.
+    rules.for(source.path)
     makeSecretsDirectory(context)
     const sealed = await prepareSealed(
       context,

@@ -102,7 +102,7 @@ async function sourceFor({ context, words }: Invocation): Promise<Source> {
     if (source.role !== 'secret') throw failure('secret-in-env-file', name)
     return source
   }
-  if (!existsSync(project.envFile)) throw failure('source-missing', project.envFile)
+  if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
   return envSource(project)
 }
 

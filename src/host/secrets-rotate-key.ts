@@ -28,7 +28,7 @@ async function replaced({ context, text }: Invocation): Promise<{ path: string; 
   if (path === undefined) throw failure('host-no-home')
   if (service === undefined) return { path, recipients: await ownRecipients(context) }
   const recipients = await recipientsOfFile(path)
-  if (recipients === undefined) throw failure('source-missing', path)
+  if (recipients === undefined) throw failure('host-file-missing', path)
   return { path, recipients }
 }
 

@@ -27,7 +27,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const name = words[0] ?? ''
     const open = openWith(context)
     if (name === '.env.enc') {
-      if (!existsSync(project.envFile)) throw failure('source-missing', project.envFile)
+      if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
       const plaintext = await plaintextOf(read(envSource(project)), open)
       print(
         plaintext.kind === 'bytes'

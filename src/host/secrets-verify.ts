@@ -33,7 +33,8 @@ values. With --key, that key alone is used: the test for a backup.`,
     const { project, variables, workingDirectory, print, speak } = context
     const given = text('key')
     const key = given === undefined ? undefined : resolve(workingDirectory, given)
-    if (key !== undefined && (await recipientsOfFile(key)) === undefined) throw failure('source-missing', key)
+    if (key !== undefined && (await recipientsOfFile(key)) === undefined)
+      throw failure('host-file-missing', key)
     const open = openWith(
       key === undefined ? context : { ...context, variables: withOnlyKey(variables, key) },
     )

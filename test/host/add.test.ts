@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { AGE_KEYGEN, Host, MARK, SHIM } from './host.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -98,6 +98,36 @@ describe('rules that take the sops program', () => {
     expect(host.bySops('TOKEN')).toBe(MARK)
     expect(host.well(['secrets', 'show', 'TOKEN'])).toBe(`${MARK}\n`)
   })
+
+  test.skipIf(spawnSync('gpg', ['--version']).error !== undefined)(
+    'PGP: stock sops and we open what it made, and list names the kind of key',
+    () => {
+      const host = new Host()
+      const env = { GNUPGHOME: join(host.base, 'gpg') }
+      mkdirSync(env.GNUPGHOME, { mode: 0o700 })
+      onTestFinished(() => {
+        spawnSync('gpgconf', ['--kill', 'all'], { env: host.environment(env) })
+      })
+      const gpg = (...words: string[]) =>
+        spawnSync('gpg', ['--batch', '--passphrase', '', ...words], {
+          env: host.environment(env),
+          encoding: 'utf8',
+        })
+      expect(gpg('--quick-generate-key', 'x@x', 'default', 'default').status).toBe(0)
+      const fingerprint = /^fpr:+(\w+)/m.exec(gpg('--with-colons', '--list-keys').stdout)?.[1]
+      host.write('.sops.yaml', `creation_rules:\n  - pgp: ${fingerprint}\n`)
+      host.well(['secrets', 'add', 'TOKEN'], { input: MARK, env })
+      expect(host.well(['secrets', 'show', 'TOKEN'], { env })).toBe(`${MARK}\n`)
+      expect(host.well(['secrets', 'list'], { env })).toMatch(/^TOKEN .* pgp$/m)
+      host.write('.env', `A=${MARK}\n`)
+      host.well(['secrets', 'migrate'], { env })
+      expect(host.well(['secrets', 'show', 'A'], { env })).toBe(`${MARK}\n`)
+      // Without the key nothing is lost, and what is wrong is said.
+      expect(host.fails(['secrets', 'show', 'TOKEN'], { env: { GNUPGHOME: '/nowhere' } })).toContain(
+        'sops failed',
+      )
+    },
+  )
 
   test('say so where there is none', () => {
     const host = new Host()

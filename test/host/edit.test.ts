@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -107,6 +107,24 @@ describe('edit', () => {
     host.write('../second', '')
     host.well(['secrets', 'edit', 'TOKEN'], { env })
     expect(() => statSync(file)).toThrow('ENOENT')
+  })
+
+  const noVim = spawnSync('vim', ['--version']).error !== undefined
+  test.skipIf(noVim)('vim, with a history, undo files and backups set up, leaves none of them', async () => {
+    const { host } = edited('true')
+    for (const directory of ['undo', 'backup']) host.write(`../${directory}/.keep`, '')
+    host.write(
+      '../home/.vimrc',
+      `set undofile undodir=${host.base}/undo backup backupdir=${host.base}/backup viminfo='100\n`,
+    )
+    const terminal = host.terminal(['secrets', 'edit', 'TOKEN'], {
+      env: { EDITOR: 'vim', VISUAL: undefined },
+    })
+    await terminal.sees('-old')
+    terminal.types(':s/-old/-new/\r').types('yyp').types('dd').types(':wq\r')
+    expect(await terminal.ends(), terminal.shown).toBe(0)
+    expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
+    expect(host.holding(MARK)).toEqual([])
   })
 
   test('asks for .env.enc where a name is in there', () => {
