@@ -6,7 +6,7 @@
  * test/docs/reference.test.ts holds the page equal to what this would write.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errorCodes, failure } from '../src/errors.ts'
 import { COMMON_OPTIONS } from '../src/host/command.ts'
@@ -90,12 +90,26 @@ function names() {
   )
 }
 
+/** The codes that `code: '…'` gives in the files of a directory of src/. */
+export function codesIn(directory) {
+  const files = readdirSync(new URL(`../src/${directory}`, import.meta.url)).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(/code: '([a-z-]+)'/g)])
+  return [...new Set(found.map(([, name]) => name))].sort()
+}
+
+function findings() {
+  return codesIn('host/doctor').map(code).join(', ')
+}
+
 /** Every generated table by the name in its marks. */
 export async function tables() {
   return new Map([
     ['options', shimOptions()],
     ['host-options', await hostOptions()],
     ['errors', errors()],
+    ['findings', findings()],
     ['refused-names', names()],
   ])
 }

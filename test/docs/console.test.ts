@@ -1,6 +1,6 @@
 /** A page that is wrong must fail: the comparison finds what differs, and nothing else. */
 import { expect, test } from 'vitest'
-import { matches, stepsOf } from './console.ts'
+import { matches, matchesInAnyOrder, stepsOf } from './console.ts'
 
 test.each([
   ['a\nb\n', 'a\nb\n', true],
@@ -20,6 +20,12 @@ test.each([
   ['4711 4242 sh\n4712 4711 ps\n', '  9 1 sh\n 12 8 ps\n', false],
 ])('%j and %j: %s', (expected, output, same) => {
   expect(matches(expected, output)).toBe(same)
+})
+
+test('lines of two streams may change places, but not be more or fewer', () => {
+  expect(matchesInAnyOrder('a\nb…\n', 'bc\na\n')).toBe(true)
+  expect(matchesInAnyOrder('a\nb\n', 'b\na\na\n')).toBe(false)
+  expect(matchesInAnyOrder('a\nb\n', 'b\n')).toBe(false)
 })
 
 test('commands, their continuation and what they print', () => {

@@ -11,18 +11,21 @@ printf 'FORGE_URL=https://forge.example\\nFORGE_TOKEN=demo-forge\\n' > .env && d
 printf %s demo-clawhub | disinto secrets add CLAWHUB_TOKEN; } >/dev/null`
 
 const engine = engineAnswers()
+/** Where CI is set an engine that is missing must not go unnoticed. */
+const withDocker = test.skipIf(!engine && !process.env['CI'])
+let built: Promise<void> | undefined
+const buildOnce = () => {
+  built ??= build(IMAGE, REPOSITORY)
+  return built
+}
+const HALF_AN_HOUR = 1_800_000
 
 test('docs/tutorial.md, without Docker', () => runPage('docs/tutorial.md'))
 
-// Where CI is set an engine that is missing must not go unnoticed.
-test.skipIf(!engine && !process.env['CI'])(
-  'docs/tutorial.md, with Docker',
-  { timeout: 1_800_000 },
-  async () => {
-    await build(IMAGE, REPOSITORY)
-    runPage('docs/tutorial.md', { docker: true, env: { AGENT_IMAGE: IMAGE } })
-  },
-)
+withDocker('docs/tutorial.md, with Docker', { timeout: HALF_AN_HOUR }, async () => {
+  await buildOnce()
+  runPage('docs/tutorial.md', { image: IMAGE })
+})
 
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
@@ -30,4 +33,9 @@ test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }
 
 test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))
 
-test('README.md', () => runPage('README.md', { before: project }))
+test('README.md, without Docker', () => runPage('README.md', { before: project }))
+
+withDocker('README.md, with Docker', { timeout: HALF_AN_HOUR }, async () => {
+  await buildOnce()
+  runPage('README.md', { before: project, image: IMAGE })
+})

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkName } from '../../src/load/names.ts'
-import { refusedNames, withTables } from '../../tools/reference.mjs'
+import { codesIn, refusedNames, withTables } from '../../tools/reference.mjs'
 
 const page = readFileSync(new URL('../../docs/reference.md', import.meta.url), 'utf8')
 
@@ -24,4 +24,8 @@ test('every name that the table has is refused for the reason it gives', () => {
     const name = pattern.replace('*', 'X')
     expect(() => checkName(name, 'FILE', new Set())).toThrow(`${name} is refused: it ${reason}`)
   }
+})
+
+test.each(['load', 'age', 'host'])('every warning of src/%s is there', (directory) => {
+  for (const code of codesIn(directory)) expect(page).toContain(`\`${code}\``)
 })
