@@ -157,8 +157,11 @@ export class Stack {
 }
 
 /** A script, run as root in a container. */
-export async function asRoot(container: string, script: string): Promise<string> {
-  return must('docker', ['exec', '--user', '0', container, 'sh', '-c', script])
+export const asRoot = (container: string, script: string): Promise<string> => asUser('0', container, script)
+
+/** A script, run by a user of the container. Root there has no CAP_SYS_PTRACE: it can't read others' `environ`. */
+export async function asUser(user: string, container: string, script: string): Promise<string> {
+  return must('docker', ['exec', '--user', user, container, 'sh', '-c', script])
 }
 
 const OF_SLEEP =
@@ -168,7 +171,7 @@ const OF_SLEEP =
 export async function environmentIn(container: string): Promise<string[]> {
   let lines: string[] = []
   await until(async () => {
-    lines = (await asRoot(container, OF_SLEEP)).split('\n')
+    lines = (await asUser('agent', container, OF_SLEEP)).split('\n')
   })
   return lines
 }

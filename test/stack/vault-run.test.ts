@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { docker, freshValue, must, run, until, useImage } from '../image/image.ts'
-import { asRoot, DISINTO, expectError, inMemory, proposalFor, Stack } from './stack.ts'
+import { asRoot, asUser, DISINTO, expectError, inMemory, proposalFor, Stack } from './stack.ts'
 
 useImage()
 
@@ -97,9 +97,10 @@ test('root in its container sees no other secret, no ciphertext of one, no opera
   )
   // What it must see, found by the same search as what it must not.
   const environ = (value: string) => `grep -laF '${value}' /proc/[0-9]*/environ; true`
-  expect(await asRoot(container, environ(`CLAWHUB_TOKEN=${hub}`))).not.toBe('')
-  for (const value of [other, token, operator, agents])
-    expect(await asRoot(container, environ(value))).toBe('')
+  expect(await asUser('agent', container, environ(`CLAWHUB_TOKEN=${hub}`))).not.toBe('')
+  for (const value of [other, token, operator, agents]) {
+    for (const user of ['0', 'agent']) expect(await asUser(user, container, environ(value))).toBe('')
+  }
   await stack.write('patterns', [other, token, operator, agents, ...ciphertexts].join('\n'))
   await must('docker', ['cp', stack.path('patterns'), `${container}:/patterns`])
   const search =
