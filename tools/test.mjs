@@ -1,9 +1,9 @@
 /**
  * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
  *
- *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [proof] [image] [ship]     default: all
+ *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [proof] [image] [stack] [ship]     default: all
  *
- * Where no Docker Engine answers the image and ship suites and parts of the proof are left out, which with CI set is a
+ * Where no Docker Engine answers the image, stack and ship suites and parts of the proof are left out, which with CI set is a
  * failure. The last line is
  * `N passed, N failed, N skipped`.
  */
@@ -14,7 +14,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 
-const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'proof', 'image', 'ship']
+const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'proof', 'image', 'stack', 'ship']
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !SUITES.includes(suite))
 if (unknown.length > 0) {
@@ -94,7 +94,7 @@ vitest('commands of the docs, Node 26', parts.node26, ['docs'].filter(wants))
 vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))
 // Most of the proof needs no engine; what does is in files of its own.
 vitest('proof, Node 26', parts.node26, ['proof'].filter(wants), ['--exclude', 'test/proof/*-image.test.ts'])
-for (const suite of ['proof', 'image', 'ship'].filter(wants)) {
+for (const suite of ['proof', 'image', 'stack', 'ship'].filter(wants)) {
   const only = suite === 'proof' ? ['-image.test.ts'] : []
   if (engineAnswers()) vitest(`${suite} tests on an engine`, parts.node26, [suite], only)
   else {
