@@ -1,6 +1,6 @@
 /** The creation rules of .sops.yaml: who may open which file. sops reads them alike (config/config.go). */
 import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { isNativeRecipient } from '../age/file.ts'
 import { errnoOf, failure } from '../errors.ts'
@@ -20,6 +20,8 @@ type RawRule = v.InferOutput<typeof RuleSchema>
 /** A rule: its recipients, and why it takes the sops program where it does. */
 export interface CreationRule {
   readonly index: number
+  /** The file that it was asked for, by the name that it matched. */
+  readonly path: string
   /** The age recipients that it names, native or not. */
   readonly recipients: readonly string[]
   readonly unencryptedSuffix: string
@@ -53,7 +55,7 @@ function isNothing(value: unknown): boolean {
   )
 }
 
-function readRule(raw: RawRule, index: number): CreationRule {
+function readRule(raw: RawRule, index: number, path: string): CreationRule {
   const groups = raw.key_groups ?? []
   const recipients = [...listOf(raw.age), ...groups.flatMap((group) => listOf(group.age))]
   const others = Object.entries(raw).filter(([name, value]) => !FOLLOWED.includes(name) && !isNothing(value))
@@ -67,7 +69,7 @@ function readRule(raw: RawRule, index: number): CreationRule {
   else if (groups.length > 1) needsSops = 'its rule has several key groups'
   else if (foreign !== undefined) needsSops = 'its rule has a recipient of an SSH key or a plugin'
   else if (recipients.length === 0) needsSops = 'its rule names no age recipient'
-  return { index, recipients, unencryptedSuffix: raw.unencrypted_suffix || DEFAULT_SUFFIX, needsSops }
+  return { index, path, recipients, unencryptedSuffix: raw.unencrypted_suffix || DEFAULT_SUFFIX, needsSops }
 }
 
 /** Reads the text of a .sops.yaml. */
@@ -90,20 +92,27 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
   }
   const raw = result.output.creation_rules ?? []
   const directory = dirname(path)
+  const ruleFor = (file: string): CreationRule | undefined => {
+    const relative = file.startsWith(`${directory}/`) ? file.slice(directory.length + 1) : file
+    for (const [index, rule] of raw.entries()) {
+      if (isNothing(rule.path_regex)) return readRule(rule, index, file)
+      const matches = translatePattern(rule.path_regex ?? '')
+      // Whether it is this rule only sops can tell; it picks the rule itself, too.
+      if (matches === undefined)
+        return { ...readRule(rule, index, file), needsSops: 'a path_regex might mean something else here' }
+      if (matches(relative)) return readRule(rule, index, file)
+    }
+    return undefined
+  }
   return {
     path,
     text,
     for: (file) => {
-      const relative = file.startsWith(`${directory}/`) ? file.slice(directory.length + 1) : file
-      for (const [index, rule] of raw.entries()) {
-        if (isNothing(rule.path_regex)) return readRule(rule, index)
-        const matches = translatePattern(rule.path_regex ?? '')
-        // Whether it is this rule only sops can tell; it picks the rule itself, too.
-        if (matches === undefined)
-          return { ...readRule(rule, index), needsSops: 'a path_regex might mean something else here' }
-        if (matches(relative)) return readRule(rule, index)
-      }
-      throw failure('rule-none', path, file)
+      // Many a project has a rule for `.env` alone, since `sops encrypt .env > .env.enc` asks for that name.
+      const rule =
+        ruleFor(file) ?? (basename(file) === '.env.enc' ? ruleFor(join(dirname(file), '.env')) : undefined)
+      if (rule === undefined) throw failure('rule-none', path, file)
+      return rule
     },
   }
 }

@@ -76,7 +76,7 @@ async function seal(context: HostContext, content: Content, target: SealTarget):
     const reason = rule.needsSops ?? 'it is not text'
     const { type, bytes } = forSops(content)
     return encryptBySops(context, bytes, type, {
-      path: source.path,
+      path: rule.path,
       config: target.config ?? rules.path,
       reason,
     })

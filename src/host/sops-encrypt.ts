@@ -15,6 +15,17 @@ function harmless(text: string, plain: Buffer): string {
     .slice(0, 400)
 }
 
+/** With these sops would encrypt to whom they name, and not by the rules. */
+const OVERRULING = [
+  'SOPS_AGE_RECIPIENTS',
+  'SOPS_PGP_FP',
+  'SOPS_KMS_ARN',
+  'SOPS_GCP_KMS_IDS',
+  'SOPS_HUAWEICLOUD_KMS_IDS',
+  'SOPS_AZURE_KEYVAULT_URLS',
+  'SOPS_VAULT_URIS',
+]
+
 /** Encrypts by the rule that `config` has for `path`. `reason` says why sops is needed. */
 export async function encryptBySops(
   context: HostContext,
@@ -27,7 +38,7 @@ export async function encryptBySops(
   const result = await execa('sops', [...words, '--input-type', type, '--output-type', type], {
     input: plain,
     encoding: 'buffer',
-    env: Object.fromEntries(context.variables),
+    env: Object.fromEntries([...context.variables].filter(([name]) => !OVERRULING.includes(name))),
     extendEnv: false,
     cwd: context.project.root,
     reject: false,

@@ -91,7 +91,9 @@ describe('rules that take the sops program', () => {
     groups(host)
     const log = join(host.base, 'execs')
     const through = ['strace', '-f', '-qq', '-s', '100000', '-e', 'trace=execve', '-o', log]
-    host.well(['secrets', 'add', 'TOKEN'], { input: MARK, through })
+    // With it sops would encrypt to whom it names.
+    const env = { SOPS_AGE_RECIPIENTS: host.stranger('third').recipient }
+    host.well(['secrets', 'add', 'TOKEN'], { input: MARK, through, env })
     const execs = spawnSync('cat', [log], { encoding: 'utf8' }).stdout
     expect(execs).toMatch(/"sops".*"encrypt"/)
     expect(execs).not.toContain(MARK)

@@ -109,6 +109,40 @@ describe('edit', () => {
     expect(() => statSync(file)).toThrow('ENOENT')
   })
 
+  test.each([
+    ['at the question after a mistake', 'echo nonsense >> "$1"', 'Back to the editor?', 130],
+    ['in an editor that ends with it', 'echo at work; exec sleep 1000', 'at work', 1],
+  ])('Ctrl-C %s takes the plaintext away and changes nothing', async (_, script, sight, status) => {
+    const { host, env } = edited(script)
+    const before = host.read('.env.enc')
+    const terminal = host.terminal(['secrets', 'edit', '.env.enc'], { env })
+    await terminal.sees(sight)
+    terminal.types('\x03')
+    expect(await terminal.ends(), terminal.shown).toBe(status)
+    expect([leftovers(), host.read('.env.enc')]).toEqual([[], before])
+  })
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'where there is no tmpfs it says so, and edits on disk only when told to',
+    () => {
+      const { host, env } = edited('sed -i s/-old/-new/ "$1"; dirname "$1" > ../told')
+      const through = [
+        'unshare',
+        '-m',
+        'sh',
+        '-c',
+        'for at in /dev/shm /run/user/0; do [ ! -d $at ] || mount --bind /usr $at; done; exec "$@"',
+        'sh',
+      ]
+      expect(host.fails(['secrets', 'edit', 'TOKEN'], { env, through })).toContain('no tmpfs at hand')
+      expect(host.bySops('TOKEN')).toBe(`${MARK}-old`)
+      host.well(['secrets', 'edit', 'TOKEN', '--on-disk'], { env: { ...env, TMPDIR: host.base }, through })
+      expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
+      expect(host.read('../told').trim()).toContain(host.base)
+      expect(host.holding(MARK)).toEqual([])
+    },
+  )
+
   const noVim = spawnSync('vim', ['--version']).error !== undefined
   test.skipIf(noVim)('vim, with a history, undo files and backups set up, leaves none of them', async () => {
     const { host } = edited('true')

@@ -144,6 +144,15 @@ describe('migrate', () => {
     expect(stderr).not.toContain(MARK)
   })
 
+  test('follows a rule that is for .env alone, as sops encrypt .env > .env.enc does', () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.sops.yaml', `creation_rules:\n  - path_regex: \\.env$\n    age: ${host.recipient()}\n`)
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    expect(host.envBySops()).toBe(`A=${MARK}\n`)
+  })
+
   test('without a key that could open the result it leaves the plaintext', () => {
     const host = new Host()
     host.write('.sops.yaml', `creation_rules:\n  - age: ${host.stranger().recipient}\n`)
