@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { AGE_KEYGEN, Host, MARK, SHIM } from './host.ts'
+import { AGE, AGE_KEYGEN, Host, MARK, SHIM } from './host.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
@@ -204,6 +204,14 @@ describe('values', () => {
     host.well(['secrets', 'add', 'TOKEN', '--force'], { input: MARK })
     expect(host.bySops('TOKEN')).toBe(MARK)
   })
+})
+
+test('stock age opens the data key of a secret file', () => {
+  const host = new Host()
+  host.add('TOKEN', MARK)
+  const { enc } = JSON.parse(host.read('secrets/TOKEN.enc')).sops.age[0]
+  const opened = spawnSync(AGE, ['--decrypt', '-i', host.keyFile], { input: enc })
+  expect([opened.status, opened.stdout.length]).toEqual([0, 32])
 })
 
 describe('files that stock sops has changed are still ours to read', () => {

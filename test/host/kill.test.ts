@@ -36,7 +36,7 @@ function instants(calls: ReadonlyMap<string, number>): Array<readonly [call: str
     const times = Array.from({ length: count }, (_, at) => at + 1)
     if (CHANGING.includes(call)) return times.map((time) => [call, time] as const)
     return times
-      .slice(-24)
+      .slice(-16)
       .filter((time) => time % 8 === 0)
       .map((time) => [call, time] as const)
   })

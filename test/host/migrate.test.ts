@@ -96,6 +96,14 @@ describe('migrate', () => {
         'L="unclosed',
         "M='",
         '=x',
+        '\uFEFFN=1',
+        'O=1\u2028P=2',
+        'Q=\u20281',
+        ' R=1 # c',
+        'export\tS=1',
+        'T =\n"x\ny"',
+        'U_unencrypted=1',
+        'V=\\\\n',
         'sops_x=1',
       ),
       fc.string({ maxLength: 12 }),
@@ -151,6 +159,21 @@ describe('migrate', () => {
     host.write('.env', `A=${MARK}\n`)
     host.well(['secrets', 'migrate'])
     expect(host.envBySops()).toBe(`A=${MARK}\n`)
+  })
+
+  test('reads .env.enc after stock sops has set, rotated and given it to another key', () => {
+    const host = new Host()
+    host.write('.env', `A=old\nB="two words"\n`)
+    host.well(['secrets', 'migrate'])
+    const type = ['--input-type', 'dotenv', '--output-type', 'dotenv']
+    host.sops('set', ...type, '.env.enc', '["A"]', JSON.stringify(MARK))
+    host.sops('rotate', '-i', ...type, '.env.enc')
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${host.recipient()},${host.stranger().recipient}\n`)
+    host.sops('updatekeys', '--yes', '--input-type', 'dotenv', '.env.enc')
+    expect(loaded(host, ['A', 'B'])).toEqual({ A: MARK, B: 'two words' })
+    expect(host.well(['secrets', 'show', 'A'])).toBe(`${MARK}\n`)
+    host.well(['secrets', 'rotate-key'])
+    expect(host.envBySops()).toBe(`A=${MARK}\nB="two words"\n`)
   })
 
   test('without a key that could open the result it leaves the plaintext', () => {
