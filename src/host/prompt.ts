@@ -36,13 +36,15 @@ export async function confirmed(
 /** Asks for a value twice, hidden, until both agree. */
 export async function hiddenValue(name: string): Promise<Secret> {
   const { default: password } = await import('@inquirer/password')
+  // Without its Ctrl-T, which would show what was typed.
+  const hidden = (message: string) => password({ message, toggleMask: false }, TERMINAL)
   for (;;) {
-    const first = await asked(password({ message: `Value of ${name} (hidden):` }, TERMINAL))
+    const first = await asked(hidden(`Value of ${name} (hidden):`))
     if (first === '') {
       writeAll(2, 'disinto: an empty value; type it, or press Ctrl-C\n')
       continue
     }
-    const second = await asked(password({ message: 'Once more:' }, TERMINAL))
+    const second = await asked(hidden('Once more:'))
     if (first === second) return new Secret(first)
     writeAll(
       2,

@@ -8,7 +8,8 @@ describe('on a terminal', () => {
     const host = new Host()
     const terminal = host.terminal(['secrets', 'add', 'TOKEN'])
     await terminal.sees('Value of TOKEN (hidden)')
-    terminal.types(`${MARK}\r`)
+    // Ctrl-T is what the prompt library shows a value by, unless told not to.
+    terminal.types(`${MARK}\x14`).types('\r')
     await terminal.sees('Once more')
     terminal.types(`${MARK}\r`)
     expect(await terminal.ends(), terminal.shown).toBe(0)
