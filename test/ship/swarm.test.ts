@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import {
@@ -103,25 +104,40 @@ async function updateState(): Promise<string> {
 }
 
 /**
- * The least number of healthy replicas at any moment of a step, and how many were stopped, from the engine's own record of events: a replica
- * counts from its first `healthy` until it is sent a signal or ends.
+ * The least number of healthy replicas at any moment of a step, and how many were stopped, from the engine's own
+ * record of events: a replica counts from its first `healthy` until it is sent a signal or ends. The record is read
+ * as it is written, as the engine keeps no more than the last 256 events.
  */
 async function countDuring(step: () => Promise<void>): Promise<{ fewest: number; stopped: number }> {
-  const up = new Set(await healthy())
-  const now = () => must('date', ['+%s.%N'])
-  const since = await now()
-  await step()
+  const before = await healthy()
+  const since = await must('date', ['+%s.%N'])
   const events = ['health_status', 'kill', 'die'].flatMap((event) => ['--filter', `event=${event}`])
-  const words = ['--since', since, '--until', await now(), ...FILTER, ...events]
-  const lines = await must('docker', ['events', ...words, '--format', '{{.Action}} {{.ID}}'])
-  let fewest = up.size
-  let stopped = 0
-  for (const line of lines.split('\n').filter((text) => text !== '')) {
-    const id = line.split(' ').at(-1) ?? ''
-    if (line.startsWith('health_status: healthy')) up.add(id)
-    else if (up.delete(id)) stopped += 1
-    fewest = Math.min(fewest, up.size)
+  const words = ['events', '--since', since, ...FILTER, ...events, '--format', '{{.Action}} {{.ID}}']
+  const record = execa('docker', words, { reject: false, buffer: false })
+  let text = ''
+  record.stdout.on('data', (chunk) => {
+    text += String(chunk)
+  })
+  const replay = () => {
+    const up = new Set(before)
+    let [fewest, stopped] = [up.size, 0]
+    for (const line of text.split('\n').slice(0, -1)) {
+      const id = line.split(' ').at(-1) ?? ''
+      if (line.startsWith('health_status: healthy')) up.add(id)
+      else if (up.delete(id)) stopped += 1
+      fewest = Math.min(fewest, up.size)
+    }
+    return { up, fewest, stopped }
   }
+  try {
+    await step()
+    // All is told when the record leads to what is there.
+    await until(async () => expect(replay().up).toEqual(new Set(await healthy())))
+  } finally {
+    record.kill()
+    await record
+  }
+  const { fewest, stopped } = replay()
   return { fewest, stopped }
 }
 
