@@ -96,7 +96,7 @@ export function codesIn(directory) {
     name.endsWith('.ts'),
   )
   const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(/code: '([a-z-]+)'/g)])
-  return [...new Set(found.map(([, name]) => name))].sort()
+  return [...new Set(found.map(([, name]) => name))].sort((a, b) => a.localeCompare(b))
 }
 
 function findings() {
