@@ -21,6 +21,8 @@ const MAX_BYTES = 1024 * 1024
 
 const text = (message: string) => v.pipe(v.string(message), v.trim(), v.minLength(1, message))
 
+const OBJECT = 'must be an object with type, source, payload and secrets'
+
 /** Unknown keys are kept: whoever writes proposals may have more to say than we read. */
 const SCHEMA = v.looseObject(
   {
@@ -33,7 +35,7 @@ const SCHEMA = v.looseObject(
       v.minLength(1, 'must name at least one secret'),
     ),
   },
-  'must be an object with type, source, payload and secrets',
+  OBJECT,
 )
 
 /** Opens the file and follows no link on the way, so that what was approved is what is in the repository. */
@@ -94,6 +96,7 @@ export function readProposal(root: string, id: string, allow: ReadonlySet<string
     if (error instanceof SyntaxError) throw failure('proposal-wrong', path, 'is not JSON')
     throw error
   }
+  if (Array.isArray(parsed)) throw failure('proposal-wrong', path, OBJECT)
   const result = v.safeParse(SCHEMA, parsed)
   if (!result.success) {
     const wrong = result.issues.map((issue) => {

@@ -4,6 +4,7 @@ import { isatty } from 'node:tty'
 import type { Secret } from '../secret.ts'
 import type { HostContext } from './context.ts'
 import { askDocker, composeWords, dockerEnvironment, statusOfSignal } from './docker.ts'
+import { inTurn, pause } from './turn.ts'
 
 /** What a command in a container may want to hear of. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
@@ -86,13 +87,45 @@ async function statusOf(context: HostContext, container: string): Promise<number
   return told.status === 0 && (state === 'exited' || state === 'dead') ? Number(code) : undefined
 }
 
+/** Waits until the container runs, or will not any more. */
+async function started(context: HostContext, container: string, child: ChildProcess): Promise<void> {
+  const words = ['inspect', '--type', 'container', '--format', '{{.State.Status}}', container]
+  while (child.exitCode === null && child.signalCode === null) {
+    const told = await askDocker(context, words)
+    if (told.status === 0 && told.stdout.toString().trim() !== 'created') return
+    await pause(100)
+  }
+}
+
 /**
  * Runs the container to its end, with our streams. Signals go to the command in it; before it runs, they end the
  * start. The container is still there afterwards: see removeContainer.
  */
 export async function runContainer(context: HostContext, run: Run, signals: Signals): Promise<Outcome> {
+  let end: Promise<number> = Promise.resolve(0)
+  // Two at once would both make the project's network, and each would take the other's away.
+  await inTurn(context.project.name, async () => {
+    const child = spawnRun(context, run)
+    end = ended(child)
+    signals.handTo((signal) => {
+      const name = signal.slice('SIG'.length)
+      void askDocker(context, ['kill', '--signal', name, run.container]).then((told) => {
+        // No such container, or not yet running.
+        if (told.status !== 0) child.kill('SIGTERM')
+      })
+    })
+    if (signals.first !== undefined) child.kill('SIGTERM')
+    // Its failure to start is told below.
+    end.catch(() => {})
+    await started(context, run.container, child)
+  })
+  const composeStatus = await end
+  return { status: await statusOf(context, run.container), composeStatus }
+}
+
+function spawnRun(context: HostContext, run: Run): ChildProcess {
   const terminal = isatty(0) && isatty(1)
-  const child = spawn('docker', runWords(context, run, terminal), {
+  return spawn('docker', runWords(context, run, terminal), {
     cwd: context.project.root,
     env: Object.fromEntries(dockerEnvironment(context, run.values)),
     stdio: 'inherit',
@@ -100,16 +133,6 @@ export async function runContainer(context: HostContext, run: Run, signals: Sign
     // of its own the container gets Ctrl-C as a letter, and compose must stay to read it.
     detached: !terminal,
   })
-  const end = ended(child)
-  signals.handTo((signal) => {
-    const name = signal.slice('SIG'.length)
-    void askDocker(context, ['kill', '--signal', name, run.container]).then((told) => {
-      // No such container, or not yet running.
-      if (told.status !== 0) child.kill('SIGTERM')
-    })
-  })
-  const composeStatus = await end
-  return { status: await statusOf(context, run.container), composeStatus }
 }
 
 /** Removes a container, running or not; nothing when there is none. */
@@ -117,22 +140,12 @@ export async function removeContainer(context: HostContext, container: string): 
   await askDocker(context, ['rm', '--force', '--volumes', container])
 }
 
-/** The networks that compose made for the project. */
-export async function networksOf(context: HostContext): Promise<Set<string>> {
+/** Removes the networks that compose made for the project and that no container, running or not, is in. */
+export async function removeUnusedNetworks(context: HostContext): Promise<void> {
   const filter = `label=com.docker.compose.project=${context.project.name}`
   const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
-  return new Set(
-    told.stdout
-      .toString()
-      .split('\n')
-      .filter((id) => id !== ''),
-  )
-}
-
-/** Removes the project's networks that are not among `kept` and that no container, running or not, is in. */
-export async function removeNetworks(context: HostContext, kept: ReadonlySet<string>): Promise<void> {
-  for (const id of await networksOf(context)) {
-    if (kept.has(id)) continue
+  for (const id of told.stdout.toString().split('\n')) {
+    if (id === '') continue
     const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${id}`])
     if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', id])
   }

@@ -18,9 +18,10 @@ import { IMAGE_KEYS, IMAGE_ROOT } from './mounts.ts'
 import { allowed, openWith } from './opening.ts'
 import { type Proposal, readProposal } from './proposal.ts'
 import { openRecord } from './run-record.ts'
-import { networksOf, type Outcome, removeContainer, removeNetworks, runContainer, Signals } from './runner.ts'
+import { type Outcome, removeContainer, removeUnusedNetworks, runContainer, Signals } from './runner.ts'
 import { tooMuchFor } from './runner-view.ts'
 import { checkService } from './stack.ts'
+import { inTurn } from './turn.ts'
 
 const SERVICE = 'vault-runner'
 const PROPOSAL = `${IMAGE_ROOT}/proposal.json`
@@ -81,7 +82,6 @@ async function sweep(context: HostContext): Promise<void> {
   for (const path of leftMemoryDirectories(context.variables)) {
     await removeContainer(context, basename(path))
     rmSync(path, { recursive: true, force: true })
-    await removeNetworks(context, new Set())
   }
 }
 
@@ -110,7 +110,6 @@ async function inContainer(
   const { context, rest } = invocation
   const directory = makeMemoryDirectory(context.variables)
   process.on('exit', directory.remove)
-  const networks = await networksOf(context)
   try {
     await fill(directory, entries, proposal)
     if (signals.first !== undefined) return undefined
@@ -135,7 +134,7 @@ async function inContainer(
   } finally {
     directory.remove()
     await removeContainer(context, directory.name)
-    await removeNetworks(context, networks)
+    await inTurn(context.project.name, () => removeUnusedNetworks(context))
   }
 }
 
