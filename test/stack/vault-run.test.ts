@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { docker, freshValue, must, run, until, useImage } from '../image/image.ts'
@@ -170,8 +171,10 @@ test('what a killed run leaves is removed by the next, and what a living one has
   const { stack } = await makeVault()
   const killed = stack.start(shell('echo ready; exec sleep 1000'))
   const left = await running(stack)
+  // Its end, not that of its streams: compose, which goes on, has those.
+  const gone = once(killed, 'exit')
   killed.kill('SIGKILL')
-  await killed
+  await gone
   await until(async () => expect(await inMemory()).toHaveLength(1))
 
   const living = stack.start(shell('echo second; exec sleep 1000'))
