@@ -234,6 +234,15 @@ describe('the shim copied into another image', () => {
     const image = await imageOfDocs('distroless', standIn('distroless'))
     const told = await look(image, '/nodejs/bin/node')
     expect(told).toEqual({ ...COMMON, uid: 65532, nodeOptions: null, pid1: true })
+    // What the page advises for a NODE_OPTIONS there: in the file, where the shim's Node can't meet it.
+    const place = await (await Place.make()).envFile({ NODE_OPTIONS: OPTIONS })
+    const advised = ['--volume', `${place.path('.env.enc')}:/etc/disinto/.env.enc:ro`, '--volume']
+    const { stdout } = await runImage(
+      image,
+      [...advised, `${place.path('age')}:/root/.config/sops/age:ro`, '--env', 'DISINTO_ALLOW=NODE_OPTIONS'],
+      ['/nodejs/bin/node', '--print', 'process.env.NODE_OPTIONS'],
+    )
+    expect(stdout).toBe(OPTIONS)
     const shell = await runImage(image, EMPTY, ['/bin/sh', '-c', 'true'])
     expect(shell.exitCode).toBe(127)
     // What the page says this form loses.
