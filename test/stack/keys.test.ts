@@ -2,7 +2,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { expect, test } from 'vitest'
 import { docker, freshValue, must, useImage } from '../image/image.ts'
-import { asRoot, environmentIn, expectError, Stack } from './stack.ts'
+import { asRoot, asUser, environmentIn, expectError, Stack } from './stack.ts'
 
 useImage()
 
@@ -119,12 +119,12 @@ test('root in the agents container, with a clone of the repository, opens no sec
   }
   // No other key, and no value, is anywhere in what root can read there.
   const operator = (await readFile(stack.keyFile(), 'utf8')).match(/AGE-SECRET-KEY-\S+/)?.[0] ?? 'none'
-  const search = `grep -rlF -e '${operator}' -e '${hub}' -e '${deploy}' / --exclude-dir=sys --exclude-dir=dev 2>/dev/null; true`
-  const found = (await asRoot(container, search)).split('\n')
-  // The search's own words are in its own process.
-  expect(
-    found.filter(
-      (path) => path !== '' && !/^\/proc\/(?:\d+|self|thread-self)\/(?:task\/\d+\/)?cmdline$/.test(path),
-    ),
-  ).toEqual([])
+  const words = `-e '${operator}' -e '${hub}' -e '${deploy}'`
+  const skip = '--exclude-dir=proc --exclude-dir=sys --exclude-dir=dev'
+  expect(await asRoot(container, `grep -rlF ${words} / ${skip} 2>/dev/null; true`)).toBe('')
+  for (const user of ['0', 'agent']) {
+    expect(await asUser(user, container, `grep -laF ${words} /proc/[0-9]*/environ 2>/dev/null; true`)).toBe(
+      '',
+    )
+  }
 })

@@ -91,7 +91,7 @@ test('root in its container sees no other secret, no ciphertext of one, no opera
 
   const files = await asRoot(
     container,
-    "find / -path /proc -prune -o \\( -name '*.enc' -o -name keys.txt \\) -print 2>/dev/null; true",
+    "find / \\( -path /proc -o -path /usr \\) -prune -o \\( -name '*.enc' -o -name keys.txt \\) -print 2>/dev/null; true",
   )
   expect(new Set(files.split('\n'))).toEqual(
     new Set(['/etc/disinto/secrets/CLAWHUB_TOKEN.enc', '/home/agent/.config/sops/age/keys.txt']),
