@@ -2,7 +2,7 @@
 
     python3 launch.py '{"argv": [...], "env": ["NAME=value"], "stdio": "pipe", ...}'
 
-Prints {"pid", "ppid", "pgrp", "session", "status", "signal", "output", "after"}. The environment is given string by
+Prints {"pid", "ppid", "pgrp", "session", "status", "signal", "memory", "output", "after"}. The environment is given string by
 string, in latin1, and reaches the program as it is: order, doubles, bytes that are no text.
 """
 
@@ -139,7 +139,7 @@ threads = [threading.Thread(target=drain, args=(at,)) for at in range(len(ours))
 for thread in threads:
     thread.daemon = True
     thread.start()
-_, status = os.waitpid(child, 0)
+_, status, usage = os.wait4(child, 0)
 after = termios.tcgetattr(terminal)[:4] if terminal is not None else None
 if terminal is not None:
     os.close(terminal)
@@ -154,6 +154,7 @@ print(
             "session": os.getsid(0),
             "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "signal": signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None,
+            "memory": usage.ru_maxrss * 1024,
             "output": base64.b64encode(b"|".join(output)).decode(),
             "after": after,
         }

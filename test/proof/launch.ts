@@ -63,6 +63,8 @@ export interface Launched {
   readonly session: number
   readonly status: number | null
   readonly signal: string | null
+  /** The most it had resident, in bytes. */
+  readonly memory: number
   readonly output: string
   readonly after: unknown
 }
