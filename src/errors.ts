@@ -254,7 +254,7 @@ const catalogue = {
   }),
   'host-file-exists': (path: string) => ({
     message: `${quote(path)}: exists already, and is unchanged`,
-    hint: 'another process may have written it just now: look at it, then use --force',
+    hint: 'another process may have written it just now, or it is a link to nothing: look at it, then do it again',
   }),
   'host-file-changed': (path: string) => ({
     message: `${quote(path)}: was changed by another process meanwhile, and is left as that wrote it`,

@@ -33,6 +33,8 @@ function listen(): void {
 /** Ends this process as the signal would have ended it, so that a shell or make sees what happened. */
 export function dieOf(signal: NodeJS.Signals): void {
   undoAll()
+  // A prompt that was open has turned off echo and line editing.
+  if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false)
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
 }

@@ -1,5 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DISINTO, Host, MARK } from './host.ts'
@@ -28,6 +36,17 @@ describe('edit', () => {
     expect(host.envBySops()).toBe(`# comment\nA=${MARK}-new\n`)
     expect(leftovers()).toEqual([])
     expect(host.holding(MARK)).toEqual([])
+  })
+
+  test('a file that is a link stays one; what it points at is changed, with its mode', () => {
+    const { host, env } = edited('sed -i s/-old/-new/ "$1"')
+    renameSync(host.path('secrets/TOKEN.enc'), join(host.base, 'elsewhere'))
+    chmodSync(join(host.base, 'elsewhere'), 0o640)
+    symlinkSync('../../elsewhere', host.path('secrets/TOKEN.enc'))
+    host.well(['secrets', 'edit', 'TOKEN'], { env })
+    expect(readlinkSync(host.path('secrets/TOKEN.enc'))).toBe('../../elsewhere')
+    expect(statSync(join(host.base, 'elsewhere')).mode & 0o777).toBe(0o640)
+    expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
   })
 
   test('unchanged is unwritten', () => {
