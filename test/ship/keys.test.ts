@@ -143,16 +143,35 @@ test('the unit of docs/keys.md is one that systemd takes', () => {
   })
 })
 
-test('a file with a KMS recipient alone goes to the sops engine, which says why it can’t be opened', () => {
-  const project = new Project()
-  project.secret('A', MARK)
-  const sealed: { sops: Record<string, unknown> } = JSON.parse(project.read('secrets/A.enc'))
-  const arn = 'arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000'
-  sealed.sops['kms'] = [{ arn, created_at: '2026-01-01T00:00:00Z', enc: 'AAAA', aws_profile: '' }]
-  sealed.sops['age'] = []
-  project.write('secrets/A.enc', JSON.stringify(sealed))
-  const refusal = project.refused(['--engine', 'builtin'])
-  expect(refusal).toMatch(/A\.enc: .*(kms|KMS)/)
+describe('a file with a KMS recipient', () => {
+  const ARN = 'arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000'
+
+  /** Metadata is not in the MAC: the recipient can be added afterwards. */
+  function withKms(keepAge: boolean): Project {
+    const project = new Project()
+    project.secret('A', MARK)
+    const sealed: { sops: Record<string, unknown> } = JSON.parse(project.read('secrets/A.enc'))
+    sealed.sops['kms'] = [{ arn: ARN, created_at: '2026-01-01T00:00:00Z', enc: 'AAAA', aws_profile: '' }]
+    if (!keepAge) sealed.sops['age'] = []
+    project.write('secrets/A.enc', JSON.stringify(sealed))
+    return project
+  }
+
+  test('is nothing for the builtin engine, which says so', () => {
+    for (const project of [withKms(false), withKms(true)]) {
+      expect(project.refused(['--engine', 'builtin'])).toMatch(/A\.enc: .*AWS KMS/)
+    }
+  })
+
+  test('alone needs the sops program, and the message says that it is not there', () => {
+    const env = { PATH: '/nonexistent' }
+    expect(withKms(false).refused([], { env })).toMatch(/sops/)
+  })
+
+  test('and an age recipient opens with the age key, by sops, which tries age first', () => {
+    const environment = withKms(true).load()
+    expect(environment.get('A')).toBe(MARK)
+  })
 })
 
 test('a Compose secret keeps the owner of its file: one of uid 1000 is the agent’s to read', async () => {
