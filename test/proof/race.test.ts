@@ -61,6 +61,16 @@ function expectOrdinaryEnds(results: readonly Start[]): void {
   expect(odd, 'an end that is neither the signal’s nor the command’s').toEqual([])
 }
 
+/**
+ * Between the shim's last look and the exec a signal is lost: JavaScript can't block signals. That instant is all
+ * there is, and it is short: in docs/assurance.md one of a hundred signals to the shim met it, on a busy machine.
+ */
+function expectInTheLastInstant(lost: readonly Start[], results: readonly Start[]): void {
+  const heard = results.filter(({ signal, before }) => signal !== 'WINCH' && before === 'shim')
+  expect(lost.filter(({ before }) => before !== 'shim')).toEqual([])
+  expect(lost.length, JSON.stringify(lost)).toBeLessThanOrEqual(Math.max(3, heard.length / 10))
+}
+
 describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
   beforeAll(() => need('perl'))
 
@@ -70,14 +80,9 @@ describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
     const results = starts(project, false, 0, 1.15)
     if (COUNT >= 1000) console.log(table(results))
     expectOrdinaryEnds(results)
-    // Until the shim's first line SIGUSR1 is Node's own. The signals that dump core keep their listeners up to the
-    // exec, so that no core holds a key: what comes within that instant is lost.
-    const known = ({ signal, before }: Start) =>
-      (signal === 'USR1' && before === 'node') || (signal === 'QUIT' && before === 'shim')
-    expect(swallowed(results).filter((start) => !known(start))).toEqual([])
-    expect(swallowed(results).filter(({ signal }) => signal === 'QUIT').length).toBeLessThanOrEqual(
-      COUNT / 20,
-    )
+    // Until the shim's first line SIGUSR1 is Node's own.
+    const lost = swallowed(results).filter(({ signal, before }) => !(signal === 'USR1' && before === 'node'))
+    expectInTheLastInstant(lost, results)
   })
 
   test('as process 1 ends the shim as soon as it can hear, and before that is dropped as for any process 1', () => {
@@ -86,9 +91,8 @@ describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
     const results = starts(project, true, 0, 1.15)
     if (COUNT >= 1000) console.log(table(results))
     expectOrdinaryEnds(results)
-    const whileHeard = swallowed(results).filter(({ before, after }) => before === 'shim' && after === 'shim')
-    // As process 1 the kernel drops what has no handler, so nothing ends it in the instant before the exec.
-    expect(whileHeard.length).toBeLessThanOrEqual(COUNT / 20)
+    const lost = swallowed(results).filter(({ before, after }) => before === 'shim' && after === 'shim')
+    expectInTheLastInstant(lost, results)
     const heard = results.filter(({ signal, before }) => signal !== 'WINCH' && before === 'shim')
     expect(heard.length).toBeGreaterThan(0)
   })
