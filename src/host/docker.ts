@@ -93,6 +93,15 @@ export async function checkEngine(context: HostContext): Promise<string> {
 /** 128 and the signal's number, as shells say it. */
 export const statusOfSignal = (signal: NodeJS.Signals): number => 128 + (constants.signals[signal] ?? 0)
 
+/** compose's exit status for words that it does not understand. */
+const COMPOSE_USAGE = 16
+
+/** Our own exit status for what compose ended with: 0, 1, 2, or that of a signal. */
+export function statusOfCompose(status: number): number {
+  if (status === COMPOSE_USAGE) return 2
+  return status === 0 || status > 128 ? status : 1
+}
+
 export interface ComposeRun {
   readonly values?: ReadonlyMap<string, Secret>
   /** A compose document that is laid over the files, through a pipe. */

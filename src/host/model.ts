@@ -20,6 +20,8 @@ export interface Service {
 }
 
 export interface Model {
+  /** The project's name, by which compose labels what it makes. */
+  readonly name: string
   readonly services: readonly Service[]
   /** Every variable the file refers to; true for one that must not be empty (`${NAME:?…}`). */
   readonly references: ReadonlyMap<string, boolean>
@@ -128,5 +130,5 @@ export function readModel(json: string): Model {
       if (typeof name === 'string') refer(name, false)
     }
   }
-  return { services, references }
+  return { name: String(root['name'] ?? ''), services, references }
 }

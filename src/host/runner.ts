@@ -140,9 +140,9 @@ export async function removeContainer(context: HostContext, container: string): 
   await askDocker(context, ['rm', '--force', '--volumes', container])
 }
 
-/** Removes the networks that compose made for the project and that no container, running or not, is in. */
-export async function removeUnusedNetworks(context: HostContext): Promise<void> {
-  const filter = `label=com.docker.compose.project=${context.project.name}`
+/** Removes the networks that compose made for a project and that no container, running or not, is in. */
+export async function removeUnusedNetworks(context: HostContext, project: string): Promise<void> {
+  const filter = `label=com.docker.compose.project=${project}`
   const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
   for (const id of told.stdout.toString().split('\n')) {
     if (id === '') continue

@@ -1,6 +1,6 @@
 /** `disinto down`, `status` and `logs`: compose's own, without its complaints about variables. */
 import type { HostCommand, Invocation } from './command.ts'
-import { checkEngine, readComposeModel, runCompose } from './docker.ts'
+import { checkEngine, readComposeModel, runCompose, statusOfCompose } from './docker.ts'
 import { standIns } from './interpolation.ts'
 import { COMPOSE_COMMAND, composeArguments } from './up.ts'
 
@@ -9,7 +9,7 @@ async function withoutValues(words: readonly string[], invocation: Invocation): 
   const { context } = invocation
   await checkEngine(context)
   const values = standIns(context, await readComposeModel(context))
-  return runCompose(context, [...words, ...composeArguments(invocation)], { values })
+  return statusOfCompose(await runCompose(context, [...words, ...composeArguments(invocation)], { values }))
 }
 
 export const down: HostCommand = {

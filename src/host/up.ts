@@ -1,8 +1,16 @@
 /** `disinto up` and `disinto restart`: the stack with the mounts of what exists now. */
 import { failure } from '../errors.ts'
 import type { HostCommand, Invocation } from './command.ts'
-import { askDocker, checkEngine, composeWords, lastLine, readComposeModel, runCompose } from './docker.ts'
-import { standIns } from './interpolation.ts'
+import type { HostContext } from './context.ts'
+import {
+  askDocker,
+  checkEngine,
+  composeWords,
+  lastLine,
+  readComposeModel,
+  runCompose,
+  statusOfCompose,
+} from './docker.ts'
 import { prepareStack } from './stack.ts'
 
 const ALLOW = {
@@ -27,6 +35,13 @@ export const COMPOSE_COMMAND = {
   passesOn: true,
 } as const
 
+/** Says where to look when compose has failed, in its own words, which may be few. */
+function afterCompose({ speak }: HostContext, status: number): number {
+  const ours = statusOfCompose(status)
+  if (ours === 1) speak.note('docker compose failed: see above; disinto doctor looks for the usual mistakes')
+  return ours
+}
+
 export const up: HostCommand = {
   ...COMPOSE_COMMAND,
   name: 'up',
@@ -48,7 +63,12 @@ Other flags go to docker compose up: docker compose up --help.`,
     const given = composeArguments(invocation)
     const stays =
       invocation.on('foreground') || given.some((word) => ATTACHED.test(word) || DETACHED.test(word))
-    return runCompose(context, ['up', ...(stays ? [] : ['--detach']), ...given], { values, override })
+    const status = await runCompose(context, ['up', ...(stays ? [] : ['--detach']), ...given], {
+      values,
+      override,
+    })
+    if (given.some((word) => word.startsWith('--exit-code-from'))) return status
+    return afterCompose(context, status)
   },
 }
 
@@ -72,22 +92,20 @@ example, is made anew. Other flags go to docker compose restart.`,
       values,
       override,
     })
-    if (created !== 0) return created
-    return runCompose(context, ['restart', ...composeArguments(invocation)], { values, override })
+    if (created !== 0) return afterCompose(context, created)
+    const words = ['restart', ...composeArguments(invocation)]
+    return afterCompose(context, await runCompose(context, words, { values, override }))
   },
 }
 
-/** The services that have a container, running or not. */
+/** The services that have a container, running or not; a vault-run's is none of the stack. */
 async function servicesUp({ context }: Invocation): Promise<string[]> {
-  const model = await readComposeModel(context)
-  const variables = new Map(context.variables)
-  for (const [name, value] of standIns(context, model)) variables.set(name, value.reveal())
-  const words = [...composeWords(context), 'ps', '--all', '--services']
-  const ended = await askDocker({ ...context, variables }, words)
+  const { name } = await readComposeModel(context)
+  const label = 'label=com.docker.compose'
+  const filters = ['--filter', `${label}.project=${name}`, '--filter', `${label}.oneoff=False`]
+  const format = '{{.Label "com.docker.compose.service"}}'
+  const ended = await askDocker(context, ['ps', '--all', ...filters, '--format', format])
   if (ended.status !== 0) throw failure('engine-silent', lastLine(ended))
-  const names = ended.stdout
-    .toString()
-    .split('\n')
-    .map((name) => name.trim())
-  return [...new Set(names.filter((name) => name !== ''))]
+  const names = ended.stdout.toString().split('\n')
+  return [...new Set(names.filter((service) => service !== ''))]
 }

@@ -134,7 +134,7 @@ async function inContainer(
   } finally {
     directory.remove()
     await removeContainer(context, directory.name)
-    await inTurn(context.project.name, () => removeUnusedNetworks(context))
+    await inTurn(context.project.name, () => removeUnusedNetworks(context, model.name))
   }
 }
 
