@@ -2,15 +2,7 @@
 import { failure } from '../errors.ts'
 import type { HostCommand, Invocation } from './command.ts'
 import type { HostContext } from './context.ts'
-import {
-  askDocker,
-  checkEngine,
-  composeWords,
-  lastLine,
-  readComposeModel,
-  runCompose,
-  statusOfCompose,
-} from './docker.ts'
+import { askDocker, checkEngine, lastLine, readComposeModel, runCompose, statusOfCompose } from './docker.ts'
 import { prepareStack } from './stack.ts'
 
 const ALLOW = {
