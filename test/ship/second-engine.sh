@@ -20,7 +20,9 @@ stop() {
   rm -rf "$directory"
 }
 
-[ "$action" = stop ] && { stop; exit; }
+# What a killed run left, too.
+stop
+[ "$action" = stop ] && exit
 trap 'code=$?; [ $code = 0 ] || { tail -n 20 "$directory/log" >&2 || true; stop; }' EXIT
 mkdir -p "$directory"
 ip netns add "$namespace"

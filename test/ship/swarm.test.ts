@@ -23,6 +23,8 @@ async function encrypt(type: 'dotenv' | 'json', text: string, recipient: string)
   return `${await must(program, ['encrypt', '--age', recipient, ...types], { input: text })}\n`
 }
 
+/** Where the second engine has its things: one place, so that what a killed run left is found. */
+const ENGINE = '/var/tmp/disinto-ship-engine'
 /** The whole promise takes minutes: DEEP=1. */
 const DEEP = process.env['DEEP'] === '1'
 const REPLICAS = DEEP ? 20 : 5
@@ -147,28 +149,35 @@ async function countDuring(step: () => Promise<void>): Promise<{ fewest: number;
 describe('a stack on Swarm', () => {
   let site: Site
   let directory = ''
+  let ours = false
   const first = freshValue('first')
   const second = freshValue('second')
   const third = freshValue('third')
 
   beforeAll(async () => {
-    const state = await must('docker', ['info', '--format', '{{.Swarm.LocalNodeState}}'])
-    if (state !== 'inactive')
-      throw new Error(`this engine is in a swarm (${state}); the tests need it outside`)
+    const swarm = '{{.Swarm.LocalNodeState}} {{.Swarm.NodeAddr}} {{.Swarm.Error}}'
+    const state = await must('docker', ['info', '--format', swarm])
+    // By our address it is ours, from a run that was killed. Anyone else's we leave alone.
+    if (state.includes(ADDRESS)) await must('docker', ['swarm', 'leave', '--force'])
+    else if (!state.startsWith('inactive')) {
+      throw new Error(`this engine is in a swarm (${state.trim()}); the tests need it outside`)
+    }
+    ours = true
     await build(IMAGE, REPOSITORY)
     directory = await scratchDirectory()
-    await must('bash', [join(REPOSITORY, 'test/ship/second-engine.sh'), 'start', join(directory, 'engine')])
+    await must('bash', [join(REPOSITORY, 'test/ship/second-engine.sh'), 'start', ENGINE])
     const addresses = ['--advertise-addr', ADDRESS, '--listen-addr', `${ADDRESS}:2377`]
     await must('docker', ['swarm', 'init', ...addresses])
   }, 1_800_000)
 
   afterAll(async () => {
+    if (!ours) return
     await docker(['swarm', 'leave', '--force'])
     // The engine ends the tasks of a swarm it has left by itself.
     await until(async () => {
       expect(await containers([], ['--filter', 'label=com.docker.swarm.service.name'])).toEqual([])
     })
-    await must('bash', [join(REPOSITORY, 'test/ship/second-engine.sh'), 'stop', join(directory, 'engine')])
+    await must('bash', [join(REPOSITORY, 'test/ship/second-engine.sh'), 'stop', ENGINE])
     await rm(directory, { recursive: true, force: true })
     await removeImages()
   })
@@ -297,7 +306,7 @@ describe('a stack on Swarm', () => {
   })
 
   test('a node that leaves keeps nothing, and gets all again when it rejoins', async () => {
-    const engine = join(directory, 'engine')
+    const engine = ENGINE
     const there = ['--host', `unix://${engine}/socket`]
     const filter = ['--filter', 'label=com.docker.swarm.service.name=both']
     const BASE = 'disinto-standin/node:24.19.0-musl'
