@@ -95,7 +95,7 @@ vitest('differential tests, Node 26', parts.node26, ['differential'].filter(want
 // Most of the proof needs no engine; what does is in files of its own.
 vitest('proof, Node 26', parts.node26, ['proof'].filter(wants), ['--exclude', 'test/proof/*-image.test.ts'])
 for (const suite of ['proof', 'image', 'stack', 'ship'].filter(wants)) {
-  const only = suite === 'proof' ? ['-image.test.ts'] : []
+  const only = suite === 'proof' ? ['image.test.ts'] : []
   if (engineAnswers()) vitest(`${suite} tests on an engine`, parts.node26, [suite], only)
   else {
     console.error(`\n${suite} tests: no Docker Engine answers (docker info), so they did not run`)
