@@ -199,13 +199,16 @@ describe('a stack on Swarm', () => {
     await until(async () => expect(await tokens()).toEqual({ [first]: REPLICAS }))
   })
 
-  test('the agent can’t read the key, and the shim has nothing to warn of', async () => {
+  test('the agent can’t read the key, nor see where it is, and the shim has nothing to warn of', async () => {
     const [id = ''] = await healthy()
     expect(await logsOf(id)).toMatch(/cat: \/run\/secrets\/agents-key: Permission denied/)
     expect(await logsOf(id)).not.toContain('warning')
     const status = await must('docker', ['exec', id, 'cat', '/proc/1/status'])
     expect(status).toMatch(/^Uid:\t1000\t1000\t1000\t1000$/m)
     expect(status).toMatch(/^CapEff:\t0+$/m)
+    const environment = await must('docker', ['exec', '--user', '1000', id, 'cat', '/proc/1/environ'])
+    expect(environment).toContain('MODE=swarm\0')
+    expect(environment).not.toMatch(/SOPS_AGE|AGE-SECRET-KEY/)
   })
 
   test('neither values nor key are in what the engine and the swarm show', async () => {
