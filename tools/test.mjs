@@ -4,8 +4,7 @@
  *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [proof] [image] [stack] [ship]     default: all
  *
  * Where no Docker Engine answers the image, stack and ship suites and parts of the proof are left out, which with CI set is a
- * failure. The last line is
- * `N passed, N failed, N skipped`.
+ * failure. The last line is `N passed, N failed, N skipped`.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
