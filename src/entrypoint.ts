@@ -5,9 +5,9 @@ import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'
 import { canExecve } from './handover/runtime.ts'
 import { supervise } from './handover/supervise.ts'
-import { becomeUser } from './handover/user.ts'
+import { becomeUser, lookUpUser } from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
-import { lookForSignals, openWindow } from './handover/window.ts'
+import { closeWindow, lookForSignals, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
@@ -38,6 +38,7 @@ async function main(words: readonly string[]): Promise<void> {
   const [command] = options.command
   if (command === undefined && !options.check) throw failure('command-missing')
 
+  const account = options.user === undefined ? undefined : lookUpUser(options.user)
   const cwd = process.cwd()
   const located = locate(options, cwd)
   const documents = located.sources.map(read)
@@ -47,14 +48,13 @@ async function main(words: readonly string[]): Promise<void> {
 
   const warnings = [
     ...located.warnings,
-    ...(encrypted ? keyFileWarnings(inherited, cwd) : []),
+    ...(encrypted ? keyFileWarnings(inherited, cwd, account?.uid) : []),
     ...warningsOf(documents, merged, options),
   ]
   for (const warning of warnings) speak.warning(warning)
   if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
 
-  const asUser =
-    options.user === undefined ? merged.environment : becomeUser(options.user, merged.environment)
+  const asUser = account === undefined ? merged.environment : becomeUser(account, merged.environment)
   const file = command === undefined ? undefined : findCommand(command, asUser)
   const becomes = canExecve() && !options.redact
   if (options.check || file === undefined) {
@@ -62,8 +62,12 @@ async function main(words: readonly string[]): Promise<void> {
   }
   const environment = toFiles(options.asFile, asUser)
   if (options.summary) speak.note(summaryLine(merged))
+  if (process.ppid === 1) (await import('./handover/limits.ts')).restoreOpenFiles()
   await lookForSignals()
-  if (becomes) becomeCommand(file, options.command, environment)
+  if (becomes) {
+    closeWindow(true)
+    becomeCommand(file, options.command, environment)
+  }
   await supervise(
     file,
     options.command,

@@ -34,29 +34,44 @@ export function keyFiles(
   ]
 }
 
-/** Whether someone other than owner and root could read the file: by its mode, and those of its directories. */
-function isOpenToOthers(path: string): boolean {
-  if ((statSync(path).mode & 0o044) === 0) return false
+/** Whether a user could read the file: by its mode, and those of its directories. Without a uid: any other user. */
+function canRead(path: string, uid: number | undefined): boolean {
+  const allows = (at: string, owner: number, others: number) => {
+    const stats = statSync(at)
+    return (stats.mode & (uid !== undefined && stats.uid === uid ? owner : others)) !== 0
+  }
+  if (!allows(path, 0o400, 0o044)) return false
   for (let directory = dirname(path); ; directory = dirname(directory)) {
-    if ((statSync(directory).mode & 0o011) === 0) return false
+    if (!allows(directory, 0o100, 0o011)) return false
     if (directory === '/') return true
   }
 }
 
-/** A warning for each key file that others can read. */
-export function keyFileWarnings(variables: Variables, workingDirectory: string): Warning[] {
-  return keyFiles(variables, workingDirectory)
-    .filter(({ path }) => {
-      try {
-        return isOpenToOthers(path)
-      } catch {
-        // Missing or out of reach: whoever needs the key says so.
-        return false
-      }
-    })
-    .map(({ path }) => ({
-      code: 'key-file-open',
-      message: `${quote(path)}: other users can read this key`,
-      hint: `chmod 600 ${quote(path)}`,
-    }))
+function whoCanRead(path: string, commandUid: number | undefined): string | undefined {
+  try {
+    if (canRead(path, undefined)) return 'other users'
+    if (commandUid !== undefined && commandUid !== 0 && canRead(path, commandUid))
+      return 'the user of the command'
+  } catch {
+    // Missing or out of reach: whoever needs the key says so.
+  }
+  return undefined
+}
+
+/** A warning for each key file that others can read, or the user that the command will be, if that is another. */
+export function keyFileWarnings(
+  variables: Variables,
+  workingDirectory: string,
+  commandUid?: number,
+): Warning[] {
+  return keyFiles(variables, workingDirectory).flatMap(({ path }) => {
+    const who = whoCanRead(path, commandUid)
+    if (who === undefined) return []
+    const hint = path.startsWith('/run/secrets/')
+      ? 'give it uid 0 and mode 0400 where the secret is attached to the service'
+      : who === 'other users'
+        ? `chmod 600 ${quote(path)}`
+        : 'let root own it, or put it in a directory that only root can enter'
+    return [{ code: 'key-file-open', message: `${quote(path)}: ${who} can read this key`, hint }]
+  })
 }

@@ -76,7 +76,16 @@ export async function supervise(
   const { execa } = await import('execa')
   const [typed = file, ...rest] = words
   refuseUnknownFormat(file, typed)
-  const child = execa(file, rest, {
+  let child: { kill(signal: NodeJS.Signals): boolean } | undefined
+  for (const signal of forwarded()) {
+    process.on(signal, () => {
+      // Without a child yet, the listeners of the window end us.
+      if (child !== undefined && !(FROM_TERMINAL.includes(signal) && inForeground())) child.kill(signal)
+      // The shell watches us: we stop as the child does, and SIGCONT is forwarded like any other.
+      if (STOPPING.includes(signal)) process.kill(process.pid, 'SIGSTOP')
+    })
+  }
+  const running = execa(file, rest, {
     argv0: typed,
     env: orderedObject(environment),
     extendEnv: false,
@@ -86,16 +95,10 @@ export async function supervise(
     forceKillAfterDelay: false,
     stripFinalNewline: false,
   })
-  filter?.start()
+  child = running
   closeWindow()
-  for (const signal of forwarded()) {
-    process.on(signal, () => {
-      if (!FROM_TERMINAL.includes(signal) || !inForeground()) child.kill(signal)
-      // The shell watches us: we stop as the child does, and SIGCONT is forwarded like any other.
-      if (STOPPING.includes(signal)) process.kill(process.pid, 'SIGSTOP')
-    })
-  }
-  const result = await child
+  filter?.start()
+  const result = await running
   await filter?.settled()
   if (result.signal !== undefined) dieOf(result.signal)
   if (result.exitCode === undefined) throw refusalOf(typed, result.cause)

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { errnoOf, failure } from '../errors.ts'
 
 export interface Account {
+  /** As it was asked for. */
+  readonly spec: string
   readonly uid: number
   readonly gid: number
   /** Supplementary groups, the primary one included, as initgroups(3) sets them. */
@@ -52,7 +54,7 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
       throw failure('user-unknown', spec, `no group ${JSON.stringify(group)} in ${groupFile}`)
     }
     const gid = toId(row?.[2] ?? group, spec)
-    return { uid, gid, groups: [gid], home }
+    return { spec, uid, gid, groups: [gid], home }
   }
   if (passwd === undefined) {
     throw failure('user-unknown', spec, `uid ${uid} is not in ${passwdFile}, so its group must be given`)
@@ -61,7 +63,7 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
   const memberOf = groups
     .filter(([, , , members]) => members?.split(',').includes(passwd[0] ?? '') === true)
     .map(([, , id]) => toId(id ?? '', spec))
-  return { uid, gid, groups: [...new Set([gid, ...memberOf])], home }
+  return { spec, uid, gid, groups: [...new Set([gid, ...memberOf])], home }
 }
 
 /**
@@ -69,10 +71,10 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
  * user; any other that is not root gets an error.
  */
 export function becomeUser(
-  spec: string,
+  account: Account,
   environment: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
-  const account = lookUpUser(spec)
+  const { spec } = account
   const { setgroups, setgid, setuid, getuid, getgid } = process
   const uid = getuid?.()
   if (!setgroups || !setgid || !setuid || uid === undefined)

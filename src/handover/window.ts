@@ -44,6 +44,7 @@ export function dieOf(signal: NodeJS.Signals): never {
 }
 
 const doNothing = () => {}
+const listeners = new Map<NodeJS.Signals, () => void>()
 
 /**
  * From here on a signal ends the shim at once, its children first, and the command does not start. Without a
@@ -56,10 +57,12 @@ export function openWindow(): void {
   process.on('SIGPIPE', doNothing)
   process.on('SIGXFSZ', doNothing)
   for (const signal of ENDING) {
-    process.on(signal, () => {
+    const listener = () => {
       endChildren()
       dieOf(signal)
-    })
+    }
+    listeners.set(signal, listener)
+    process.on(signal, listener)
   }
 }
 
@@ -71,7 +74,14 @@ export async function lookForSignals(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The listeners above are taken off; for the supervised child, which has its own. */
-export function closeWindow(): void {
-  for (const signal of ENDING) process.removeAllListeners(signal)
+/**
+ * Takes the listeners off again: before the exec, so that a signal has its default action from here on instead of
+ * being taken and lost; or when a supervisor has others on already, as without any Node stops listening, and a
+ * signal that has arrived but was not seen yet is lost. `becoming`: before the exec, when those whose default action
+ * dumps core keep theirs, since the core would hold the key.
+ */
+export function closeWindow(becoming = false): void {
+  for (const [signal, listener] of listeners) {
+    if (!becoming || !CORE_SIGNALS.has(signal)) process.off(signal, listener)
+  }
 }

@@ -12,8 +12,9 @@ export const KEY_VARIABLES = [
   'SOPS_AGE_SSH_PRIVATE_KEY_CMD',
 ] as const
 
-/** Under this name the image's ENTRYPOINT keeps a NODE_OPTIONS that was meant for the command. */
-export const SAVED_NODE_OPTIONS = 'DISINTO_SAVED_NODE_OPTIONS'
+/** With this before their names the image's ENTRYPOINT keeps variables that are for the command's Node, not ours. */
+const SAVED = 'DISINTO_SAVED_'
+const SAVED_NAMES: readonly string[] = ['NODE_OPTIONS', 'NODE_DEBUG'].map((name) => `${SAVED}${name}`)
 
 export interface Merged {
   /** In the inherited order, new names at the end in the order of their sources. */
@@ -24,11 +25,18 @@ export interface Merged {
 
 function startOf(inherited: ReadonlyMap<string, string>, keepKey: boolean): Map<string, string> {
   const environment = new Map<string, string>()
+  const passed = new Set<string>()
   for (const [name, value] of inherited) {
     if (!keepKey && (KEY_VARIABLES as readonly string[]).includes(name)) continue
-    if (name !== SAVED_NODE_OPTIONS) environment.set(name, value)
-    // Empty: there was none, so the command gets none.
-    else if (value !== '') environment.set('NODE_OPTIONS', value)
+    const saved = SAVED_NAMES.includes(`${SAVED}${name}`) ? inherited.get(`${SAVED}${name}`) : undefined
+    if (SAVED_NAMES.includes(name)) {
+      passed.add(name)
+      const original = name.slice(SAVED.length)
+      // Nothing stands for it. Empty: there was none, so the command gets none.
+      if (!inherited.has(original) && value !== '') environment.set(original, value)
+    } else if (saved === undefined) environment.set(name, value)
+    // In its place. After the other, `env` has put it there, empty, for our Node, and there was none.
+    else if (!passed.has(`${SAVED}${name}`)) environment.set(name, saved)
   }
   return environment
 }

@@ -24,7 +24,7 @@ describe('a user', () => {
     ['bare', { uid: 7, gid: 8, groups: [8], home: '/' }],
     ['0', { uid: 0, gid: 0, groups: [0], home: '/root' }],
   ])('%s', (spec, account) => {
-    expect(look(spec)).toEqual(account)
+    expect(look(spec)).toEqual({ spec, ...account })
   })
 
   test.each([
@@ -44,7 +44,13 @@ describe('a user', () => {
   })
 
   test('without the files, numbers still work', () => {
-    expect(lookUpUser('1:2', '/nowhere', '/nowhere')).toEqual({ uid: 1, gid: 2, groups: [2], home: '/' })
+    expect(lookUpUser('1:2', '/nowhere', '/nowhere')).toEqual({
+      spec: '1:2',
+      uid: 1,
+      gid: 2,
+      groups: [2],
+      home: '/',
+    })
     expect(() => lookUpUser('agent', '/nowhere', '/nowhere')).toThrow()
   })
 })

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { Project, seen } from './project.ts'
+import { EXECVE, Project, seen } from './project.ts'
 
 const ended = (child: ReturnType<Project['start']>) =>
   new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
@@ -81,6 +81,20 @@ describe('once the command runs', () => {
     command.stdin.write('\n')
     expect(await end).toEqual([1, null])
   })
+
+  test.each(['TERM', 'HUP', 'USR1', 'USR2', 'ALRM'])(
+    'it gets a SIG%s that comes with its very start',
+    async (name) => {
+      const project = new Project()
+      // Where the shim stays, the signal is sent to it by the command itself, at once; else there is nobody to ask.
+      const script = `trap 'echo got; exit 5' ${name}; kill -${name} $PPID; for i in $(seq 500); do sleep 0.01; done`
+      const target = EXECVE ? script.replace('$PPID', () => '$$') : script
+      for (let round = 0; round < 10; round += 1) {
+        const result = project.run(['--', 'bash', '-c', target])
+        expect([result.status, result.stdout]).toEqual([5, 'got\n'])
+      }
+    },
+  )
 
   test('a stopped command continues', async () => {
     const project = new Project()
