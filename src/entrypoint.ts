@@ -1,4 +1,5 @@
 /** The shim: options -> locate -> read -> decrypt -> merge -> hand over. */
+import { isAbsolute } from 'node:path'
 import { keyFileWarnings } from './age/places.ts'
 import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
@@ -12,7 +13,7 @@ import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
 import { type Merged, merge } from './load/merge.ts'
-import { helpText, parseOptions } from './load/options.ts'
+import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
 import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
@@ -27,6 +28,18 @@ async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
   return makeFilter([...outcome.keys()].map((name) => [name, environment.get(name) ?? ''] as const))
 }
 
+/** The working directory; one that has been deleted is no matter where nothing is looked for in it. */
+function workingDirectory({ root, envFile, secretsDir }: Options): string {
+  try {
+    return process.cwd()
+  } catch {
+    const named = [root, envFile, secretsDir].filter((place) => place !== undefined)
+    // A child could not be started in it.
+    if (root === undefined || !named.every(isAbsolute) || !canExecve()) throw failure('directory-gone')
+    return '/'
+  }
+}
+
 async function main(words: readonly string[]): Promise<void> {
   openWindow()
   const inherited = inheritedEnvironment(process.env)
@@ -39,7 +52,7 @@ async function main(words: readonly string[]): Promise<void> {
   if (command === undefined && !options.check) throw failure('command-missing')
 
   const account = options.user === undefined ? undefined : lookUpUser(options.user)
-  const cwd = process.cwd()
+  const cwd = workingDirectory(options)
   const located = locate(options, cwd)
   const documents = located.sources.map(read)
   const encrypted = documents.some(({ format }) => format !== 'plaintext')

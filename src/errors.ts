@@ -51,6 +51,10 @@ const catalogue = {
     message: 'no command to run',
     hint: 'give one after the options: entrypoint.js -- COMMAND [ARGUMENT ...], or --check to only look',
   }),
+  'directory-gone': () => ({
+    message: 'the working directory does not exist any more',
+    hint: 'change to one that does, or name every place: --root, --env-file and --secrets-dir with full paths',
+  }),
   'root-missing': (path: string) => ({
     message: `${quote(path)}: the root directory does not exist or is no directory`,
     hint: 'point --root or DISINTO_ROOT at the directory that holds .env.enc and secrets/',
@@ -136,7 +140,7 @@ const catalogue = {
     message: `${quote(path)}: none of the age identities at hand opens it${
       recipients.length === 0 ? '' : `; it is encrypted to ${list(recipients)}`
     }${tried.length === 0 ? '' : `; tried ${tried.join(', ')}`}`,
-    hint: 'use the key of one of these recipients, or have it encrypted to yours (sops updatekeys)',
+    hint: 'use the key of one of these recipients, or have it encrypted to yours: disinto secrets recipients add',
   }),
   'file-tampered': (path: string) => ({
     message: `${quote(path)}: was changed after it was encrypted, or is damaged`,

@@ -1,4 +1,5 @@
 /** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
+import { existsSync } from 'node:fs'
 import { failure, quote } from '../errors.ts'
 import type { HostCommand, Invocation } from './command.ts'
 import { findRules } from './creation-rules.ts'
@@ -74,7 +75,9 @@ recipient, the public half, which others may know.`,
           hint: `who can open them may add you: disinto secrets recipients add ${recipient}`,
         })
     }
-    report(on('json'), print, recipient, project.operatorKeyFile, made)
+    // A key from elsewhere, SOPS_AGE_KEY for example, is in no file of ours.
+    const file = project.operatorKeyFile
+    report(on('json'), print, recipient, file !== undefined && existsSync(file) ? file : undefined, made)
     return 0
   },
 }

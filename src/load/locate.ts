@@ -49,9 +49,13 @@ function isDirectory(path: string): boolean {
   }
 }
 
-function locateEnvFile(options: Options, root: string): { found: EnvFile | undefined; warnings: Warning[] } {
+function locateEnvFile(
+  options: Options,
+  root: string,
+  workingDirectory: string,
+): { found: EnvFile | undefined; warnings: Warning[] } {
   if (options.envFile !== undefined) {
-    const path = resolve(options.envFile)
+    const path = resolve(workingDirectory, options.envFile)
     if (!isThere(path)) throw failure('source-missing', path)
     return { found: { role: 'env-file', path, plaintextAllowed: /(^|\/)\.env$/.test(path) }, warnings: [] }
   }
@@ -75,8 +79,9 @@ function locateEnvFile(options: Options, root: string): { found: EnvFile | undef
   }
 }
 
-function locateSecrets(options: Options, root: string): SecretFile[] {
-  const directory = options.secretsDir === undefined ? join(root, 'secrets') : resolve(options.secretsDir)
+function locateSecrets(options: Options, root: string, workingDirectory: string): SecretFile[] {
+  const directory =
+    options.secretsDir === undefined ? join(root, 'secrets') : resolve(workingDirectory, options.secretsDir)
   if (!isThere(directory)) {
     if (options.secretsDir !== undefined) throw failure('source-missing', directory)
     return []
@@ -107,8 +112,10 @@ export function locate(options: Options, workingDirectory: string): Located {
   const root = resolve(workingDirectory, options.root ?? '.')
   if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', root)
   const { only } = options
-  const { found, warnings } = locateEnvFile(options, root)
-  const secrets = locateSecrets(options, root).filter(({ name }) => only?.includes(name) ?? true)
+  const { found, warnings } = locateEnvFile(options, root, workingDirectory)
+  const secrets = locateSecrets(options, root, workingDirectory).filter(
+    ({ name }) => only?.includes(name) ?? true,
+  )
   for (const { name, path } of secrets) checkName(name, path, options.allow)
   const envFileNeeded = only?.every((name) => secrets.some((secret) => secret.name === name)) !== true
   return { sources: found !== undefined && envFileNeeded ? [found, ...secrets] : secrets, warnings }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, symlinkSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { MARK, Project } from './project.ts'
+import { EXECVE, MARK, Project } from './project.ts'
 
 describe('a source that is no good', () => {
   const cases: Array<[title: string, arrange: (project: Project) => string, says: RegExp]> = [
@@ -186,6 +186,16 @@ describe('where sources are looked for', () => {
     const result = project.run(['--', 'sh', '-c', 'echo $A'])
     expect(result.stdout).toBe('new\n')
     expect(result.stderr).toMatch(/plaintext left over beside \.env\.enc/)
+  })
+
+  test('a working directory that is gone: no matter when every place is named and the shim becomes the command', () => {
+    const project = new Project()
+    project.secret('A', MARK)
+    const gone = { through: ['sh', '-c', 'd=$(mktemp -d); cd "$d"; rmdir "$d"; exec "$@"', 'sh'] }
+    const words = ['--root', project.directory]
+    if (EXECVE) expect(project.run([...words, '--', 'printenv', 'A'], gone).stdout).toBe(`${MARK}\n`)
+    else expect(project.refused(words, gone)).toMatch(/does not exist any more/)
+    expect(project.refused([], gone)).toMatch(/the working directory does not exist any more/)
   })
 
   test('--only leaves every other file unread', () => {
