@@ -51,6 +51,8 @@ export interface Run {
   readonly values: ReadonlyMap<string, Secret>
 }
 
+const hasTerminal = (): boolean => isatty(0) && isatty(1)
+
 function runWords(context: HostContext, run: Run, terminal: boolean): string[] {
   return [
     ...composeWords(context),
@@ -87,10 +89,49 @@ async function statusOf(context: HostContext, container: string): Promise<number
   return told.status === 0 && (state === 'exited' || state === 'dead') ? Number(code) : undefined
 }
 
+/** What runs in a container before the command does: its init, runc, and the shim. */
+const NOT_YET = /docker-init|runc|\/opt\/disinto\/entrypoint\.js/
+
+/**
+ * Hands a signal to the command. Before there is one it would get lost, as the first process of a container ignores
+ * what it has not asked for: then the container is ended instead. Gives whether the command has it.
+ */
+async function forward(context: HostContext, container: string, signal: NodeJS.Signals): Promise<boolean> {
+  const top = await askDocker(context, ['top', container, '-eo', 'pid,args'])
+  const processes = top.stdout.toString().trimEnd().split('\n').slice(1)
+  const running = top.status === 0 && processes.some((line) => !NOT_YET.test(line))
+  const name = running ? signal.slice('SIG'.length) : 'KILL'
+  const told = await askDocker(context, ['kill', '--signal', name, container])
+  return running && told.status === 0
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+
+/**
+ * Ends a start. docker may lose a signal while it loads compose, and the engine may make the container after all: so
+ * both are told until compose has ended.
+ */
+async function abandon(context: HostContext, container: string, child: ChildProcess): Promise<void> {
+  for (let round = 0; !hasEnded(child); round += 1) {
+    const signal = round < 2 ? 'SIGTERM' : 'SIGKILL'
+    try {
+      // compose is a child of the docker that is ours: a group of its own, unless it has our terminal.
+      if (child.pid !== undefined && !hasTerminal()) process.kill(-child.pid, signal)
+    } catch {
+      // Gone meanwhile.
+    }
+    child.kill(signal)
+    await removeContainer(context, container)
+    await pause(500)
+  }
+  // What the engine was asked for last may be there only now.
+  await removeContainer(context, container)
+}
+
 /** Waits until the container runs, or will not any more. */
 async function started(context: HostContext, container: string, child: ChildProcess): Promise<void> {
   const words = ['inspect', '--type', 'container', '--format', '{{.State.Status}}', container]
-  while (child.exitCode === null && child.signalCode === null) {
+  while (!hasEnded(child)) {
     const told = await askDocker(context, words)
     if (told.status === 0 && told.stdout.toString().trim() !== 'created') return
     await pause(100)
@@ -103,28 +144,34 @@ async function started(context: HostContext, container: string, child: ChildProc
  */
 export async function runContainer(context: HostContext, run: Run, signals: Signals): Promise<Outcome> {
   let end: Promise<number> = Promise.resolve(0)
+  let abandoned = false
+  let abandonment: Promise<void> = Promise.resolve()
   // Two at once would both make the project's network, and each would take the other's away.
   await inTurn(context.project.name, async () => {
     const child = spawnRun(context, run)
     end = ended(child)
     signals.handTo((signal) => {
-      const name = signal.slice('SIG'.length)
-      void askDocker(context, ['kill', '--signal', name, run.container]).then((told) => {
-        // No such container, or not yet running.
-        if (told.status !== 0) child.kill('SIGTERM')
+      void forward(context, run.container, signal).then((taken) => {
+        if (taken || abandoned) return
+        abandoned = true
+        abandonment = abandon(context, run.container, child)
       })
     })
-    if (signals.first !== undefined) child.kill('SIGTERM')
+    if (signals.first !== undefined) {
+      abandoned = true
+      abandonment = abandon(context, run.container, child)
+    }
     // Its failure to start is told below.
     end.catch(() => {})
     await started(context, run.container, child)
   })
   const composeStatus = await end
-  return { status: await statusOf(context, run.container), composeStatus }
+  await abandonment
+  return { status: abandoned ? undefined : await statusOf(context, run.container), composeStatus }
 }
 
 function spawnRun(context: HostContext, run: Run): ChildProcess {
-  const terminal = isatty(0) && isatty(1)
+  const terminal = hasTerminal()
   return spawn('docker', runWords(context, run, terminal), {
     cwd: context.project.root,
     env: Object.fromEntries(dockerEnvironment(context, run.values)),
