@@ -1,5 +1,6 @@
 /** Children whose output we read: sops, and the command behind SOPS_AGE_KEY_CMD. They end with us. */
 import type { ChildProcess } from 'node:child_process'
+import { refuseDebugLog } from './node-debug.ts'
 
 export interface Ended {
   /** Exit status, or null when a signal ended it. */
@@ -22,7 +23,7 @@ export function endChildren(): void {
 
 /**
  * Runs a program to its end, with no standard input and its output on pipes. Rejects with a system error when it
- * can't be started. The words end up in `ps`: never a secret among them.
+ * can't be started, with node-debug when Node would tell its environment. The words end up in `ps`: never a secret among them.
  */
 export async function capture(
   program: string,
@@ -30,6 +31,7 @@ export async function capture(
   environment: ReadonlyMap<string, string>,
   workingDirectory: string,
 ): Promise<Ended> {
+  refuseDebugLog()
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, {

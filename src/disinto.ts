@@ -3,6 +3,7 @@ import { asDisintoError, failure } from './errors.ts'
 import { type HostCommand, helpOf, type Invocation, type ParsedWords, parseWords } from './host/command.ts'
 import { processContext } from './host/context.ts'
 import { COMMANDS } from './host/table.ts'
+import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
 
 /** Exit statuses of the host command: all went well, it failed, it was used wrongly. */
@@ -37,6 +38,7 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
     writeAll(1, helpOf(command))
     return 0
   }
+  refuseDebugLog()
   const called = invocation(parsed)
   if (command.changes === true) {
     const { removeLeftovers } = await import('./host/leftovers.ts')

@@ -51,6 +51,10 @@ const catalogue = {
     message: 'no command to run',
     hint: 'give one after the options: entrypoint.js -- COMMAND [ARGUMENT ...], or --check to only look',
   }),
+  'node-debug': () => ({
+    message: 'NODE_DEBUG has Node print the environment of every program it starts, secrets and all',
+    hint: 'take child_process and * out of NODE_DEBUG; for the command alone: entrypoint.js -- env NODE_DEBUG=… COMMAND',
+  }),
   'directory-gone': () => ({
     message: 'the working directory does not exist any more',
     hint: 'change to one that does, or name every place: --root, --env-file and --secrets-dir with full paths',

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { capture } from '../child.ts'
-import { errnoOf } from '../errors.ts'
+import { DisintoError, errnoOf } from '../errors.ts'
 import { type Identity, MalformedIdentity, parseIdentities } from './identities.ts'
 import { keyFiles, type Variables } from './places.ts'
 
@@ -61,7 +61,8 @@ export async function readKeyring(variables: Variables, workingDirectory: string
   if (command) {
     try {
       add('SOPS_AGE_KEY_CMD', await commandOutput(command, variables, workingDirectory))
-    } catch {
+    } catch (error) {
+      if (error instanceof DisintoError) throw error
       unusable.push({ place: 'SOPS_AGE_KEY_CMD', reason: 'the command failed' })
     }
   }

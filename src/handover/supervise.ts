@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { constants } from 'node:os'
 import { failure } from '../errors.ts'
+import { refuseDebugLog } from '../node-debug.ts'
 import type { Filter } from '../redact/filter.ts'
 import { orderedObject, refusalOf } from './exec.ts'
 import { closeWindow, dieOf } from './window.ts'
@@ -73,6 +74,7 @@ export async function supervise(
   environment: ReadonlyMap<string, string>,
   filter?: Filter,
 ): Promise<never> {
+  refuseDebugLog()
   const { execa } = await import('execa')
   const [typed = file, ...rest] = words
   refuseUnknownFormat(file, typed)

@@ -3,7 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { Keyring } from '../age/sources.ts'
 import { capture, type Ended } from '../child.ts'
-import { errnoOf, failure } from '../errors.ts'
+import { DisintoError, errnoOf, failure } from '../errors.ts'
 import type { Plaintext } from '../load/decrypt.ts'
 import type { SopsFormat } from '../load/format.ts'
 import type { Document } from '../load/read.ts'
@@ -112,6 +112,7 @@ export function sopsOpener(
     try {
       ended = await capture(program, words, forSops, '/')
     } catch (error) {
+      if (error instanceof DisintoError) throw error
       throw failure('sops-unstartable', path, errnoOf(error))
     }
     if (ended.overflowed) throw failure('sops-output', path)

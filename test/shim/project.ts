@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
 
@@ -17,6 +17,9 @@ export const MARK = 'hunter2-Zq7'
 const SOPS = program('SOPS_PROGRAM', 'sops')
 const AGE = program('AGE_PROGRAM', 'age')
 const AGE_KEYGEN = program('AGE_KEYGEN_PROGRAM', 'age-keygen')
+
+/** Never with a `.` in front, where the tests plant their traps. */
+const PATH_WITH_SOPS = [...(isAbsolute(SOPS) ? [dirname(SOPS)] : []), process.env['PATH']].join(':')
 
 function program(variable: string, name: string): string {
   const path = process.env[variable] ?? name
@@ -116,7 +119,7 @@ export class Project {
 
   environment(changes: RunOptions['env'] = {}): Record<string, string> {
     const environment: Record<string, string> = {}
-    const all = { PATH: `${dirname(SOPS)}:${process.env['PATH']}`, HOME: this.home, ...changes }
+    const all = { PATH: PATH_WITH_SOPS, HOME: this.home, ...changes }
     for (const [name, value] of Object.entries(all)) if (value !== undefined) environment[name] = value
     return environment
   }
