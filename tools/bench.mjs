@@ -107,14 +107,19 @@ function rivals() {
 function row(title, [program, ...words], { cwd = work, slow = false } = {}) {
   return { title, program, words, cwd, slow, times: [], peak: undefined }
 }
+/** As the image's ENTRYPOINT starts it. */
+const IMAGE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--openssl-config=/dev/null',
+  '--min-semi-space-size=16',
+  '--',
+]
 const throughShim = (size, engine) =>
   row(
     `shim, ${size} file${size === 1 ? '' : 's'}, ${engine}`,
-    [node, shim, '--engine', engine, '--', 'true'],
-    {
-      cwd: directoryOf(size),
-      slow: engine === 'sops' && size >= 100,
-    },
+    // `auto` takes builtin for these files; a start without options is the usual one.
+    [node, ...IMAGE_FLAGS, shim, ...(engine === 'sops' ? ['--engine', 'sops'] : []), '--', 'true'],
+    { cwd: directoryOf(size), slow: engine === 'sops' && size >= 100 },
   )
 const times = (count, script, title, slow = true) =>
   row(title, ['sh', '-c', `i=0; while [ $i -lt ${count} ]; do ${script}; i=$((i+1)); done >/dev/null`], {
@@ -146,6 +151,28 @@ const rows = [
   times(100, `${age} -d -i keys.txt $i.age`, 'age -d × 100, one after another'),
   ...rivals(),
 ]
+
+// --- redaction: a gigabyte of log lines through a pipe, start included ---
+const LINES = 'log.txt'
+const COPIES = 16
+const line = (at) =>
+  `2026-11-25T04:00:${at % 60} INFO request ${at * 7919} took ${at % 97} ms for user@example.com at /api/v1/things\n`
+writeFileSync(join(work, LINES), Array.from({ length: 700_000 }, (_, at) => line(at)).join(''))
+const copies = Array(COPIES).fill(join(work, LINES))
+const plainPipe = row('1 GB through cat into cat', ['sh', '-c', `cat ${copies.join(' ')} | cat`], {
+  slow: true,
+})
+const redacting = (size) =>
+  row(
+    `1 GB through --redact, ${size} value${size === 1 ? '' : 's'}`,
+    [node, shim, '--redact', '--', 'cat', ...copies],
+    {
+      cwd: directoryOf(size),
+      slow: true,
+    },
+  )
+const throughRedact = [redacting(1), redacting(100)]
+rows.push(plainPipe, ...throughRedact)
 
 /** Largest resident set of the process and what it waited for, in KiB (getrusage(2)); undefined without python3. */
 function peakOf({ program, words, cwd }) {
@@ -226,6 +253,12 @@ const targets = [
     '<=',
     1,
   ],
+  ...throughRedact.map((each, at) => [
+    `${each.title}: rate × cat into cat`,
+    median(plainPipe.times) / median(each.times),
+    '>=',
+    at === 0 ? 0.1 : 0.05,
+  ]),
   [
     'peak memory, 100 files, builtin: × node -e 0',
     rows.find(({ title }) => title === 'shim, 100 files, builtin').peak / bare.peak,
@@ -234,7 +267,7 @@ const targets = [
   ],
 ]
 const targetTable = [
-  '| target (DESIGN.md §7) | measured | wanted | |',
+  '| target | measured | wanted | |',
   '|---|--:|--:|---|',
   ...targets.map(([title, value, relation, limit]) => {
     const met = relation === '<=' ? value <= limit : value >= limit
