@@ -308,4 +308,7 @@ if (WRITE) {
   const [before, after] = [text.indexOf('<!-- bench -->'), text.indexOf('<!-- /bench -->')]
   if (before === -1 || after === -1) throw new Error(`${page}: has no place for the table`)
   writeFileSync(page, `${text.slice(0, before)}<!-- bench -->\n${report}${text.slice(after)}`)
+  must(process.execPath, [join(ROOT, 'node_modules/@biomejs/biome/bin/biome'), 'format', '--write', page], {
+    cwd: ROOT,
+  })
 }
