@@ -94,15 +94,21 @@ const NOT_YET = /docker-init|runc|\/opt\/disinto\/entrypoint\.js/
 
 /**
  * Hands a signal to the command. Before there is one it would get lost, as the first process of a container ignores
- * what it has not asked for: then the container is ended instead. Gives whether the command has it.
+ * what it has not asked for: then the container is ended instead. Gives whether the command has it, has ended by
+ * itself, or has not begun.
  */
-async function forward(context: HostContext, container: string, signal: NodeJS.Signals): Promise<boolean> {
+async function forward(
+  context: HostContext,
+  container: string,
+  signal: NodeJS.Signals,
+): Promise<'taken' | 'ended' | 'not begun'> {
   const top = await askDocker(context, ['top', container, '-eo', 'pid,args'])
   const processes = top.stdout.toString().trimEnd().split('\n').slice(1)
   const running = top.status === 0 && processes.some((line) => !NOT_YET.test(line))
   const name = running ? signal.slice('SIG'.length) : 'KILL'
   const told = await askDocker(context, ['kill', '--signal', name, container])
-  return running && told.status === 0
+  if (told.status === 0) return running ? 'taken' : 'not begun'
+  return (await statusOf(context, container)) === undefined ? 'not begun' : 'ended'
 }
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
@@ -146,16 +152,18 @@ export async function runContainer(context: HostContext, run: Run, signals: Sign
   let end: Promise<number> = Promise.resolve(0)
   let abandoned = false
   let abandonment: Promise<void> = Promise.resolve()
+  let handed: Promise<unknown> = Promise.resolve()
   // Two at once would both make the project's network, and each would take the other's away.
   await inTurn(context.project.name, async () => {
     const child = spawnRun(context, run)
     end = ended(child)
     signals.handTo((signal) => {
-      void forward(context, run.container, signal).then((taken) => {
-        if (taken || abandoned) return
+      const handing = forward(context, run.container, signal).then((what) => {
+        if (what !== 'not begun' || abandoned) return
         abandoned = true
         abandonment = abandon(context, run.container, child)
       })
+      handed = Promise.all([handed, handing])
     })
     if (signals.first !== undefined) {
       abandoned = true
@@ -166,6 +174,8 @@ export async function runContainer(context: HostContext, run: Run, signals: Sign
     await started(context, run.container, child)
   })
   const composeStatus = await end
+  // Whether the end was the command's own is known only when the last signal has been handed over.
+  await handed
   await abandonment
   return { status: abandoned ? undefined : await statusOf(context, run.container), composeStatus }
 }
