@@ -1,36 +1,8 @@
 /** Values as files in memory, for commands that read NAME_FILE: never on a disk, and the command's user's alone. */
-import {
-  chmodSync,
-  mkdtempSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from '../errors.ts'
-
-/** statfs(2): a file system that lives in memory. */
-const TMPFS_MAGIC = 0x01021994
-
-function isTmpfs(directory: string): boolean {
-  try {
-    return statfsSync(directory).type === TMPFS_MAGIC
-  } catch {
-    return false
-  }
-}
-
-/** Numbers the pid namespace, since the same pid means another process in another container. */
-function pidNamespace(): string {
-  try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
-  } catch {
-    return '0'
-  }
-}
+import { isTmpfs, pidNamespace } from '../tmpfs.ts'
 
 /** `disinto-<pid namespace>-<pid>-<random>`; the pid is the command's, or that of the shim above it. */
 const PREFIX = 'disinto'

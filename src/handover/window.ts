@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { endChildren } from '../child.ts'
 
 /** Their default action dumps core (signal(7)), and ours would hold secrets. */
-export const CORE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set<NodeJS.Signals>([
+const CORE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set<NodeJS.Signals>([
   'SIGQUIT',
   'SIGILL',
   'SIGTRAP',

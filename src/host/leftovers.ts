@@ -15,7 +15,8 @@ export function temporaryName(directory: string): string {
   return join(directory, `.disinto-${HOST}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`)
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process runs, be it another user's (kill(2), EPERM). */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

@@ -3,21 +3,11 @@
  * what a killed one left behind can be told from what is in use.
  */
 import { randomBytes } from 'node:crypto'
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, failure } from '../errors.ts'
+import { isInMemory, pidNamespace } from '../tmpfs.ts'
 
-/** statfs(2): TMPFS_MAGIC and RAMFS_MAGIC. */
-const MEMORY = new Set([0x01021994, 0x858458f6])
 const PREFIX = 'disinto-run'
 const NAME = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-(\\d+)-[0-9a-f]{8}$`)
 
@@ -37,14 +27,6 @@ function candidates(variables: ReadonlyMap<string, string>): string[] {
   return ['/dev/shm', ...(runtime === undefined || runtime === '' ? [] : [runtime])]
 }
 
-function isInMemory(path: string): boolean {
-  try {
-    return MEMORY.has(statfsSync(path).type)
-  } catch {
-    return false
-  }
-}
-
 /** When a process began, which with its number names it for good (proc(5), field 22); undefined for none. */
 function startOf(pid: number | 'self'): string | undefined {
   try {
@@ -54,15 +36,6 @@ function startOf(pid: number | 'self'): string | undefined {
       .split(' ')[19]
   } catch {
     return undefined
-  }
-}
-
-/** The world in which process numbers mean something. */
-function processWorld(): string {
-  try {
-    return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0'
-  } catch {
-    return '0'
   }
 }
 
@@ -76,7 +49,7 @@ export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): Mem
   const base = looked.find(isInMemory)
   if (base === undefined) throw failure('tmpfs-missing', looked)
   const random = randomBytes(4).toString('hex')
-  const name = [PREFIX, processWorld(), process.pid, startOf('self') ?? '0', random].join('-')
+  const name = [PREFIX, pidNamespace(), process.pid, startOf('self') ?? '0', random].join('-')
   const path = join(base, name)
   const guarded = (work: () => void) => {
     try {
@@ -98,7 +71,7 @@ export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): Mem
 
 /** The directories of ours whose owner is gone, by their paths. */
 export function leftMemoryDirectories(variables: ReadonlyMap<string, string>): string[] {
-  const world = processWorld()
+  const world = pidNamespace()
   return candidates(variables).flatMap((base) => {
     let entries: string[]
     try {

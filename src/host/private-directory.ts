@@ -1,11 +1,11 @@
 /** A directory in memory for the plaintext that a person edits; gone with us, whatever ends us but SIGKILL. */
-import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { errnoOf } from '../errors.ts'
+import { isTmpfs } from '../tmpfs.ts'
 import { whenLeaving } from './leaving.ts'
+import { isAlive } from './leftovers.ts'
 
-const TMPFS_MAGIC = 0x01021994
 const PREFIX = 'disinto-edit-'
 
 export interface PrivateDirectory {
@@ -13,26 +13,14 @@ export interface PrivateDirectory {
   remove(): void
 }
 
-function isTmpfs(path: string): boolean {
-  try {
-    return statfsSync(path).type === TMPFS_MAGIC
-  } catch {
-    return false
-  }
-}
-
 /** Removes what an earlier run of ours that was killed has left. */
 function sweep(parent: string): void {
   for (const entry of readdirSync(parent)) {
     const [, pid] = /^disinto-edit-(\d+)-/.exec(entry) ?? []
     if (pid === undefined) continue
-    try {
-      process.kill(Number(pid), 0)
-    } catch (error) {
-      const path = join(parent, entry)
-      if (errnoOf(error) === 'ESRCH' && statSync(path).uid === process.getuid?.())
-        rmSync(path, { recursive: true, force: true })
-    }
+    const path = join(parent, entry)
+    if (!isAlive(Number(pid)) && statSync(path).uid === process.getuid?.())
+      rmSync(path, { recursive: true, force: true })
   }
 }
 

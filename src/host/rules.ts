@@ -1,18 +1,4 @@
-/** New rules, and rules with one more recipient: what first use and the keys of services make of .sops.yaml. */
-import { readFileSync } from 'node:fs'
-import { errnoOf, failure } from '../errors.ts'
-import { parseRules } from './creation-rules.ts'
-import { changeRecipients } from './creation-rules-edit.ts'
-
-/** The bytes of a .sops.yaml; undefined when there is none. */
-export function readRules(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw failure('source-unreadable', path, errnoOf(error))
-  }
-}
+/** The rules that first use writes to .sops.yaml. */
 
 /** The text of new rules: `.env.enc` for operators and services, secret files for operators alone. */
 export function newRules(operators: readonly string[], services: readonly string[]): string {
@@ -25,19 +11,4 @@ creation_rules:
   - path_regex: (^|/)secrets/[^/]+\\.enc$
     age: ${operators.join(',')}
 `
-}
-
-/** The text with one more recipient in the rule for `.env.enc`; undefined when it has it already. */
-export async function withRecipient(
-  text: string,
-  path: string,
-  recipient: string,
-  _present: readonly string[],
-): Promise<string | undefined> {
-  const rules = await parseRules(path, text)
-  const { index } = rules.for(path.replace(/\.sops\.yaml$/, '.env.enc'))
-  const changed = await changeRecipients(rules, (recipients, at) =>
-    at !== index || recipients.includes(recipient) ? recipients : [...recipients, recipient],
-  )
-  return changed.text === text ? undefined : changed.text
 }

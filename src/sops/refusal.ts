@@ -58,7 +58,7 @@ export function withoutValues(text: string, document: Document, stdout: Buffer):
 }
 
 /** The public halves of the identities that were tried, as far as they can be told at once. */
-export function publicHalves({ identities }: Keyring): string[] {
+function publicHalves({ identities }: Keyring): string[] {
   return identities.map((identity) => {
     if (identity.kind === 'x25519') return identity.recipient
     return identity.kind === 'package' ? 'a post-quantum identity' : identity.what
