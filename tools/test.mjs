@@ -43,6 +43,8 @@ function step(title, program, words) {
 }
 
 const totals = { passed: 0, failed: 0, skipped: 0 }
+/** Told again at the end, where whoever sees only the end of a long output sees them. */
+const failures = []
 const scratch = mkdtempSync(join(tmpdir(), 'disinto-test-'))
 
 /** Counts a step that is not made of tests as one. */
@@ -71,6 +73,14 @@ function vitest(title, node, suites, more = []) {
     console.error(`${title}: vitest left no report`)
     totals.failed += 1
     return
+  }
+  for (const file of result.testResults) {
+    for (const test of file.assertionResults.filter(({ status }) => status === 'failed')) {
+      failures.push({ title, name: test.fullName, why: test.failureMessages[0] ?? '' })
+    }
+    if (file.status === 'failed' && file.assertionResults.length === 0) {
+      failures.push({ title, name: file.name, why: file.message })
+    }
   }
   totals.passed += result.numPassedTests
   totals.failed += result.numFailedTests
@@ -104,5 +114,8 @@ for (const suite of ['proof', 'image', 'stack', 'ship'].filter(wants)) {
 }
 
 rmSync(scratch, { recursive: true })
+for (const { title, name, why } of failures) {
+  console.log(`\nfailed: ${name} (${title})\n${why.slice(0, 3000)}`)
+}
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
 process.exit(totals.failed === 0 ? 0 : 1)
