@@ -21,6 +21,13 @@ export function endChildren(): void {
   for (const child of living) child.kill('SIGKILL')
 }
 
+let prepare = () => {}
+
+/** What is to be done before each child is started. */
+export function beforeChildren(work: () => void): void {
+  prepare = work
+}
+
 /**
  * Runs a program to its end, with no standard input and its output on pipes. Rejects with a system error when it
  * can't be started, with node-debug when Node would tell its environment. The words end up in `ps`: never a secret among them.
@@ -34,6 +41,7 @@ export async function capture(
   refuseDebugLog()
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
+    prepare()
     const child = spawn(program, words, {
       cwd: workingDirectory,
       env: Object.fromEntries(environment),

@@ -8,7 +8,7 @@ import { canExecve } from './handover/runtime.ts'
 import { supervise } from './handover/supervise.ts'
 import { becomeUser, lookUpUser } from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
-import { closeWindow, lookForSignals, openWindow } from './handover/window.ts'
+import { closeForExec, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
@@ -76,9 +76,8 @@ async function main(words: readonly string[]): Promise<void> {
   const environment = toFiles(options.asFile, asUser)
   if (options.summary) speak.note(summaryLine(merged))
   if (process.ppid === 1) (await import('./handover/limits.ts')).restoreOpenFiles()
-  await lookForSignals()
   if (becomes) {
-    closeWindow(true)
+    await closeForExec()
     becomeCommand(file, options.command, environment)
   }
   await supervise(

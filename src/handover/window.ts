@@ -1,6 +1,8 @@
 /** Signals between our start and the hand-over. */
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { endChildren } from '../child.ts'
+import { beforeChildren, endChildren } from '../child.ts'
+import { caughtSignals } from './caught.ts'
 
 /** Their default action dumps core (signal(7)), and ours would hold secrets. */
 const CORE_SIGNALS: ReadonlySet<NodeJS.Signals> = new Set<NodeJS.Signals>([
@@ -46,17 +48,9 @@ export function dieOf(signal: NodeJS.Signals): never {
 const doNothing = () => {}
 const listeners = new Map<NodeJS.Signals, () => void>()
 
-/**
- * From here on a signal ends the shim at once, its children first, and the command does not start. Without a
- * listener Node as pid 1 would not even notice `docker stop`.
- *
- * SIGPIPE and SIGXFSZ get listeners that stay: Node ignores both, an ignored signal stays ignored across exec,
- * a caught one goes back to its default (execve(2)), which is what the command expects.
- */
-export function openWindow(): void {
-  process.on('SIGPIPE', doNothing)
-  process.on('SIGXFSZ', doNothing)
-  for (const signal of ENDING) {
+function listenTo(signals: readonly NodeJS.Signals[]): void {
+  for (const signal of signals) {
+    if (listeners.has(signal)) continue
     const listener = () => {
       endChildren()
       dieOf(signal)
@@ -66,22 +60,76 @@ export function openWindow(): void {
   }
 }
 
+/** From here on a signal runs code of ours, which ends children first; without any, its default action is better. */
+export function catchSignals(): void {
+  listenTo(ENDING)
+}
+
+/** Whether a signal may dump core. A limit of 0 forbids a file, but not a pipe to a program (core(5)). */
+function coreIsPossible(): boolean {
+  try {
+    return (
+      !/^Max core file size +0 /m.test(readFileSync('/proc/self/limits', 'utf8')) ||
+      readFileSync('/proc/sys/kernel/core_pattern', 'utf8').startsWith('|')
+    )
+  } catch {
+    return true
+  }
+}
+
+/**
+ * From here on a signal ends the shim at once, its children first, and the command does not start.
+ *
+ * Where the default action does that, nothing listens: what the kernel does can't come between our last look and the
+ * exec. A listener is needed as pid 1, where the kernel drops what nobody catches, and `docker stop` would not be
+ * noticed; while there are children; and where a core with the key in it would be dumped. Node's own listener for
+ * SIGUSR1, which opens a debugger, goes.
+ *
+ * SIGPIPE and SIGXFSZ get listeners that stay: Node ignores both, an ignored signal stays ignored across exec,
+ * a caught one goes back to its default (execve(2)), which is what the command expects.
+ */
+export function openWindow(): void {
+  if (process.pid === 1) catchSignals()
+  else {
+    process.on('SIGUSR1', doNothing)
+    process.off('SIGUSR1', doNothing)
+    if (coreIsPossible()) listenTo(ENDING.filter((signal) => CORE_SIGNALS.has(signal)))
+    beforeChildren(catchSignals)
+  }
+  process.on('SIGPIPE', doNothing)
+  process.on('SIGXFSZ', doNothing)
+}
+
 /**
  * Lets a signal that has arrived be seen: libuv hands signals over in the poll phase, so work without a pause
  * right up to the exec would swallow one. Two turns, as the first may already be past that phase.
  */
-export async function lookForSignals(): Promise<void> {
+async function lookForSignals(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /**
- * Takes the listeners off again: before the exec, so that a signal has its default action from here on instead of
- * being taken and lost; or when a supervisor has others on already, as without any Node stops listening, and a
- * signal that has arrived but was not seen yet is lost. `becoming`: before the exec, when those whose default action
- * dumps core keep theirs, since the core would hold the key.
+ * Takes the listeners off again, when a supervisor has others on already: without any Node stops listening, and a
+ * signal that has arrived but was not seen yet is lost.
  */
-export function closeWindow(becoming = false): void {
+export function closeWindow(): void {
+  for (const [signal, listener] of listeners) process.off(signal, listener)
+}
+
+/**
+ * The last look before the exec. The listeners go, so that from here on a signal has its default action instead of
+ * being taken and lost; then what they had caught is asked for. Those stay whose default action would dump a core
+ * with the key in it, and as pid 1 all, as the kernel drops there what nobody catches.
+ */
+export async function closeForExec(): Promise<void> {
+  if (listeners.size === 0) return
+  await lookForSignals()
+  const caught = caughtSignals()
+  const stay = coreIsPossible()
   for (const [signal, listener] of listeners) {
-    if (!becoming || !CORE_SIGNALS.has(signal)) process.off(signal, listener)
+    if (process.pid !== 1 && !(stay && CORE_SIGNALS.has(signal))) process.off(signal, listener)
   }
+  const numbers = caught()
+  const signal = ENDING.find((name) => numbers.includes(constants.signals[name]))
+  if (signal !== undefined) dieOf(signal)
 }

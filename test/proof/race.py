@@ -8,18 +8,31 @@ signal was sent: "node" (no listeners yet, or not even node), "shim" (all listen
 as "exit N" or "signal N". With `first`, each start is process 1 of a pid namespace of its own.
 """
 
-import ctypes, json, os, signal, sys, time
+import ctypes, json, os, resource, signal, sys, time
 
 spec = json.loads(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNS = 0x00020000
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
 own = os.open("/proc/self/ns/pid", os.O_RDONLY)
 environment = spec["env"]
-LAST_LISTENER = 1 << (signal.SIGSYS - 1)  # the last of those that the shim puts on
+LAST_LISTENER = 1 << (signal.SIGXFSZ - 1)  # the last of those that the shim puts on
 
 
 # Not a shell: one that gets a signal just before it reads forgets its trap until it is asked for more.
 SCRIPT = "$SIG{%s} = sub { exit 77 }; $| = 1; print qq(ready\\n); <STDIN>; exit 0"
+
+
+def own_proc():
+    """As in a container, where /proc/self is the process itself."""
+    if (
+        libc.unshare(CLONE_NEWNS) != 0
+        or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0
+        or libc.mount(b"proc", b"/proc", b"proc", 0, None) != 0
+    ):
+        os._exit(98)
 
 
 def start(name):
@@ -32,6 +45,10 @@ def start(name):
     pid = os.fork()
     if pid == 0:
         try:
+            if spec["first"]:
+                own_proc()
+            # Where a core can be dumped the shim keeps a listener for the signals that dump one.
+            resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
             os.dup2(theirs_in, 0)
             os.dup2(theirs_out, 1)
             os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
