@@ -5,7 +5,6 @@ import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'
 import { canExecve } from './handover/runtime.ts'
-import { supervise } from './handover/supervise.ts'
 import { becomeUser, lookUpUser } from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
 import { closeForExec, openWindow } from './handover/window.ts'
@@ -80,6 +79,7 @@ async function main(words: readonly string[]): Promise<void> {
     await closeForExec()
     becomeCommand(file, options.command, environment)
   }
+  const { supervise } = await import('./handover/supervise.ts')
   await supervise(
     file,
     options.command,

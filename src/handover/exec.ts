@@ -1,6 +1,9 @@
 /** The only caller of process.execve. */
-import { constants } from 'node:os'
 import { type DisintoError, errnoOf, failure } from '../errors.ts'
+
+/** errno(3); these two are the same on every Unix, and node:os, which knows them, takes half a millisecond to load. */
+const ENOENT = 2
+const E2BIG = 7
 
 type Execve = (file: string, words: readonly string[], environment: Record<string, string>) => never
 
@@ -18,9 +21,9 @@ export function orderedObject(environment: ReadonlyMap<string, string>): Record<
  */
 export function refusalOf(command: string, thrown: unknown): DisintoError {
   const number = thrown instanceof Error && 'errno' in thrown ? Math.abs(Number(thrown.errno)) : 0
-  if (number === constants.errno.ENOENT) return failure('interpreter-missing', command)
+  if (number === ENOENT) return failure('interpreter-missing', command)
   // Node 26 leaves the code of this one empty.
-  if (number === constants.errno.E2BIG) return failure('environment-too-large', command)
+  if (number === E2BIG) return failure('environment-too-large', command)
   return failure('command-not-executable', command, errnoOf(thrown))
 }
 

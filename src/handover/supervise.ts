@@ -103,7 +103,7 @@ export async function supervise(
   filter?.start()
   const result = await running
   await filter?.settled()
-  if (result.signal !== undefined) dieOf(result.signal)
+  if (result.signal !== undefined) await dieOf(result.signal)
   if (result.exitCode === undefined) throw refusalOf(typed, result.cause)
   process.exit(result.exitCode)
 }

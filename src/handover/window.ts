@@ -1,6 +1,5 @@
 /** Signals between our start and the hand-over. */
 import { readFileSync } from 'node:fs'
-import { constants } from 'node:os'
 import { beforeChildren, endChildren } from '../child.ts'
 import { caughtSignals } from './caught.ts'
 
@@ -33,16 +32,19 @@ const ENDING: readonly NodeJS.Signals[] = [
   ...(process.platform === 'linux' ? (['SIGPWR', 'SIGSTKFLT', 'SIGSYS'] as const) : []),
 ]
 
+/** Loaded only when there is a signal: node:os takes half a millisecond, and most starts meet none. */
+const signalNumbers = async () => (await import('node:os')).constants.signals
+
 /**
  * Ends this process as the signal would have. As pid 1 the kernel drops signals without a handler
  * (pid_namespaces(7)), and a core dump must not be made: there it exits with 128+n instead.
  */
-export function dieOf(signal: NodeJS.Signals): never {
+export async function dieOf(signal: NodeJS.Signals): Promise<never> {
   if (process.pid !== 1 && !CORE_SIGNALS.has(signal)) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   }
-  process.exit(128 + constants.signals[signal])
+  process.exit(128 + (await signalNumbers())[signal])
 }
 
 const doNothing = () => {}
@@ -53,7 +55,7 @@ function listenTo(signals: readonly NodeJS.Signals[]): void {
     if (listeners.has(signal)) continue
     const listener = () => {
       endChildren()
-      dieOf(signal)
+      void dieOf(signal)
     }
     listeners.set(signal, listener)
     process.on(signal, listener)
@@ -130,6 +132,8 @@ export async function closeForExec(): Promise<void> {
     if (process.pid !== 1 && !(stay && CORE_SIGNALS.has(signal))) process.off(signal, listener)
   }
   const numbers = caught()
-  const signal = ENDING.find((name) => numbers.includes(constants.signals[name]))
-  if (signal !== undefined) dieOf(signal)
+  if (numbers.length === 0) return
+  const numberOf = await signalNumbers()
+  const signal = ENDING.find((name) => numbers.includes(numberOf[name]))
+  if (signal !== undefined) await dieOf(signal)
 }
