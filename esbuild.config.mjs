@@ -1,13 +1,11 @@
-/**
- * Two bundles, each one file that runs wherever it is copied: `node FILE`. This wrapping is valid as CommonJS, which
- * Node takes the file for beside no package.json (or ours), and as an ES module, where there is no `require` and
- * `process.getBuiltinModule` (20.16) loads node: modules.
- */
-import { readFileSync } from 'node:fs'
+/** Two bundles, each one file that runs wherever it is copied: `node FILE`. */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 const absWorkingDir = new URL('.', import.meta.url).pathname
+const outdir = new URL('entrypoint/', import.meta.url)
 
 /** Output does not depend on where or when it is built: minified, it names no path. Half the bytes to read, too. */
 const common = {
@@ -18,6 +16,8 @@ const common = {
   target: 'node20',
   format: 'cjs',
   charset: 'ascii',
+  // import() of a node: module would start Node's loader of ES modules, which takes longer than most modules.
+  supported: { 'dynamic-import': false },
   logLevel: 'warning',
 }
 
@@ -28,10 +28,10 @@ const COLD = /^(?:age-encryption|execa|shlex|yaml|@inquirer\/(?:password|confirm
 const DEFAULT_ONLY = /^@inquirer\//
 
 /**
- * Cold packages go into the bundle as text, compiled when they are first imported: even the code that V8 compiles
- * lazily it must parse at the start, and these are four fifths of the file (docs/performance.md).
+ * Cold packages go into the file as text, compiled when they are first imported: even the code that V8 compiles lazily
+ * it must parse at the start, and these are four fifths of the file (docs/performance.md).
  */
-const cold = {
+const cold = (texts) => ({
   name: 'cold',
   setup(context) {
     context.onResolve({ filter: COLD }, ({ path, kind }) => {
@@ -45,8 +45,8 @@ const cold = {
         stdin: { contents: `export ${what} from '${path}'`, resolveDir: absWorkingDir },
         write: false,
       })
-      const source = JSON.stringify(outputFiles[0].text)
-      const run = `new Function('module', 'require', ${source})`
+      texts[path] = outputFiles[0].text
+      const run = `new Function('module', 'require', DISINTO_COLD['${path}'])`
       return {
         // As an ES module where there is a default: Node's way with CommonJS would take the whole for it.
         contents: DEFAULT_ONLY.test(path)
@@ -56,26 +56,53 @@ const cold = {
       }
     })
   },
+})
+
+/**
+ * The file around a bundle. The bundle is text that becomes a script, so that V8 can be given what it made of that text
+ * before (tools/code-cache.mjs), if that lies beside the file; V8 refuses what another V8 has made. The name holds
+ * a hash of the text, since V8 itself compares no more than its length.
+ *
+ * It is valid as CommonJS, which Node takes the file for beside no package.json (or ours), and as an ES module, where
+ * there is no `require` and `process.getBuiltinModule` (20.16) loads node: modules.
+ */
+function file(start, bundle, texts) {
+  const script = `(function(require,DISINTO_COLD){${bundle}\n})`
+  const hash = createHash('sha256').update(script).digest('hex').slice(0, 16)
+  return `${start}((require, file) => {
+const cold = ${JSON.stringify(texts)}
+const script = ${JSON.stringify(script)}
+let cachedData
+try {
+  const { existsSync, readFileSync } = require('node:fs')
+  const cache = file.replace(/js$/, '${hash}.cache')
+  if (existsSync(cache)) cachedData = readFileSync(cache)
+} catch {
+  // It is only there to be quicker.
+}
+const { Script } = require('node:vm')
+new Script(script, { filename: file, cachedData }).runInThisContext()(require, cold)
+})(
+  typeof require === 'function' ? require : process.getBuiltinModule,
+  typeof __filename === 'string' ? __filename : process.argv[1],
+)
+`
 }
 
-const wrapped = (start) => ({
-  banner: { js: `${start};((require)=>{` },
-  footer: { js: "})(typeof require==='function'?require:process.getBuiltinModule);" },
-})
+async function bundle(name, start) {
+  const texts = {}
+  const { outputFiles } = await build({
+    ...common,
+    entryPoints: [`src/${name}.ts`],
+    write: false,
+    plugins: [cold(texts)],
+    define: { DISINTO_VERSION: JSON.stringify(version) },
+  })
+  // In an order that does not depend on which was ready first.
+  const sorted = Object.fromEntries(Object.entries(texts).sort(([one], [other]) => (one < other ? -1 : 1)))
+  writeFileSync(new URL(`${name}.js`, outdir), file(start, outputFiles[0].text, sorted))
+}
 
-await build({
-  ...common,
-  ...wrapped(''),
-  entryPoints: ['src/entrypoint.ts'],
-  outdir: 'entrypoint',
-  plugins: [cold],
-  define: { DISINTO_VERSION: JSON.stringify(version) },
-})
-await build({
-  ...common,
-  ...wrapped('#!/usr/bin/env node\n'),
-  entryPoints: ['src/disinto.ts'],
-  outdir: 'entrypoint',
-  plugins: [cold],
-  define: { DISINTO_VERSION: JSON.stringify(version) },
-})
+mkdirSync(outdir, { recursive: true })
+await bundle('entrypoint', '')
+await bundle('disinto', '#!/usr/bin/env node\n')

@@ -7,7 +7,7 @@
  * is the median. hyperfine, where it is installed, times the first rows again as a cross-check.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
@@ -25,7 +25,6 @@ const SLOW = 6
 installPackages()
 build()
 const { node26: node, sops, age, ageKeygen } = await fetchParts(['node26', 'sops', 'age'])
-const shim = join(ROOT, 'entrypoint/entrypoint.js')
 const work = mkdtempSync(join(tmpdir(), 'disinto-bench-'))
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 
@@ -114,6 +113,13 @@ const IMAGE_FLAGS = [
   '--min-semi-space-size=16',
   '--',
 ]
+/** As the image has it, with V8's code cache. */
+const image = join(work, 'image')
+mkdirSync(image)
+for (const name of ['entrypoint.js', 'disinto.js'])
+  copyFileSync(join(ROOT, 'entrypoint', name), join(image, name))
+must(node, [...IMAGE_FLAGS.slice(0, -1), join(ROOT, 'tools/code-cache.mjs'), image])
+const shim = join(image, 'entrypoint.js')
 const throughShim = (size, engine) =>
   row(
     `shim, ${size} file${size === 1 ? '' : 's'}, ${engine}`,
@@ -128,11 +134,35 @@ const times = (count, script, title, slow = true) =>
 const cores = availableParallelism()
 const decryptWords = '--input-type json --output-type json'
 
+/** What opening one file takes of node:crypto, and nothing else: no start by this engine can take less. */
+const primitives = join(work, 'primitives.cjs')
+writeFileSync(
+  primitives,
+  `
+const crypto = require('node:crypto')
+const raw = { format: 'raw-private', asymmetricKeyType: 'x25519' }
+const privateKey = crypto.createPrivateKey({ key: Buffer.alloc(32, 1), ...raw })
+const publicKey = crypto.createPublicKey(crypto.createPrivateKey({ key: Buffer.alloc(32, 2), ...raw }))
+const key = crypto.createHmac('sha256', crypto.diffieHellman({ privateKey, publicKey })).update('').digest()
+for (const cipher of ['chacha20-poly1305', 'aes-256-gcm']) {
+  const options = { authTagLength: 16 }
+  const open = crypto.createDecipheriv(cipher, key, Buffer.alloc(12), options)
+  open.setAuthTag(Buffer.alloc(16))
+  open.update(Buffer.alloc(32))
+  try { open.final() } catch {}
+}
+crypto.createHash('sha512').update(key).digest()`,
+)
+
 const bare = row('node -e 0', [node, '-e', '0'])
 const rows = [
   bare,
   row('true, bare', ['true']),
   row('node runs a file that does nothing', [node, '/dev/null']),
+  row('node loads node:crypto and uses it once', [node, primitives]),
+  row('shim, 1 file, builtin, by hand', [node, join(ROOT, 'entrypoint/entrypoint.js'), '--', 'true'], {
+    cwd: directoryOf(1),
+  }),
   ...[1, 10, 100, 1000].map((size) => throughShim(size, 'builtin')),
   ...[1, 10, 100].map((size) => throughShim(size, 'sops')),
   row('sops decrypt, 1 file', [sops, 'decrypt', join(work, 'one.json')]),

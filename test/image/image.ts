@@ -223,6 +223,8 @@ export async function copyOfProject(): Promise<string> {
     'esbuild.config.mjs',
   ])
     await copyFile(join(REPOSITORY, name), join(directory, name))
-  await must('cp', ['-R', join(REPOSITORY, 'src'), join(directory, 'src')])
+  for (const name of ['src', 'tools']) {
+    await must('cp', ['-R', join(REPOSITORY, name), join(directory, name)])
+  }
   return directory
 }

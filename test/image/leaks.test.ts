@@ -59,6 +59,7 @@ async function plant(directory: string, value: string): Promise<void> {
     'entrypoint/entrypoint.js',
     'src/.env',
     'src/load/TOKEN.enc',
+    'tools/.env',
   )
   for (const file of files) {
     await mkdir(`${directory}/${file}/..`.replace(/[^/]+\/\.\.$/, ''), { recursive: true })
@@ -89,6 +90,8 @@ test('the build sees the sources and nothing else', async () => {
     '/context/package-lock.json',
     '/context/package.json',
     '/context/src',
+    '/context/tools',
+    '/context/tools/code-cache.mjs',
     '/context/tsconfig.json',
   ])
   const found = await docker(['run', '--rm', 'disinto-agent:context', 'grep', '-rl', '^planted$', '/context'])

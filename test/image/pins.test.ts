@@ -20,3 +20,19 @@ test('the image starts as root through env, in a directory of the agent', async 
   const told = await must('docker', ['image', 'inspect', '--format', format, IMAGE])
   expect(told).toBe('"" /usr/bin/env /home/agent/work ["/bin/bash"]')
 })
+
+test('V8 takes the code cache under the flags of the ENTRYPOINT', async () => {
+  const entrypoint = await must('docker', [
+    'image',
+    'inspect',
+    '--format',
+    '{{index .Config.Entrypoint 2}}',
+    IMAGE,
+  ])
+  const flags = entrypoint.split(' ').filter((word) => word.startsWith('--') && word !== '--')
+  expect(flags.length).toBeGreaterThan(0)
+  const mount = `${join(REPOSITORY, 'tools')}:/tools:ro`
+  const run = ['run', '--rm', '--volume', mount, '--entrypoint', '/usr/local/bin/node']
+  const check = [...flags, '/tools/code-cache.mjs', '/opt/disinto', 'check']
+  expect(await must('docker', [...run, IMAGE, ...check])).toBe('')
+})

@@ -1,12 +1,22 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { MARK, Project, SHIM } from './project.ts'
+import { EXECVE, MARK, Project, SHIM } from './project.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -82,6 +92,56 @@ test('disinto offers only what works', () => {
   expect(near.stderr).toBe(
     'disinto: error: no command versoin\ndisinto: hint: did you mean disinto version?\n',
   )
+})
+
+describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
+  const tool = join(ROOT, 'tools/code-cache.mjs')
+  const cached = () => {
+    const [cache, ...more] = readdirSync(directory).filter((name) => name.endsWith('.cache'))
+    if (cache === undefined || more.length > 0) throw new Error('not one cache')
+    return join(directory, cache)
+  }
+  const start = () => {
+    const project = new Project()
+    project.secret('A', MARK)
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(directory, 'entrypoint.js'), '--', 'printenv', 'A'],
+      { cwd: project.directory, env: project.environment(), encoding: 'utf8' },
+    )
+    return { status, stdout, stderr }
+  }
+
+  beforeAll(() => {
+    for (const name of ['entrypoint.js', 'disinto.js']) {
+      copyFileSync(join(dirname(SHIM), name), join(directory, name))
+    }
+    const { status, stderr } = spawnSync(process.execPath, [tool, directory], { encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
+  test('is taken, and a start by it is a start', () => {
+    expect(spawnSync(process.execPath, [tool, directory, 'check']).status).toBe(0)
+    expect(start()).toEqual({ status: 0, stdout: `${MARK}\n`, stderr: '' })
+  })
+
+  test.each([
+    ['empty', () => writeFileSync(cached(), '')],
+    ['cut off', () => writeFileSync(cached(), readFileSync(cached()).subarray(0, 4096))],
+    ['something else', () => writeFileSync(cached(), 'something else'.repeat(1000))],
+    [
+      'a directory',
+      () => {
+        const cache = cached()
+        rmSync(cache)
+        mkdirSync(cache)
+      },
+    ],
+  ])('that is %s is left, and the code is compiled', (_, spoil) => {
+    spoil()
+    expect(start()).toEqual({ status: 0, stdout: `${MARK}\n`, stderr: '' })
+  })
 })
 
 test('the shim runs from another directory with real secrets', () => {
