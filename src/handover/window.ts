@@ -67,12 +67,12 @@ export function catchSignals(): void {
   listenTo(ENDING)
 }
 
-/** Whether a signal may dump core. A limit of 0 forbids a file, but not a pipe to a program (core(5)). */
+/** Whether a signal may dump core. A limit of 0 forbids a file, but no pipe to a program and no socket (core(5)). */
 function coreIsPossible(): boolean {
   try {
     return (
       !/^Max core file size +0 /m.test(readFileSync('/proc/self/limits', 'utf8')) ||
-      readFileSync('/proc/sys/kernel/core_pattern', 'utf8').startsWith('|')
+      /^[|@]/.test(readFileSync('/proc/sys/kernel/core_pattern', 'utf8'))
     )
   } catch {
     return true

@@ -1,11 +1,12 @@
 /** Files encrypted anew, with new data keys, for the recipients that rules now give them: every file or none. */
 import { isUtf8 } from 'node:buffer'
 import { capture } from '../child.ts'
-import { failure } from '../errors.ts'
+import { DisintoError, errnoOf, failure } from '../errors.ts'
 import type { Plaintext } from '../load/decrypt.ts'
 import type { Source } from '../load/locate.ts'
 import { type Document, read } from '../load/read.ts'
 import { parseEnvelope } from '../sops/envelope.ts'
+import { findSops, variablesForSops } from '../sops/program.ts'
 import type { HostContext } from './context.ts'
 import type { CreationRules } from './creation-rules.ts'
 import { describe } from './inventory.ts'
@@ -29,7 +30,7 @@ function isPlain({ bytes, format }: Document): boolean {
 
 /** A file with a new data key and other recipients, made by sops: what is in it never leaves that program. */
 async function rotatedBySops(
-  { variables }: HostContext,
+  { variables, workingDirectory }: HostContext,
   document: Document,
   recipients: readonly string[],
 ): Promise<Buffer> {
@@ -45,8 +46,11 @@ async function rotatedBySops(
     ...(removed.length === 0 ? [] : ['--rm-age', removed.join(',')]),
     source.path,
   ]
-  const ended = await capture('sops', words, variables, '/').catch(() => {
-    throw failure('sops-needed', source.path, 'of its format')
+  const program = findSops(variables)
+  if (program === undefined) throw failure('sops-needed', source.path, 'of its format')
+  const forSops = variablesForSops(variables, workingDirectory)
+  const ended = await capture(program, words, forSops, '/').catch((error: unknown) => {
+    throw error instanceof DisintoError ? error : failure('sops-unstartable', source.path, errnoOf(error))
   })
   if (ended.status !== 0) throw failure('sops-failed', source.path, 'it could not be encrypted anew')
   return ended.stdout

@@ -2,9 +2,10 @@
 import { statSync } from 'node:fs'
 import { readKeyring } from '../age/sources.ts'
 import { capture } from '../child.ts'
-import { errnoOf, failure, quote } from '../errors.ts'
+import { failure, quote } from '../errors.ts'
 import { type Document, read } from '../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../sops/builtin.ts'
+import { findSops, variablesForSops } from '../sops/program.ts'
 import { recipientsOf } from '../sops/refusal.ts'
 import { sealDotenv, sealJson } from '../sops/seal.ts'
 import type { HostContext } from './context.ts'
@@ -45,9 +46,9 @@ async function addRecipient(context: HostContext, document: Document, recipient:
   if (declined) {
     const type = document.format.replace('sops-', '')
     const words = ['updatekeys', '--yes', '--input-type', type, path]
-    const ended = await capture('sops', words, variables, project.root).catch((error: unknown) => {
-      throw errnoOf(error) === 'ENOENT' ? failure('sops-missing', path) : error
-    })
+    const program = findSops(variables)
+    if (program === undefined) throw failure('sops-missing', path)
+    const ended = await capture(program, words, variablesForSops(variables, workingDirectory), project.root)
     if (ended.status !== 0) throw failure('sops-failed', path, 'updatekeys did not add the service key')
     return
   }

@@ -1,5 +1,6 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
-import { errnoOf, failure } from '../errors.ts'
+import { failure } from '../errors.ts'
+import { findSops } from '../sops/program.ts'
 import type { HostContext } from './context.ts'
 
 export type SopsType = 'dotenv' | 'json' | 'binary'
@@ -33,9 +34,11 @@ export async function encryptBySops(
   type: SopsType,
   target: { readonly path: string; readonly config: string; readonly reason: string },
 ): Promise<Buffer> {
+  const program = findSops(context.variables)
+  if (program === undefined) throw failure('sops-needed', target.path, target.reason)
   const { execa } = await import('execa')
   const words = ['--config', target.config, 'encrypt', '--filename-override', target.path]
-  const result = await execa('sops', [...words, '--input-type', type, '--output-type', type], {
+  const result = await execa(program, [...words, '--input-type', type, '--output-type', type], {
     input: plain,
     encoding: 'buffer',
     env: Object.fromEntries([...context.variables].filter(([name]) => !OVERRULING.includes(name))),
@@ -44,9 +47,6 @@ export async function encryptBySops(
     reject: false,
     stripFinalNewline: false,
   })
-  const cause: unknown = result.cause
-  if (result.exitCode === undefined && errnoOf(cause) === 'ENOENT')
-    throw failure('sops-needed', target.path, target.reason)
   if (result.exitCode !== 0) {
     const text = harmless(Buffer.from(result.stderr ?? []).toString(), plain)
     throw failure('sops-encrypt', target.path, text || 'without a word')

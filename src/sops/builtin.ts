@@ -21,8 +21,8 @@ import { SopsFault } from './fault.ts'
 import type { AgeKey, Declined } from './metadata.ts'
 import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
 
-/** Where identities are looked for last, as messages name it. */
-const DEFAULT_KEY_FILE = '~/.config/sops/age/keys.txt'
+/** Where a key is looked for last, for a caller that does not know better. */
+const USUAL_KEY_FILE = '~/.config/sops/age/keys.txt'
 
 /** Stanzas that this engine can open, and the one that is there to keep readers honest (age, "grease"). */
 const OPENABLE_STANZA = /^(?:X25519|mlkem768x25519)$/
@@ -202,19 +202,18 @@ function then<In, Out>(
 export function openBuiltin(
   document: Document,
   identities: readonly Identity[],
-  keyFile = DEFAULT_KEY_FILE,
 ): Plaintext | Promise<Plaintext> {
   const { path } = document.source
   let recipients: readonly string[] = []
   const explain = (error: unknown) => explained(error, path, recipients)
   try {
     if (document.format === 'age') {
-      if (identities.length === 0) throw failure('key-missing', path, keyFile)
+      if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILE)
       return then(openAgeFile(document.bytes, identities), (bytes) => ({ kind: 'bytes', bytes }), explain)
     }
     const envelope = envelopeOf(document)
     if ('declines' in envelope) throw failure('engine-declines', path, envelope.declines)
-    if (identities.length === 0) throw failure('key-missing', path, keyFile)
+    if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILE)
     recipients = envelope.keys.map(({ recipient }) => recipient)
     return then(dataKeyOf(envelope, identities), (dataKey) => plaintextOf(envelope, dataKey, path), explain)
   } catch (error) {

@@ -18,8 +18,8 @@ const TYPES: Record<SopsFormat, readonly [input: string, output: string]> = {
   'sops-binary': ['binary', 'binary'],
 }
 
-/** Programs are looked up in absolute directories alone: the working directory may be anybody's. */
-function findSops(variables: ReadonlyMap<string, string>): string | undefined {
+/** The sops program of a PATH, looked for in its absolute directories alone: the working directory may be anybody's. */
+export function findSops(variables: ReadonlyMap<string, string>): string | undefined {
   return (variables.get('PATH') ?? '')
     .split(':')
     .filter(isAbsolute)
@@ -34,8 +34,11 @@ function findSops(variables: ReadonlyMap<string, string>): string | undefined {
     })
 }
 
-/** sops runs in `/`, where no stranger's .sops.yaml lies in wait; so relative key files are made absolute. */
-function variablesForSops(variables: ReadonlyMap<string, string>, cwd: string): ReadonlyMap<string, string> {
+/** The environment for a sops that runs elsewhere, in `/` where no stranger's .sops.yaml lies in wait: relative key files are made absolute. */
+export function variablesForSops(
+  variables: ReadonlyMap<string, string>,
+  cwd: string,
+): ReadonlyMap<string, string> {
   const absolute = new Map(variables)
   for (const name of ['SOPS_AGE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_FILE']) {
     const file = variables.get(name)

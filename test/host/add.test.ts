@@ -95,7 +95,7 @@ describe('rules that take the sops program', () => {
     const env = { SOPS_AGE_RECIPIENTS: host.stranger('third').recipient }
     host.well(['secrets', 'add', 'TOKEN'], { input: MARK, through, env })
     const execs = spawnSync('cat', [log], { encoding: 'utf8' }).stdout
-    expect(execs).toMatch(/"sops".*"encrypt"/)
+    expect(execs).toMatch(/\/sops".*"encrypt"/)
     expect(execs).not.toContain(MARK)
     expect(host.bySops('TOKEN')).toBe(MARK)
     expect(host.well(['secrets', 'show', 'TOKEN'])).toBe(`${MARK}\n`)

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
-import { Host, MARK } from './host.ts'
+import { Host, MARK, SOPS } from './host.ts'
 
 /** A project with an env file and two secrets. */
 function project(): Host {
@@ -74,6 +75,26 @@ describe('recipients', () => {
       file: '.env.enc',
       recipients: [host.recipient(), host.recipient(service(host))],
     })
+  })
+
+  test('a format that sops alone writes goes through sops: by a relative key file, and never by a sops of the project', () => {
+    const host = project()
+    const { recipient, keyFile } = host.stranger()
+    const plain = host.write('../yaml.txt', `WORD: ${MARK}\n`)
+    const types = ['--input-type', 'yaml', '--output-type', 'yaml', '--filename-override', 'secrets/WORD.enc']
+    host.write('secrets/WORD.enc', host.sops('encrypt', ...types, plain))
+    host.write('sops', '#!/bin/sh\ntouch planted\n')
+    chmodSync(host.path('sops'), 0o755)
+    const key = relative(host.directory, host.keyFile)
+    const env = { PATH: `.:${host.environment()['PATH']}`, HOME: '/nowhere', SOPS_AGE_KEY_FILE: key }
+    host.well(['secrets', 'recipients', 'add', recipient], { env })
+    expect(host.exists('planted')).toBe(false)
+    const words = ['decrypt', '--input-type', 'yaml', '--output-type', 'json', host.path('secrets/WORD.enc')]
+    const { stdout } = spawnSync(SOPS, words, {
+      env: host.environment({ SOPS_AGE_KEY_FILE: keyFile }),
+      encoding: 'utf8',
+    })
+    expect(JSON.parse(stdout)).toEqual({ WORD: MARK })
   })
 
   test('the last one can’t be removed, nor one’s own without a yes; a secret key is not repeated', () => {

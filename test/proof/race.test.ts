@@ -88,7 +88,7 @@ const isNodes = ({ signal, before }: Start) => signal === 'USR1' && before === '
  * Where a program collects cores, whatever the limit (core(5)), the shim catches SIGQUIT up to the exec, so that none
  * with the key is made. Between its last look and the exec one is lost there.
  */
-const CORES_ARE_COLLECTED = readFileSync('/proc/sys/kernel/core_pattern', 'utf8').startsWith('|')
+const CORES_ARE_COLLECTED = /^[|@]/.test(readFileSync('/proc/sys/kernel/core_pattern', 'utf8'))
 const isCaughtToTheEnd = ({ signal, before }: Start) =>
   CORES_ARE_COLLECTED && signal === 'QUIT' && before === 'shim'
 
