@@ -1,11 +1,11 @@
 /** The keys of a person and of services: what there is, and how a new one comes to be. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Identity, MalformedIdentity, parseIdentities } from '../age/identities.ts'
 import { generateKey, generatePostQuantumKey, type NewKey, recipientOf } from '../age/keygen.ts'
 import { keyFileWarnings } from '../age/places.ts'
 import { readKeyring } from '../age/sources.ts'
-import { DisintoError, errnoOf, failure } from '../errors.ts'
+import { DisintoError, errnoOf, failure, quote } from '../errors.ts'
 import type { HostContext } from './context.ts'
 import { writeFile } from './write.ts'
 
@@ -55,6 +55,27 @@ export async function recipientsOfFile(path: string): Promise<string[] | undefin
     if (error instanceof MalformedIdentity) throw failure('host-key-place', path, error.message)
     throw error
   }
+}
+
+/** Whose each recipient is, as far as the keys on this machine tell: `you`, or a service. A key that can't be read tells nothing. */
+export async function ownersOf(context: HostContext): Promise<Map<string, string>> {
+  const { serviceKeysDir, serviceKeyFile } = context.project
+  const owners = new Map<string, string>()
+  const add = (recipients: readonly string[] | undefined, owner: string) => {
+    for (const recipient of recipients ?? []) owners.set(recipient, owner)
+  }
+  let services: string[] = []
+  try {
+    if (serviceKeysDir !== undefined) services = readdirSync(serviceKeysDir)
+  } catch {
+    // None has been made.
+  }
+  for (const service of services) {
+    const path = serviceKeyFile(service)
+    if (path !== undefined) add(await recipientsOfFile(path).catch(() => []), `service ${quote(service)}`)
+  }
+  add(await ownRecipients(context).catch(() => []), 'you')
+  return owners
 }
 
 /** Makes the directory of a key, for its owner alone. */

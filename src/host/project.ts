@@ -24,6 +24,8 @@ export interface Project {
   secretFile(name: string): string
   /** The key of one service: `<operator's directory>/<project>/<service>/keys.txt`. */
   serviceKeyFile(service: string): string | undefined
+  /** Where the keys of all services are, a directory for each. */
+  readonly serviceKeysDir: string | undefined
 }
 
 /** docker compose's rule: lower case, letters, digits, dashes and underscores, and it begins with no mark. */
@@ -53,6 +55,8 @@ export function projectAt(
   const name = projectName(root, variables)
   const usual = defaultKeyFile(variables)
   const keyFile = variables.get('SOPS_AGE_KEY_FILE')
+  // Beside the usual place, whatever SOPS_AGE_KEY_FILE says: that file may be on a stick.
+  const serviceKeysDir = usual && join(dirname(usual), name)
   return {
     root,
     name,
@@ -65,7 +69,7 @@ export function projectAt(
     vaultDir: join(root, 'vault'),
     operatorKeyFile: keyFile === undefined || keyFile === '' ? usual : resolve(workingDirectory, keyFile),
     secretFile: (secret) => join(root, 'secrets', `${secret}.enc`),
-    // Beside the usual place, whatever SOPS_AGE_KEY_FILE says: that file may be on a stick.
-    serviceKeyFile: (service) => usual && join(dirname(usual), name, service, 'keys.txt'),
+    serviceKeyFile: (service) => serviceKeysDir && join(serviceKeysDir, service, 'keys.txt'),
+    serviceKeysDir,
   }
 }

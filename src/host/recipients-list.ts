@@ -3,7 +3,7 @@ import { quote } from '../errors.ts'
 import type { HostCommand } from './command.ts'
 import { type CreationRules, findRules } from './creation-rules.ts'
 import { describe, envSource, inventory, secretSource } from './inventory.ts'
-import { ownRecipients } from './keys.ts'
+import { ownersOf } from './keys.ts'
 
 function recipientsBy(rules: CreationRules | undefined, path: string): readonly string[] {
   try {
@@ -23,15 +23,14 @@ export const recipientsList: HostCommand = {
   about: 'show who can open which file',
   usage: '[OPTION ...]',
   details: `For each file, the recipients it is encrypted to; a mark says where the rules of
-.sops.yaml say otherwise. Needs no key; with one, marks which recipient is you.`,
+.sops.yaml say otherwise. Needs no key; with keys, marks which recipient is you and which a service.`,
   examples: ['disinto secrets recipients list', 'disinto secrets recipients list --json'],
   options: [{ name: 'json', about: 'JSON: file, recipients, expected' }],
   words: [0, 0],
   run: async ({ context, on }) => {
     const { project, print } = context
     const rules = await findRules(project.root)
-    // A key that can't be read is no matter here.
-    const own = await ownRecipients(context).catch((): string[] => [])
+    const owners = await ownersOf(context)
     const rows = []
     for (const source of inventory(project)) {
       const { recipients, otherKeys } = await describe(source)
@@ -42,7 +41,10 @@ export const recipientsList: HostCommand = {
         expected: recipientsBy(rules, source.path),
       })
     }
-    const shown = (recipient: string) => `    ${recipient}${own.includes(recipient) ? '  (you)' : ''}\n`
+    const shown = (recipient: string) => {
+      const owner = owners.get(recipient)
+      return `    ${recipient}${owner === undefined ? '' : `  (${owner})`}\n`
+    }
     if (on('json')) {
       print(`${JSON.stringify(rows, null, 2)}\n`)
       return 0

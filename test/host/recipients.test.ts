@@ -70,6 +70,9 @@ describe('recipients', () => {
     const shown = host.well(['secrets', 'recipients', 'list'], { env: { HOME: '/nowhere' } })
     expect(shown).toContain('secrets/TOKEN.enc:  (not as .sops.yaml has it')
     expect(host.well(['secrets', 'recipients', 'list'])).toContain(`${host.recipient()}  (you)`)
+    expect(host.well(['secrets', 'recipients', 'list'])).toContain(
+      `${host.recipient(service(host))}  (service agents)`,
+    )
     const json = JSON.parse(host.well(['secrets', 'recipients', 'list', '--json']))
     expect(json[0]).toMatchObject({
       file: '.env.enc',
