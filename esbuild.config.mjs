@@ -75,7 +75,7 @@ const script = ${JSON.stringify(script)}
 let cachedData
 try {
   const { existsSync, readFileSync } = require('node:fs')
-  const cache = file.replace(/js$/, '${hash}.cache')
+  const cache = file + '.${hash}.cache'
   if (existsSync(cache)) cachedData = readFileSync(cache)
 } catch {
   // It is only there to be quicker.

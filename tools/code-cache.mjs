@@ -4,7 +4,7 @@
  *   node [the flags of the shim's Node] tools/code-cache.mjs DIRECTORY           makes it
  *   node [the flags of the shim's Node] tools/code-cache.mjs DIRECTORY check     fails unless V8 takes it
  *
- * DIRECTORY holds both bundles, and gets entrypoint.HASH.cache. For the image, whose ENTRYPOINT's Node must be this one:
+ * DIRECTORY holds both bundles, and gets entrypoint.js.HASH.cache. For the image, whose ENTRYPOINT's Node must be this one:
  * V8 refuses what another version, another build or other V8 flags have made, and compiles as ever.
  *
  * V8 keeps the functions that have run, so a start is made up to its exec, with real files and a key of its own.
@@ -51,8 +51,7 @@ function start({ made = () => {}, end }) {
 }
 
 /** As esbuild.config.mjs names it. */
-const cacheOf = (source) =>
-  shim.replace(/js$/, `${createHash('sha256').update(source).digest('hex').slice(0, 16)}.cache`)
+const cacheOf = (source) => `${shim}.${createHash('sha256').update(source).digest('hex').slice(0, 16)}.cache`
 
 function write() {
   let descriptor
