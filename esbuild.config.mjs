@@ -76,7 +76,7 @@ let cachedData
 try {
   const { existsSync, readFileSync } = require('node:fs')
   const cache = file + '.${hash}.cache'
-  if (existsSync(cache)) cachedData = readFileSync(cache)
+  if (cache.startsWith('/') && existsSync(cache)) cachedData = readFileSync(cache)
 } catch {
   // It is only there to be quicker.
 }

@@ -7,7 +7,7 @@ import { becomeCommand } from './handover/exec.ts'
 import { canExecve } from './handover/runtime.ts'
 import { becomeUser, lookUpUser } from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
-import { closeForExec, openWindow } from './handover/window.ts'
+import { catchSignals, closeForExec, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
@@ -79,6 +79,8 @@ async function main(words: readonly string[]): Promise<void> {
     await closeForExec()
     becomeCommand(file, options.command, environment)
   }
+  // The filter starts children of its own, whose end takes handlers off that had nobody else's beside them.
+  catchSignals()
   const { supervise } = await import('./handover/supervise.ts')
   await supervise(
     file,

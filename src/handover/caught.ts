@@ -41,11 +41,16 @@ function signalPipes(): number[] {
   const targets = [...links.values()]
   const isOurs = (link = '') =>
     link.startsWith('pipe:') && targets.filter((target) => target === link).length === 2
-  return [...links]
-    .filter(([, link]) => link === 'anon_inode:[eventpoll]')
-    .flatMap(([epoll]) => watched(epoll))
-    .filter((descriptor) => isOurs(links.get(descriptor)) && isNonBlocking(descriptor))
-    .map(Number)
+  return (
+    [...links]
+      .filter(([, link]) => link === 'anon_inode:[eventpoll]')
+      .map(([epoll]) => watched(epoll))
+      // As each loop of libuv does; an epoll that we were started with does not, if there is one.
+      .filter((descriptors) => descriptors.some((one) => links.get(one) === 'anon_inode:[eventfd]'))
+      .flat()
+      .filter((descriptor) => isOurs(links.get(descriptor)) && isNonBlocking(descriptor))
+      .map(Number)
+  )
 }
 
 /** The numbers in what a pipe holds. */
@@ -62,14 +67,15 @@ function numbersIn(pipe: number): number[] {
 
 /**
  * A function that gives the numbers of the signals caught since the loop last polled. Finding the pipes takes a
- * while and reading them does not, so that they can be read at the last moment. No numbers where there is no /proc.
+ * while and reading them does not, so that they can be read at the last moment. No numbers where /proc is missing, or
+ * not ours to read: before Linux 5.14 that is so once another user has been become.
  */
 export function caughtSignals(): () => number[] {
   let pipes: number[] = []
   try {
     pipes = signalPipes()
   } catch {
-    // No /proc.
+    // No /proc that we could read.
   }
   return () => pipes.flatMap(numbersIn)
 }

@@ -5,7 +5,7 @@ import { failure } from '../errors.ts'
 import { refuseDebugLog } from '../node-debug.ts'
 import type { Filter } from '../redact/filter.ts'
 import { orderedObject, refusalOf } from './exec.ts'
-import { catchSignals, closeWindow, dieOf } from './window.ts'
+import { closeWindow, dieOf } from './window.ts'
 
 /** Can't be caught, or are raised by the process's own faults (signal(7)); SIGCHLD is about our child. */
 const NOT_FORWARDED: readonly NodeJS.Signals[] = [
@@ -78,7 +78,6 @@ export async function supervise(
   const { execa } = await import('execa')
   const [typed = file, ...rest] = words
   refuseUnknownFormat(file, typed)
-  catchSignals()
   let child: { kill(signal: NodeJS.Signals): boolean } | undefined
   for (const signal of forwarded()) {
     process.on(signal, () => {

@@ -84,7 +84,7 @@ function coreIsPossible(): boolean {
  *
  * Where the default action does that, nothing listens: what the kernel does can't come between our last look and the
  * exec. A listener is needed as pid 1, where the kernel drops what nobody catches, and `docker stop` would not be
- * noticed; while there are children; and where a core with the key in it would be dumped. Node's own listener for
+ * noticed; from the first child on; and where a core with the key in it would be dumped. Node's own listener for
  * SIGUSR1, which opens a debugger, goes.
  *
  * SIGPIPE and SIGXFSZ get listeners that stay: Node ignores both, an ignored signal stays ignored across exec,
