@@ -1,6 +1,6 @@
-import { chmodSync, existsSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { EXECVE, Project, seen } from './project.ts'
 
 const ended = (child: ReturnType<Project['start']>) =>
@@ -102,6 +102,10 @@ describe('once the command runs', () => {
     const end = ended(command)
     await seen(command.stdout, /ready/)
     command.kill('SIGTSTP')
+    // Only then: a SIGCONT that overtakes the stop continues nothing, and whoever watches waits for the stop, too.
+    await vi.waitFor(() => expect(readFileSync(`/proc/${command.pid}/stat`, 'utf8')).toMatch(/\) T /), {
+      timeout: 20_000,
+    })
     command.kill('SIGCONT')
     command.stdin.write('\n')
     expect(await end).toEqual([3, null])
