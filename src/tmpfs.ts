@@ -19,7 +19,8 @@ export function isTmpfs(path: string): boolean {
 
 /** Whether a directory is there and on a tmpfs or ramfs, of which the second is never swapped out. */
 export function isInMemory(path: string): boolean {
-  return isTmpfs(path) || fileSystemOf(path) === RAMFS_MAGIC
+  const type = fileSystemOf(path)
+  return type === TMPFS_MAGIC || type === RAMFS_MAGIC
 }
 
 /** Numbers the pid namespace, since the same pid means another process in another container; "0" without /proc. */

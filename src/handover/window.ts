@@ -49,6 +49,8 @@ export async function dieOf(signal: NodeJS.Signals): Promise<never> {
 
 const doNothing = () => {}
 const listeners = new Map<NodeJS.Signals, () => void>()
+/** Those that are caught up to the exec. */
+let staying: readonly NodeJS.Signals[] = []
 
 function listenTo(signals: readonly NodeJS.Signals[]): void {
   for (const signal of signals) {
@@ -91,13 +93,14 @@ function coreIsPossible(): boolean {
  * a caught one goes back to its default (execve(2)), which is what the command expects.
  */
 export function openWindow(): void {
-  if (process.pid === 1) catchSignals()
+  if (process.pid === 1) staying = ENDING
   else {
     process.on('SIGUSR1', doNothing)
     process.off('SIGUSR1', doNothing)
-    if (coreIsPossible()) listenTo(ENDING.filter((signal) => CORE_SIGNALS.has(signal)))
+    if (coreIsPossible()) staying = ENDING.filter((signal) => CORE_SIGNALS.has(signal))
     beforeChildren(catchSignals)
   }
+  listenTo(staying)
   process.on('SIGPIPE', doNothing)
   process.on('SIGXFSZ', doNothing)
 }
@@ -127,9 +130,8 @@ export async function closeForExec(): Promise<void> {
   if (listeners.size === 0) return
   await lookForSignals()
   const caught = caughtSignals()
-  const stay = coreIsPossible()
   for (const [signal, listener] of listeners) {
-    if (process.pid !== 1 && !(stay && CORE_SIGNALS.has(signal))) process.off(signal, listener)
+    if (!staying.includes(signal)) process.off(signal, listener)
   }
   const numbers = caught()
   if (numbers.length === 0) return

@@ -30,7 +30,6 @@ export const recipientsList: HostCommand = {
   run: async ({ context, on }) => {
     const { project, print } = context
     const rules = await findRules(project.root)
-    const owners = await ownersOf(context)
     const rows = []
     for (const source of inventory(project)) {
       const { recipients, otherKeys } = await describe(source)
@@ -41,13 +40,14 @@ export const recipientsList: HostCommand = {
         expected: recipientsBy(rules, source.path),
       })
     }
-    const shown = (recipient: string) => {
-      const owner = owners.get(recipient)
-      return `    ${recipient}${owner === undefined ? '' : `  (${owner})`}\n`
-    }
     if (on('json')) {
       print(`${JSON.stringify(rows, null, 2)}\n`)
       return 0
+    }
+    const owners = await ownersOf(context)
+    const shown = (recipient: string) => {
+      const owner = owners.get(recipient)
+      return `    ${recipient}${owner === undefined ? '' : `  (${owner})`}\n`
     }
     const ruled = [
       ['new .env.enc', envSource(project).path],
