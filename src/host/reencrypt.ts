@@ -1,12 +1,11 @@
 /** Files encrypted anew, with new data keys, for the recipients that rules now give them: every file or none. */
 import { isUtf8 } from 'node:buffer'
-import { capture } from '../child.ts'
-import { DisintoError, errnoOf, failure } from '../errors.ts'
+import { failure } from '../errors.ts'
 import type { Plaintext } from '../load/decrypt.ts'
 import type { Source } from '../load/locate.ts'
 import { type Document, read } from '../load/read.ts'
 import { parseEnvelope } from '../sops/envelope.ts'
-import { findSops, variablesForSops } from '../sops/program.ts'
+import { sopsRunner } from '../sops/program.ts'
 import type { HostContext } from './context.ts'
 import type { CreationRules } from './creation-rules.ts'
 import { describe } from './inventory.ts'
@@ -46,12 +45,8 @@ async function rotatedBySops(
     ...(removed.length === 0 ? [] : ['--rm-age', removed.join(',')]),
     source.path,
   ]
-  const program = findSops(variables)
-  if (program === undefined) throw failure('sops-needed', source.path, 'of its format')
-  const forSops = variablesForSops(variables, workingDirectory)
-  const ended = await capture(program, words, forSops, '/').catch((error: unknown) => {
-    throw error instanceof DisintoError ? error : failure('sops-unstartable', source.path, errnoOf(error))
-  })
+  const missing = () => failure('sops-needed', source.path, 'of its format')
+  const ended = await sopsRunner(variables, workingDirectory)(words, source.path, missing)
   if (ended.status !== 0) throw failure('sops-failed', source.path, 'it could not be encrypted anew')
   return ended.stdout
 }

@@ -1,11 +1,10 @@
 /** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
 import { statSync } from 'node:fs'
 import { readKeyring } from '../age/sources.ts'
-import { capture } from '../child.ts'
 import { failure, quote } from '../errors.ts'
 import { type Document, read } from '../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../sops/builtin.ts'
-import { findSops, variablesForSops } from '../sops/program.ts'
+import { sopsRunner } from '../sops/program.ts'
 import { recipientsOf } from '../sops/refusal.ts'
 import { sealDotenv, sealJson } from '../sops/seal.ts'
 import type { HostContext } from './context.ts'
@@ -46,9 +45,8 @@ async function addRecipient(context: HostContext, document: Document, recipient:
   if (declined) {
     const type = document.format.replace('sops-', '')
     const words = ['updatekeys', '--yes', '--input-type', type, path]
-    const program = findSops(variables)
-    if (program === undefined) throw failure('sops-missing', path)
-    const ended = await capture(program, words, variablesForSops(variables, workingDirectory), project.root)
+    const missing = () => failure('sops-missing', path)
+    const ended = await sopsRunner(variables, workingDirectory)(words, path, missing, project.root)
     if (ended.status !== 0) throw failure('sops-failed', path, 'updatekeys did not add the service key')
     return
   }

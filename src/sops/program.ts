@@ -34,11 +34,8 @@ export function findSops(variables: ReadonlyMap<string, string>): string | undef
     })
 }
 
-/** The environment for a sops that runs elsewhere, in `/` where no stranger's .sops.yaml lies in wait: relative key files are made absolute. */
-export function variablesForSops(
-  variables: ReadonlyMap<string, string>,
-  cwd: string,
-): ReadonlyMap<string, string> {
+/** The environment for a sops that runs in another directory than ours: relative key files are made absolute. */
+function variablesForSops(variables: ReadonlyMap<string, string>, cwd: string): ReadonlyMap<string, string> {
   const absolute = new Map(variables)
   for (const name of ['SOPS_AGE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_FILE']) {
     const file = variables.get(name)
@@ -95,6 +92,29 @@ async function valuesOf(
 }
 
 /**
+ * Makes what runs sops to its end, whatever its exit status: by default in `/`, where no stranger's .sops.yaml lies in
+ * wait. The program is looked for once. `path` is the file that sops is for; `missing` is thrown where there is no sops.
+ */
+export function sopsRunner(
+  variables: ReadonlyMap<string, string>,
+  workingDirectory: string,
+): (words: readonly string[], path: string, missing: () => DisintoError, cwd?: string) => Promise<Ended> {
+  const forSops = variablesForSops(variables, workingDirectory)
+  let program: string | undefined
+
+  return async (words, path, missing, cwd = '/') => {
+    program ??= findSops(variables)
+    if (program === undefined) throw missing()
+    try {
+      return await capture(program, words, forSops, cwd)
+    } catch (error) {
+      if (error instanceof DisintoError) throw error
+      throw failure('sops-unstartable', path, errnoOf(error))
+    }
+  }
+}
+
+/**
  * Makes the opener for an environment: PATH and the places of keys are taken from it. `readKeys` is asked when a
  * refusal must be explained; `reason` says why sops is needed, if not by choice.
  */
@@ -103,21 +123,12 @@ export function sopsOpener(
   workingDirectory: string,
   readKeys: () => Promise<Keyring>,
 ): (document: Document, reason?: string) => Promise<Plaintext> {
-  const forSops = variablesForSops(variables, workingDirectory)
-  let program: string | undefined
+  const runSops = sopsRunner(variables, workingDirectory)
 
   const run = async (document: Document, input: string, output: string, reason?: string): Promise<Buffer> => {
     const { path } = document.source
-    program ??= findSops(variables)
-    if (program === undefined) throw failure('sops-missing', path, reason)
     const words = ['decrypt', '--input-type', input, '--output-type', output, path]
-    let ended: Ended
-    try {
-      ended = await capture(program, words, forSops, '/')
-    } catch (error) {
-      if (error instanceof DisintoError) throw error
-      throw failure('sops-unstartable', path, errnoOf(error))
-    }
+    const ended = await runSops(words, path, () => failure('sops-missing', path, reason))
     if (ended.overflowed) throw failure('sops-output', path)
     if (ended.status !== 0) throw await refusalOf(document, ended, variables, readKeys)
     return ended.stdout
