@@ -1,8 +1,14 @@
 /** The host command: words to a command of the table; errors said as the shim says them. */
 import { asDisintoError, failure } from './errors.ts'
-import { type HostCommand, helpOf, type Invocation, type ParsedWords, parseWords } from './host/command.ts'
+import {
+  type HostCommand,
+  helpOf,
+  type Invocation,
+  type ParsedWords,
+  parseWords,
+} from './host/cli/command.ts'
 import { processContext } from './host/context.ts'
-import { COMMANDS } from './host/table.ts'
+import { COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
 
@@ -41,7 +47,7 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
   refuseDebugLog()
   const called = invocation(parsed)
   if (command.changes === true) {
-    const { removeLeftovers } = await import('./host/leftovers.ts')
+    const { removeLeftovers } = await import('./host/files/leftovers.ts')
     removeLeftovers(called.context)
   }
   return command.run(called)
@@ -61,7 +67,7 @@ async function main(input: readonly string[]): Promise<number> {
     const command = await COMMANDS.get(found.name)?.()
     if (command !== undefined) return call(command, [...leading, ...found.rest])
   }
-  const { groupHelp, namesUnder, unknownCommand } = await import('./host/help.ts')
+  const { groupHelp, namesUnder, unknownCommand } = await import('./host/commands/help.ts')
   const first = words[0]
   if (first === '--version' || first === '-V') return main(['version'])
   if (first?.startsWith('-') === true && first !== '--help' && first !== '-h')

@@ -3,7 +3,7 @@ import { symlinkSync } from 'node:fs'
 import { parse } from 'dotenv'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { splitDotenv } from '../../src/host/dotenv-split.ts'
+import { splitDotenv } from '../../src/host/migrate/dotenv-split.ts'
 import { AGE, Host, MARK, SHIM } from './host.ts'
 
 /** What the shim gives a command, for the names of a dotenv text. */

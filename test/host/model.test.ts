@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of compose are what this is about.
 import { expect, test } from 'vitest'
-import { exposuresOf } from '../../src/host/interpolation.ts'
-import { readModel, variablesIn } from '../../src/host/model.ts'
-import { checkSources, overrideDocument } from '../../src/host/mounts.ts'
+import { exposuresOf } from '../../src/host/compose/interpolation.ts'
+import { readModel, variablesIn } from '../../src/host/compose/model.ts'
+import { checkSources, overrideDocument } from '../../src/host/compose/mounts.ts'
 import { composeFile, withEntries } from '../../src/host/template.ts'
 
 const namesIn = (text: string) => variablesIn(text).map(({ name }) => name)

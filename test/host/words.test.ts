@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { COMMANDS } from '../../src/host/table.ts'
+import { COMMANDS } from '../../src/host/commands.ts'
 import { Host } from './host.ts'
 
 describe('words', () => {

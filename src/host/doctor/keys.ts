@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { readKeyring } from '../../age/sources.ts'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
-import { ownRecipients, recipientsOfFile } from '../keys.ts'
+import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { type Finding, findingOf } from './finding.ts'
 
 /** The key files of the project's services, by service. */

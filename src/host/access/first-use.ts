@@ -1,0 +1,63 @@
+/** The first use of secrets in a project: the operator key and the creation rules. What exists is used as it is. */
+import { dirname } from 'node:path'
+import { failure, quote } from '../../errors.ts'
+import type { HostContext } from '../context.ts'
+import { type CreationRules, findRules, rulesOf } from './rules.ts'
+import { keyAt, ownRecipients, wasFirst } from './keys.ts'
+import { newRules } from './first-rules.ts'
+import { writeFile } from '../files/write.ts'
+
+/** The service that gets .env.enc. */
+const SERVICE = 'agents'
+
+/** The operator's recipient: of the first key at hand, or of a new one. */
+export async function operatorRecipient(
+  context: HostContext,
+  postQuantum = false,
+): Promise<{ recipient: string; made: boolean }> {
+  const [own] = await ownRecipients(context)
+  if (own !== undefined) return { recipient: own, made: false }
+  const path = context.project.operatorKeyFile
+  if (path === undefined) throw failure('host-no-home')
+  const key = await keyAt(path, postQuantum)
+  if (key.made) {
+    context.speak.note(
+      `made the operator key ${quote(path)}: back this file up now, nothing opens without it`,
+    )
+    context.speak.note('test the backup with: disinto secrets verify --key BACKUP')
+  }
+  return key
+}
+
+/** Makes .sops.yaml for an operator, and the service key that it names. */
+export async function makeRules(context: HostContext, operator: string): Promise<CreationRules> {
+  const { project, speak } = context
+  const path = project.serviceKeyFile(SERVICE)
+  const service = path === undefined ? undefined : (await keyAt(path)).recipient
+  try {
+    await writeFile(
+      project.sopsConfig,
+      Buffer.from(newRules([operator], service === undefined ? [] : [service])),
+      {
+        over: 'new',
+        mode: 0o644,
+      },
+    )
+    speak.note(
+      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${SERVICE} service (${quote(
+        path === undefined ? 'no key' : dirname(path),
+      )}), secrets/*.enc for you alone`,
+    )
+  } catch (error) {
+    if (!wasFirst(error)) throw error
+  }
+  return rulesOf(project.root)
+}
+
+/** The rules of the project; on first use they and the operator key are made. */
+export async function ensureRules(context: HostContext): Promise<CreationRules> {
+  const existing = await findRules(context.project.root)
+  if (existing !== undefined) return existing
+  const { recipient } = await operatorRecipient(context)
+  return makeRules(context, recipient)
+}

@@ -1,0 +1,36 @@
+/** The commands there are, each loaded when it is called. */
+import type { HostCommand } from './cli/command.ts'
+
+/** In the order of the help. */
+export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map([
+  ['init', async () => (await import('./commands/init.ts')).init],
+  ['secrets keygen', async () => (await import('./commands/secrets/keygen.ts')).keygen],
+  ['secrets add', async () => (await import('./commands/secrets/add.ts')).add],
+  ['secrets list', async () => (await import('./commands/secrets/list.ts')).list],
+  ['secrets show', async () => (await import('./commands/secrets/show.ts')).show],
+  ['secrets edit', async () => (await import('./commands/secrets/edit.ts')).edit],
+  ['secrets rm', async () => (await import('./commands/secrets/rm.ts')).rm],
+  ['secrets migrate', async () => (await import('./commands/secrets/migrate.ts')).migrate],
+  ['secrets verify', async () => (await import('./commands/secrets/verify.ts')).verify],
+  ['secrets rotate-key', async () => (await import('./commands/secrets/rotate-key.ts')).rotateKey],
+  [
+    'secrets recipients list',
+    async () => (await import('./commands/secrets/recipients/list.ts')).recipientsList,
+  ],
+  [
+    'secrets recipients add',
+    async () => (await import('./commands/secrets/recipients/add.ts')).recipientsAdd,
+  ],
+  ['secrets recipients rm', async () => (await import('./commands/secrets/recipients/rm.ts')).recipientsRm],
+  ['up', async () => (await import('./commands/up.ts')).up],
+  ['down', async () => (await import('./commands/running.ts')).down],
+  ['restart', async () => (await import('./commands/up.ts')).restart],
+  ['status', async () => (await import('./commands/running.ts')).status],
+  ['logs', async () => (await import('./commands/running.ts')).logs],
+  ['shell', async () => (await import('./commands/shell.ts')).shell],
+  ['vault-run', async () => (await import('./commands/vault-run.ts')).vaultRun],
+  ['doctor', async () => (await import('./commands/doctor.ts')).doctor],
+  ['completion', async () => (await import('./commands/completion.ts')).completion],
+  ['help', async () => (await import('./commands/help.ts')).help],
+  ['version', async () => (await import('./commands/version.ts')).version],
+])

@@ -1,0 +1,87 @@
+/** `disinto completion`: scripts for shells, and the words that they offer. */
+import { failure } from '../../errors.ts'
+import { COMMON_OPTIONS, type HostCommand } from '../cli/command.ts'
+import type { HostContext } from '../context.ts'
+import { allNames } from '../store/find.ts'
+import { COMMANDS } from '../commands.ts'
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  bash: `_disinto() {
+  local IFS=$'\\n'
+  COMPREPLY=($(compgen -W "$(disinto completion --words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _disinto disinto
+`,
+  zsh: `#compdef disinto
+_disinto() {
+  local -a found
+  found=("\${(@f)$(disinto completion --words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  compadd -a found
+}
+compdef _disinto disinto
+`,
+  fish: `complete -c disinto -f -a '(disinto completion --words -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+`,
+}
+
+/** The command that the words before the last begin with, and how many words it has. */
+function commandIn(words: readonly string[]): string | undefined {
+  for (let length = Math.min(3, words.length); length > 0; length -= 1) {
+    const name = words.slice(0, length).join(' ')
+    if (COMMANDS.has(name)) return name
+  }
+  return undefined
+}
+
+/** What can stand at the last word: names of commands, options, or secrets. */
+async function candidates({ project }: HostContext, words: readonly string[]): Promise<string[]> {
+  const before = words.slice(0, -1)
+  const current = words.at(-1) ?? ''
+  const command = await COMMANDS.get(commandIn(before) ?? '')?.()
+  if (command === undefined) {
+    const group = before.length === 0 ? '' : `${before.join(' ')} `
+    const next = [...COMMANDS.keys()]
+      .filter((name) => name.startsWith(group))
+      .map((name) => name.slice(group.length).split(' ')[0] ?? '')
+    return [...new Set(next)]
+  }
+  if (command.name === 'help') return [...COMMANDS.keys()]
+  if (current.startsWith('-')) return [...command.options, ...COMMON_OPTIONS].map(({ name }) => `--${name}`)
+  if (command.completes === 'secrets')
+    return [
+      ...(await allNames(project)),
+      ...(command.name === 'secrets add' || command.name === 'secrets rm' ? [] : ['.env.enc']),
+    ]
+  return command.name === 'completion' ? Object.keys(SCRIPTS) : []
+}
+
+export const completion: HostCommand = {
+  name: 'completion',
+  about: 'print the completion script for a shell',
+  usage: 'bash|zsh|fish',
+  examples: [
+    'eval "$(disinto completion bash)"                                      # in ~/.bashrc',
+    'eval "$(disinto completion zsh)"                                       # in ~/.zshrc, after compinit',
+    'disinto completion fish > ~/.config/fish/completions/disinto.fish',
+  ],
+  options: [{ name: 'words', about: 'for the scripts: print what can follow the words after --' }],
+  words: [0, 1],
+  takesRest: true,
+  run: async ({ context, words, rest, on }) => {
+    if (on('words')) {
+      const current = rest.at(-1) ?? ''
+      const found = await candidates(context, rest)
+      context.print(
+        found
+          .filter((word) => word.startsWith(current))
+          .map((word) => `${word}\n`)
+          .join(''),
+      )
+      return 0
+    }
+    const script = SCRIPTS[words[0] ?? '']
+    if (script === undefined) throw failure('host-words-missing', 'completion', 'bash|zsh|fish')
+    context.print(script)
+    return 0
+  },
+}

@@ -1,0 +1,83 @@
+/** `disinto init`: the files a project begins with; what exists is never touched. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf, failure, quote } from '../../errors.ts'
+import type { HostCommand } from '../cli/command.ts'
+import type { HostContext } from '../context.ts'
+import { composeFiles } from '../compose/docker.ts'
+import { composeFile, DOCKERIGNORE, ENV_EXAMPLE, GITIGNORE, withEntries } from '../template.ts'
+import { writeFile } from '../files/write.ts'
+
+const NEW = { mode: 0o644, over: 'new' } as const
+
+function hasComposeFile(context: HostContext): boolean {
+  try {
+    return composeFiles(context).length > 0
+  } catch {
+    return false
+  }
+}
+
+/** Adds the lines that a list of patterns lacks. */
+async function addEntries(path: string, entries: readonly string[]): Promise<boolean> {
+  let before: Buffer | undefined
+  try {
+    before = readFileSync(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw failure('source-unreadable', path, errnoOf(error))
+  }
+  const text = withEntries(before?.toString() ?? '', entries)
+  if (text === undefined) return false
+  await writeFile(path, Buffer.from(text), { mode: 0o644, over: before ?? 'new' })
+  return true
+}
+
+async function initialize(context: HostContext): Promise<void> {
+  const { project, speak } = context
+  const at = (name: string) => join(project.root, name)
+  if (hasComposeFile(context)) speak.note('there is a compose file: left as it is')
+  else {
+    const dockerfile = existsSync(at('Dockerfile.agent'))
+    await writeFile(project.composeFile, Buffer.from(composeFile({ dockerfile })), NEW)
+    speak.note('wrote docker-compose.yml: services agents and vault-runner')
+  }
+  if (!existsSync(at('.env.example'))) {
+    await writeFile(at('.env.example'), Buffer.from(ENV_EXAMPLE), NEW)
+    speak.note('wrote .env.example')
+  }
+  if (!existsSync(project.plainEnvFile) && !existsSync(project.envFile)) {
+    // The example holds no secrets; the copy soon will.
+    await writeFile(project.plainEnvFile, readFileSync(at('.env.example')), { mode: 0o600, over: 'new' })
+    speak.note('wrote .env from .env.example')
+  }
+  // Before anyone can commit what was copied.
+  for (const [name, entries] of [
+    ['.gitignore', GITIGNORE],
+    ['.dockerignore', DOCKERIGNORE],
+  ] as const) {
+    if (await addEntries(at(name), entries)) speak.note(`wrote ${name}: never plaintext, never keys`)
+  }
+  if (existsSync(project.plainEnvFile) && !existsSync(project.envFile)) {
+    speak.warning({
+      code: 'plaintext-env',
+      message: `${quote(project.plainEnvFile)}: secrets in plaintext`,
+      hint: 'fill it in, then disinto secrets migrate encrypts it to .env.enc',
+    })
+  }
+}
+
+export const init: HostCommand = {
+  name: 'init',
+  about: 'write the files a project begins with',
+  usage: '',
+  details: `docker-compose.yml, .env.example and .env, and the lines that .gitignore and
+.dockerignore lack. What exists is never touched. Needs no key.`,
+  examples: ['disinto init', 'disinto --root ~/factory init'],
+  options: [],
+  words: [0, 0],
+  run: async ({ context }) => {
+    await initialize(context)
+    context.speak.note('next: disinto secrets add NAME, then disinto up')
+    return 0
+  },
+}

@@ -1,0 +1,112 @@
+/** `disinto secrets add`: a value from a prompt, a pipe or a file to a secret file of its own. */
+import { isUtf8 } from 'node:buffer'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { isatty } from 'node:tty'
+import { errnoOf, failure, quote } from '../../../errors.ts'
+import { checkValue } from '../../../load/decrypt.ts'
+import { checkName } from '../../../load/names.ts'
+import { readWhole } from '../../../load/read.ts'
+import { Secret } from '../../../secret.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import type { HostContext } from '../../context.ts'
+import { ensureRules } from '../../access/first-use.ts'
+import { describe, envSource, secretSource } from '../../store/inventory.ts'
+import { warnOfKeyFiles } from '../../access/keys.ts'
+import { allowed } from '../../store/open.ts'
+import { confirmed, hiddenValue } from '../../cli/prompt.ts'
+import { prepareSealed } from '../../store/seal.ts'
+
+/** Bytes as a value: UTF-8, less one final newline unless they are to be kept as they are. */
+function asValue(bytes: Buffer, raw: boolean, path: string, name: string): Secret {
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', path, name)
+  const text = bytes.toString()
+  return new Secret(raw ? text : text.replace(/\r?\n$/, ''))
+}
+
+async function valueFor(name: string, path: string, { context, on, text }: Invocation): Promise<Secret> {
+  const file = text('from-file')
+  if (file !== undefined) {
+    const from = resolve(context.workingDirectory, file)
+    if (!existsSync(from)) throw failure('host-file-missing', from)
+    return asValue(readWhole(from), on('raw'), path, name)
+  }
+  if (context.interactive) return hiddenValue(name)
+  // A terminal that we can't draw on would show what is typed.
+  if (isatty(0)) throw failure('host-unasked', `the value of ${name}`, '--from-file FILE')
+  return asValue(context.readInput(), on('raw'), path, name)
+}
+
+async function mayOverwrite(name: string, path: string, { context, on }: Invocation): Promise<boolean> {
+  if (on('force')) return true
+  return confirmed(context, `${quote(path)} exists: replace ${name}?`, '--force')
+}
+
+function makeSecretsDirectory({ project }: HostContext): void {
+  try {
+    mkdirSync(project.secretsDir, { recursive: true })
+  } catch (error) {
+    throw failure('host-write', project.secretsDir, errnoOf(error))
+  }
+}
+
+async function noteIfInEnvFile({ project, speak }: HostContext, name: string): Promise<void> {
+  if (!existsSync(project.envFile)) return
+  if ((await describe(envSource(project))).names.includes(name))
+    speak.note(`${name} is in .env.enc too; the secret file wins`)
+}
+
+export const add: HostCommand = {
+  name: 'secrets add',
+  about: 'store a secret in a file of its own',
+  usage: 'NAME [OPTION ...]',
+  details: `Asks for the value on a terminal, hidden; in a pipe it takes standard input as it
+is, less one final newline. The value is never an argument: those show in ps and
+in the shell's history. Writes secrets/NAME.enc, a SOPS JSON file for the
+recipients that .sops.yaml has for it.`,
+  examples: [
+    'disinto secrets add CLAWHUB_TOKEN',
+    'pass show clawhub | disinto secrets add CLAWHUB_TOKEN',
+    'disinto secrets add DEPLOY_KEY --from-file ~/.ssh/deploy --raw',
+  ],
+  options: [
+    { name: 'from-file', value: 'FILE', about: 'take the value from a file' },
+    { name: 'raw', about: 'keep the final newline' },
+    { name: 'force', about: 'replace a secret without asking' },
+    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+  ],
+  words: [1, 1],
+  changes: true,
+  completes: 'secrets',
+  run: async (invocation) => {
+    const { context, texts } = invocation
+    const { project, speak } = context
+    const name = invocation.words[0] ?? ''
+    const source = secretSource(project, name)
+    checkName(name, source.path, allowed(context.variables, texts('allow')))
+    const before = existsSync(source.path) ? readFileSync(source.path) : undefined
+    // Before the prompt: who is not going to overwrite it should not have to type it.
+    if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
+      throw failure('interrupted-nothing')
+    }
+    const value = await valueFor(name, source.path, invocation)
+    if (value.reveal() === '') throw failure('value-empty', name)
+    checkValue(name, value.reveal(), source.path)
+    const rules = await ensureRules(context)
+    // Before the directory is made: without a rule nothing will be in it.
+    rules.for(source.path)
+    makeSecretsDirectory(context)
+    const sealed = await prepareSealed(
+      context,
+      { kind: 'json', entries: [[name, value.reveal()]] },
+      { source, rules },
+      before ?? 'new',
+    )
+    sealed.commit()
+    speak.note(`${quote(source.path)}: ${before === undefined ? 'added' : 'replaced'}`)
+    if (!sealed.opened) speak.note('no key here opens it: it is encrypted to others, and was not tested')
+    warnOfKeyFiles(context)
+    await noteIfInEnvFile(context, name)
+    return 0
+  },
+}

@@ -1,0 +1,145 @@
+/** `disinto secrets edit`: a secret or .env.enc in the editor. The plaintext is in memory only, and only meanwhile. */
+import { isUtf8 } from 'node:buffer'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { asDisintoError, failure, quote } from '../../../errors.ts'
+import { checkValue } from '../../../load/decrypt.ts'
+import { parseDotenv } from '../../../load/dotenv.ts'
+import type { Source } from '../../../load/locate.ts'
+import { checkName } from '../../../load/names.ts'
+import { type Document, read } from '../../../load/read.ts'
+import { unholdableLine } from '../../../sops/seal.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { rulesOf } from '../../access/rules.ts'
+import { editFile } from '../../cli/editor.ts'
+import { findSecret } from '../../store/find.ts'
+import { envSource } from '../../store/inventory.ts'
+import { allowed, entriesOf, openWith, plaintextOf } from '../../store/open.ts'
+import { memoryDirectory, privateDirectory } from '../../files/private-directory.ts'
+import { confirmed } from '../../cli/prompt.ts'
+import { type Content, prepareSealed } from '../../store/seal.ts'
+
+/** What is edited: its text for the editor, and the way back from it. */
+interface Editable {
+  readonly text: string
+  /** Throws when the text has a mistake in it. */
+  content(text: string): Promise<Content>
+}
+
+async function editableEnvFile(document: Document, { context }: Invocation): Promise<Editable> {
+  const { path } = document.source
+  if (document.format !== 'sops-dotenv') throw failure('edit-format', path, document.format)
+  const plaintext = await plaintextOf(document, openWith(context))
+  if (plaintext.kind !== 'bytes' || !isUtf8(plaintext.bytes)) throw failure('value-not-utf8', path, '.env')
+  return {
+    text: plaintext.bytes.toString(),
+    content: async (text) => {
+      const line = unholdableLine(text)
+      if (line !== undefined) throw failure('edit-line', path, line.line, line.reason)
+      for (const [name, value] of await parseDotenv(text)) {
+        checkName(name, path, allowed(context.variables))
+        checkValue(name, value, path)
+      }
+      return { kind: 'dotenv', text }
+    },
+  }
+}
+
+async function editableSecret(document: Document, { context }: Invocation): Promise<Editable> {
+  const { source } = document
+  const name = source.role === 'secret' ? source.name : ''
+  const [entry] = await entriesOf(document, openWith(context), new Set([name]))
+  return {
+    // With a final newline, as editors end every file with one.
+    text: `${entry?.value.reveal() ?? ''}\n`,
+    content: async (text) => {
+      const value = text.replace(/\n$/, '')
+      if (value === '') throw failure('value-empty', name)
+      checkValue(name, value, source.path)
+      return { kind: 'json', entries: [[name, value]] }
+    },
+  }
+}
+
+/** Edits until it is right, given up or unchanged; undefined for unchanged. */
+async function edited(
+  invocation: Invocation,
+  file: string,
+  editable: Editable,
+): Promise<Content | undefined> {
+  const { context } = invocation
+  for (;;) {
+    await editFile(file, context.variables)
+    const bytes = readFileSync(file)
+    if (bytes.toString() === editable.text) return undefined
+    try {
+      if (!isUtf8(bytes)) throw failure('value-not-utf8', file, 'the text')
+      return await editable.content(bytes.toString())
+    } catch (thrown) {
+      // Where nobody can be asked, the editor is a program, and would make the same mistake again.
+      if (!context.interactive) throw thrown
+      context.speak.error(asDisintoError(thrown))
+      if (!(await confirmed(context, 'Back to the editor? (No drops your changes)', '', true)))
+        throw failure('interrupted-nothing')
+    }
+  }
+}
+
+async function place({ context, on }: Invocation): Promise<string | undefined> {
+  const memory = memoryDirectory(context.variables)
+  if (memory !== undefined || on('on-disk')) return memory
+  if (!context.interactive) throw failure('edit-no-tmpfs')
+  const question = 'No tmpfs here: the plaintext would be on disk while you edit. Go on?'
+  if (!(await confirmed(context, question, '--on-disk'))) throw failure('interrupted-nothing')
+  return undefined
+}
+
+async function sourceFor({ context, words }: Invocation): Promise<Source> {
+  const { project } = context
+  const name = words[0] ?? ''
+  if (name !== '.env.enc') {
+    const source = await findSecret(project, name)
+    if (source.role !== 'secret') throw failure('secret-in-env-file', name)
+    return source
+  }
+  if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
+  return envSource(project)
+}
+
+export const edit: HostCommand = {
+  name: 'secrets edit',
+  about: 'change a secret, or .env.enc, in your editor',
+  usage: 'NAME|.env.enc [OPTION ...]',
+  details: `Decrypts to a private directory in memory (tmpfs), starts VISUAL or EDITOR, and
+encrypts what it left. Unchanged text is not written; a mistake leads back to
+the editor. The plaintext is removed on every way out, signals included.`,
+  examples: ['disinto secrets edit .env.enc', 'EDITOR="code --wait" disinto secrets edit CLAWHUB_TOKEN'],
+  options: [{ name: 'on-disk', about: 'where there is no tmpfs, edit in the temporary directory' }],
+  words: [1, 1],
+  changes: true,
+  completes: 'secrets',
+  run: async (invocation) => {
+    const { context } = invocation
+    const source = await sourceFor(invocation)
+    const rules = await rulesOf(context.project.root)
+    const document = read(source)
+    const editable = await (source.role === 'secret' ? editableSecret : editableEnvFile)(document, invocation)
+    const directory = privateDirectory(await place(invocation))
+    const file = join(directory.path, source.role === 'secret' ? source.name : '.env')
+    writeFileSync(file, editable.text, { mode: 0o600, flag: 'wx' })
+    let content: Content | undefined
+    try {
+      content = await edited(invocation, file, editable)
+    } finally {
+      directory.remove()
+    }
+    if (content === undefined) {
+      context.speak.note(`${quote(source.path)}: unchanged, and not written`)
+      return 0
+    }
+    const sealed = await prepareSealed(context, content, { source, rules, mustOpen: true }, document.bytes)
+    sealed.commit()
+    context.speak.note(`${quote(source.path)}: changed`)
+    return 0
+  },
+}

@@ -1,0 +1,83 @@
+/** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
+import { existsSync } from 'node:fs'
+import { failure, quote } from '../../../errors.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { findRules } from '../../access/rules.ts'
+import { makeRules, operatorRecipient } from '../../access/first-use.ts'
+import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
+
+/** Services are called as docker compose calls them. */
+const SERVICE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
+
+async function serviceKey({ context, on }: Invocation, service: string): Promise<number> {
+  if (!SERVICE.test(service))
+    throw failure('host-option-value', 'secrets keygen', '--service', 'the name of a service')
+  const path = context.project.serviceKeyFile(service)
+  if (path === undefined) throw failure('host-no-home')
+  const { recipient, made } = await keyAt(path, on('post-quantum'))
+  context.speak.note(
+    made
+      ? `made the key of service ${service}: ${quote(path)}; it opens nothing yet: disinto secrets recipients add ${recipient} --env`
+      : `${quote(path)}: exists already, and is used as it is`,
+  )
+  report(on('json'), context.print, recipient, path, made)
+  return 0
+}
+
+function report(
+  json: boolean,
+  print: (text: string) => void,
+  recipient: string,
+  file: string | undefined,
+  made: boolean,
+) {
+  print(json ? `${JSON.stringify({ recipient, file: file ?? null, made })}\n` : `${recipient}\n`)
+}
+
+export const keygen: HostCommand = {
+  name: 'secrets keygen',
+  about: 'make the operator key and .sops.yaml, if there are none',
+  usage: '[OPTION ...]',
+  details: `The operator key opens everything of a project. It is written as age-keygen
+writes it, to where sops looks for it: ~/.config/sops/age/keys.txt, or
+SOPS_AGE_KEY_FILE. A key or .sops.yaml that exists is used as it is. Prints the
+recipient, the public half, which others may know.`,
+  examples: [
+    'disinto secrets keygen',
+    'disinto secrets keygen --service agents',
+    'disinto secrets keygen --json | jq -r .recipient',
+  ],
+  options: [
+    { name: 'service', value: 'NAME', about: 'the key of a service instead, which opens what it is given' },
+    { name: 'post-quantum', about: 'a key that holds against quantum computers (age-keygen -pq)' },
+    { name: 'json', about: 'print recipient, file and whether it was made, as JSON' },
+  ],
+  words: [0, 0],
+  changes: true,
+  run: async (invocation) => {
+    const { context, on, text } = invocation
+    const service = text('service')
+    if (service !== undefined) return serviceKey(invocation, service)
+    const { project, speak, print } = context
+    const { recipient, made } = await operatorRecipient(context, on('post-quantum'))
+    if (!made) {
+      speak.note('there is a key already, and it is used as it is')
+      warnOfKeyFiles(context)
+    }
+    const rules = await findRules(project.root)
+    if (rules === undefined) await makeRules(context, recipient)
+    else {
+      const own = await ownRecipients(context)
+      if (!own.some((one) => rules.text.includes(one)))
+        speak.warning({
+          code: 'key-in-no-rule',
+          message: `${quote(rules.path)}: names no key of yours, so new secrets are not for you`,
+          hint: `who can open them may add you: disinto secrets recipients add ${recipient}`,
+        })
+    }
+    // A key from elsewhere, SOPS_AGE_KEY for example, is in no file of ours.
+    const file = project.operatorKeyFile
+    report(on('json'), print, recipient, file !== undefined && existsSync(file) ? file : undefined, made)
+    return 0
+  },
+}

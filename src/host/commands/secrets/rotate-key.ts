@@ -1,0 +1,94 @@
+/** `disinto secrets rotate-key`: a new key in place of the operator's, or a service's, and every file for it. */
+import { readFileSync } from 'node:fs'
+import { errnoOf, failure, quote } from '../../../errors.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { rulesOf } from '../../access/rules.ts'
+import { changeRecipients } from '../../access/rules-edit.ts'
+import { sayDueForChange } from '../../store/due-for-change.ts'
+import { describe, inventory } from '../../store/inventory.ts'
+import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
+import { withOnlyIdentity } from '../../store/open.ts'
+import { reencrypt } from '../../store/reencrypt.ts'
+import { writeFile } from '../../files/write.ts'
+
+function textOf(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw failure('host-key-place', path, errnoOf(error))
+  }
+}
+
+/** Where the key is that is to be replaced, and its recipients. */
+async function replaced({ context, text }: Invocation): Promise<{ path: string; recipients: string[] }> {
+  const service = text('service')
+  const path =
+    service === undefined ? context.project.operatorKeyFile : context.project.serviceKeyFile(service)
+  if (path === undefined) throw failure('host-no-home')
+  if (service === undefined) return { path, recipients: await ownRecipients(context) }
+  const recipients = await recipientsOfFile(path)
+  if (recipients === undefined) throw failure('host-file-missing', path)
+  return { path, recipients }
+}
+
+/** The new key before the old one in their file: at every instant what is in it opens every file there is. */
+async function putFirst(path: string, key: string, old: Buffer | undefined): Promise<void> {
+  makeKeyDirectory(path)
+  const note = `# replaced ${new Date().toISOString().slice(0, 10)}; opens what git's history and other projects still hold\n`
+  const text = old === undefined ? key : `${key}${note}${old.toString()}`
+  await writeFile(path, Buffer.from(text), { over: old ?? 'new' })
+}
+
+export const rotateKey: HostCommand = {
+  name: 'secrets rotate-key',
+  about: 'replace a key, and encrypt every file anew',
+  usage: '[OPTION ...]',
+  details: `Makes a new key, puts its recipient in place of the old one in .sops.yaml, and
+encrypts every file anew, with new data keys. All new files are written and
+opened before the first takes its place: every file or none. The old operator
+key stays behind the new one in its file, as other projects may need it.
+What it does not do: change values. Whoever had the old key may have read them;
+they have to be changed at their issuers. They are listed.`,
+  examples: ['disinto secrets rotate-key', 'disinto secrets rotate-key --service agents'],
+  options: [
+    { name: 'service', value: 'NAME', about: 'the key of a service, instead of the operator’s' },
+    { name: 'post-quantum', about: 'a key that holds against quantum computers (age-keygen -pq)' },
+  ],
+  words: [0, 0],
+  changes: true,
+  run: async (invocation) => {
+    const { context, on, text } = invocation
+    const { project, speak, variables } = context
+    const old = await rulesOf(project.root)
+    const { path, recipients } = await replaced(invocation)
+    const { text: key, recipient } = await newKey(on('post-quantum'))
+    const rules = await changeRecipients(old, (named) => {
+      if (!named.some((one) => recipients.includes(one))) return named
+      return [recipient, ...named.filter((one) => !recipients.includes(one))]
+    })
+    if (rules.text === old.text) throw failure('key-not-ours', old.path)
+    const known = []
+    for (const source of inventory(project))
+      if ((await describe(source)).recipients.some((one) => recipients.includes(one))) known.push(source)
+    const before = textOf(path)
+    await putFirst(path, key, before)
+    await reencrypt(context, old, inventory(project), {
+      rules,
+      opener: { recipient, variables: withOnlyIdentity(variables, key) },
+    })
+    if (text('service') === undefined) {
+      speak.note(`made a new operator key in ${quote(path)}: back this file up now, nothing opens without it`)
+      speak.note('test the backup with: disinto secrets verify --key BACKUP')
+    } else {
+      // Nothing of this project needs the old one now, and a service has no other.
+      await writeFile(path, Buffer.from(key))
+      speak.note(`made a new key in ${quote(path)}: restart the service (disinto up) so that it gets it`)
+    }
+    if (known.length > 0) {
+      speak.note('values are as they were; if the old key leaked, these are due for change at the issuer:')
+      await sayDueForChange(context, known)
+    }
+    return 0
+  },
+}

@@ -1,0 +1,47 @@
+/** `disinto secrets show`: one value, to standard output. */
+import { existsSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { failure } from '../../../errors.ts'
+import { read } from '../../../load/read.ts'
+import type { HostCommand } from '../../cli/command.ts'
+import { findSecret } from '../../store/find.ts'
+import { envSource } from '../../store/inventory.ts'
+import { allowed, entriesAt, openWith, plaintextOf } from '../../store/open.ts'
+
+export const show: HostCommand = {
+  name: 'secrets show',
+  about: 'print the value of a secret',
+  usage: 'NAME|.env.enc [OPTION ...]',
+  details: `Prints the value to standard output, with a final newline on a terminal and in
+a pipe, unless --raw. For .env.enc, prints the whole text.`,
+  examples: [
+    'disinto secrets show CLAWHUB_TOKEN',
+    'disinto secrets show DEPLOY_KEY --raw | ssh-add -',
+    'disinto secrets show .env.enc',
+  ],
+  options: [{ name: 'raw', about: 'the exact bytes, with no newline added' }],
+  words: [1, 1],
+  completes: 'secrets',
+  run: async ({ context, words, on }) => {
+    const { project, print, variables, speak } = context
+    const name = words[0] ?? ''
+    const open = openWith(context)
+    if (name === '.env.enc') {
+      if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
+      const plaintext = await plaintextOf(read(envSource(project)), open)
+      print(
+        plaintext.kind === 'bytes'
+          ? plaintext.bytes.toString()
+          : plaintext.values.map(([key, value]) => `${key}=${value}\n`).join(''),
+      )
+      return 0
+    }
+    const source = await findSecret(project, name)
+    const entries = await entriesAt(source, open, new Set([...allowed(variables), name]))
+    const entry = entries.findLast((one) => one.name === name)
+    if (entry === undefined) throw failure('secret-missing', name, undefined)
+    print(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
+    if (isatty(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
+    return 0
+  },
+}

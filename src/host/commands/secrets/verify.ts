@@ -1,0 +1,74 @@
+/** `disinto secrets verify`: opens every file and says which can't be opened, and why. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { asDisintoError, failure, quote } from '../../../errors.ts'
+import type { HostCommand } from '../../cli/command.ts'
+import { inventory } from '../../store/inventory.ts'
+import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
+import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
+
+interface Checked {
+  readonly file: string
+  readonly names: readonly string[]
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null
+}
+
+export const verify: HostCommand = {
+  name: 'secrets verify',
+  about: 'open every file, as a test of the files or of a key',
+  usage: '[OPTION ...]',
+  details: `Opens each file as the shim does and checks that it is whole; shows names, no
+values. With --key, that key alone is used: the test for a backup.`,
+  examples: [
+    'disinto secrets verify',
+    'disinto secrets verify --key /media/stick/keys.txt',
+    'disinto secrets verify --json | jq ".[] | select(.error)"',
+  ],
+  options: [
+    { name: 'key', value: 'FILE', about: 'use this key file and no other' },
+    { name: 'json', about: 'JSON: file, names, error' },
+  ],
+  words: [0, 0],
+  run: async ({ context, on, text }) => {
+    const { project, variables, workingDirectory, print, speak } = context
+    const given = text('key')
+    const key = given === undefined ? undefined : resolve(workingDirectory, given)
+    if (key !== undefined && (await recipientsOfFile(key)) === undefined)
+      throw failure('host-file-missing', key)
+    const open = openWith(
+      key === undefined ? context : { ...context, variables: withOnlyKey(variables, key) },
+    )
+    const checked: Checked[] = []
+    for (const source of inventory(project)) {
+      const file = source.path.slice(project.root.length + 1)
+      try {
+        const entries = await entriesAt(source, open, allowed(variables))
+        checked.push({ file, names: entries.map(({ name }) => name), error: null })
+      } catch (thrown) {
+        const error = asDisintoError(thrown)
+        if (!on('json')) speak.error(error)
+        checked.push({
+          file,
+          names: [],
+          error: { code: error.code, message: error.message, hint: error.hint },
+        })
+      }
+    }
+    const failed = checked.filter(({ error }) => error !== null).length
+    if (on('json')) print(`${JSON.stringify(checked, null, 2)}\n`)
+    else {
+      for (const { file, names, error } of checked)
+        if (error === null) print(`ok  ${quote(file)}  ${names.map(quote).join(' ')}\n`)
+      if (checked.length === 0) speak.note('no encrypted files here: nothing to verify')
+    }
+    if (existsSync(project.plainEnvFile))
+      speak.warning({
+        code: 'plaintext-env',
+        message: `${quote(project.plainEnvFile)}: secrets in plaintext`,
+        hint: 'disinto secrets migrate encrypts it to .env.enc',
+      })
+    if (key === undefined) warnOfKeyFiles(context)
+    if (failed > 0 && !on('json')) throw failure('verify-failed', failed)
+    return failed === 0 ? 0 : 1
+  },
+}

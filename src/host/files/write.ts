@@ -1,0 +1,169 @@
+/**
+ * Files written so that at every instant the old one or the new one is there, whole: beside the target, flushed,
+ * read again and checked, and only then given its name.
+ */
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { errnoOf, failure } from '../../errors.ts'
+import { whenLeaving } from './cleanup.ts'
+import { temporaryName } from './leftovers.ts'
+
+export interface WriteOptions {
+  /** Called with what was read back, and where it still is; throws when it is not as it should be. */
+  readonly verify?: (bytes: Buffer, temporary: string) => void | Promise<void>
+  /** Mode of a new file; an existing one keeps its own. 0600 unless told. */
+  readonly mode?: number
+  /** `new`: throws host-file-exists when there is one by then. Otherwise what the file must still hold. */
+  readonly over?: 'new' | Buffer
+}
+
+/** A file that is written and checked, but does not have its name yet. */
+export interface Prepared {
+  readonly path: string
+  /** Where it is until then. */
+  readonly temporary: string
+  /** Throws when somebody else has changed the target meanwhile. */
+  check(): void
+  /** Gives it its name, in place of what had it. */
+  commit(): void
+  /** Removes it. */
+  discard(): void
+}
+
+/** Makes a rename or a removal last through a power cut, where the file system can. */
+export function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, 'r')
+  try {
+    fsyncSync(descriptor)
+  } catch {
+    // Some network file systems can't; the name is as safe as they make it.
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+/** Mode and owner of the file that this one replaces. */
+function takeAfter(descriptor: number, target: string, mode: number): void {
+  let old: Stats | undefined
+  try {
+    old = statSync(target)
+  } catch {
+    // There is none.
+  }
+  fchmodSync(descriptor, old === undefined ? mode : old.mode & 0o7777)
+  // Root who works in somebody's project does not take the files away from them.
+  if (old !== undefined && process.getuid?.() === 0) fchownSync(descriptor, old.uid, old.gid)
+}
+
+function fill(temporary: string, bytes: Buffer, target: string, mode: number): void {
+  const descriptor = openSync(temporary, 'wx', 0o600)
+  try {
+    for (let rest = bytes; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest))
+    takeAfter(descriptor, target, mode)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** Gives the name only if nobody has it; where there are no hard links, after a look. */
+function linkNew(temporary: string, path: string): void {
+  try {
+    linkSync(temporary, path)
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST') throw failure('host-file-exists', path)
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno)) throw error
+    if (isThere(path)) throw failure('host-file-exists', path)
+    renameSync(temporary, path)
+    return
+  }
+  rmSync(temporary)
+}
+
+function isThere(path: string): boolean {
+  try {
+    statSync(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function explained(error: unknown, path: string): unknown {
+  const errno = errnoOf(error)
+  return /^E[A-Z0-9]+$/.test(errno) ? failure('host-write', path, errno) : error
+}
+
+/** Writes a file beside its target, and checks it. For ciphertext and keys: never give it a secret's plaintext. */
+export async function prepareFile(
+  path: string,
+  bytes: Buffer,
+  options: WriteOptions = {},
+): Promise<Prepared> {
+  // Over a link goes what it points at: the file may live elsewhere for a reason.
+  const target = options.over === 'new' ? path : realPath(path)
+  const directory = dirname(target)
+  const temporary = temporaryName(directory)
+  const remove = () => rmSync(temporary, { force: true })
+  const forget = whenLeaving(remove)
+  const discard = () => {
+    remove()
+    forget()
+  }
+  try {
+    fill(temporary, bytes, target, options.mode ?? 0o600)
+    const written = readFileSync(temporary)
+    if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')
+    await options.verify?.(written, temporary)
+  } catch (error) {
+    discard()
+    throw explained(error, path)
+  }
+  const check = () => {
+    const { over } = options
+    if (over === 'new' && isThere(path)) throw failure('host-file-exists', path)
+    if (Buffer.isBuffer(over) && !readFileSync(path).equals(over)) throw failure('host-file-changed', path)
+  }
+  const commit = () => {
+    try {
+      check()
+      if (options.over === 'new') linkNew(temporary, path)
+      else renameSync(temporary, target)
+      forget()
+      syncDirectory(directory)
+    } catch (error) {
+      discard()
+      throw explained(error, path)
+    }
+  }
+  return { path, temporary, check, commit, discard }
+}
+
+/** Writes a file: the old one or the new one is there at every instant. */
+export async function writeFile(path: string, bytes: Buffer, options: WriteOptions = {}): Promise<void> {
+  const prepared = await prepareFile(path, bytes, options)
+  prepared.commit()
+}

@@ -1,0 +1,44 @@
+/** `.env.vault.enc`, in which older installations kept the vault's secrets, to one secret file for each. */
+import { isUtf8 } from 'node:buffer'
+import { rmSync } from 'node:fs'
+import { errnoOf, failure } from '../../errors.ts'
+import { parseDotenv } from '../../load/dotenv.ts'
+import { readWhole } from '../../load/read.ts'
+import { Secret } from '../../secret.ts'
+import type { HostContext } from '../context.ts'
+import { ensureRules } from '../access/first-use.ts'
+import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
+import { documentOf, openWith, plaintextOf } from '../store/open.ts'
+import { syncDirectory } from '../files/write.ts'
+
+async function valuesOf(context: HostContext, path: string): Promise<Map<string, Secret>> {
+  const document = documentOf({ role: 'env-file', path, plaintextAllowed: false }, readWhole(path))
+  if (document.format === 'plaintext') throw failure('source-not-encrypted', path)
+  const plaintext = await plaintextOf(document, openWith(context))
+  if (plaintext.kind === 'bytes' && !isUtf8(plaintext.bytes)) throw failure('value-not-utf8', path, '.env')
+  const values =
+    plaintext.kind === 'values' ? plaintext.values : await parseDotenv(plaintext.bytes.toString())
+  return new Map(values.map(([name, value]) => [name, new Secret(value)]))
+}
+
+/** Gives 1 when there was something to do. The old file goes last. */
+export async function migrateVaultFile(context: HostContext, how: MigrateOptions): Promise<number> {
+  const { project, speak } = context
+  const path = project.vaultEnvFile
+  const values = await valuesOf(context, path)
+  const missing = await missingAmong(context, values, path, how)
+  for (const name of values.keys()) speak.note(`.env.vault.enc -> secrets/${name}.enc`)
+  if (how.dryRun) return 1
+  const rules = await ensureRules(context)
+  for (const prepared of await prepareSecrets(context, rules, missing, values)) prepared.commit()
+  const left = await missingAmong(context, values, path, how)
+  if (left.length > 0) throw failure('host-verify', path)
+  try {
+    rmSync(path)
+  } catch (error) {
+    throw failure('host-write', path, errnoOf(error))
+  }
+  syncDirectory(project.root)
+  speak.note('.env.vault.enc: removed; every value was read back from the secret files')
+  return 1
+}

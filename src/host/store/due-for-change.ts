@@ -1,0 +1,15 @@
+/** The secrets whose values somebody knows who should not: only their issuers can make them worthless. */
+import { quote } from '../../errors.ts'
+import type { Source } from '../../load/locate.ts'
+import type { HostContext } from '../context.ts'
+import { describe } from './inventory.ts'
+import { since } from './since.ts'
+
+/** Lists the names in these files, with the age of each value. */
+export async function sayDueForChange({ speak }: HostContext, sources: readonly Source[]): Promise<void> {
+  for (const source of sources) {
+    const { names, lastModified } = await describe(source)
+    const known = source.role === 'secret' ? [source.name] : names
+    for (const name of known) speak.note(`  ${quote(name)} (changed ${since(lastModified)})`)
+  }
+}

@@ -1,0 +1,21 @@
+/** Finds a secret by its name: in a file of its own, which wins, or in .env.enc. */
+import { existsSync } from 'node:fs'
+import { failure } from '../../errors.ts'
+import type { Source } from '../../load/locate.ts'
+import { nearest } from '../cli/command.ts'
+import { describe, envSource, secretNames, secretSource } from './inventory.ts'
+import type { Project } from '../project.ts'
+
+/** All names there are, also those inside .env.enc. */
+export async function allNames(project: Project): Promise<string[]> {
+  const inEnvFile = existsSync(project.envFile) ? (await describe(envSource(project))).names : []
+  return [...new Set([...secretNames(project), ...inEnvFile])]
+}
+
+/** The file that holds a name. Throws secret-missing, with the name that was perhaps meant. */
+export async function findSecret(project: Project, name: string): Promise<Source> {
+  if (secretNames(project).includes(name)) return secretSource(project, name)
+  const names = await allNames(project)
+  if (names.includes(name)) return envSource(project)
+  throw failure('secret-missing', name, nearest(name, names))
+}

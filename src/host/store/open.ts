@@ -1,0 +1,73 @@
+/** Files of a project opened as the shim opens them, with its own code. */
+import { DisintoError } from '../../errors.ts'
+import { decrypt, type Entry, type Open, type Plaintext } from '../../load/decrypt.ts'
+import { detectFormat, type Format } from '../../load/format.ts'
+import type { Source } from '../../load/locate.ts'
+import { type Options, parseOptions } from '../../load/options.ts'
+import { type Document, read } from '../../load/read.ts'
+import { opener } from '../../sops/engines.ts'
+import type { HostContext } from '../context.ts'
+
+/** Opens with the keys at hand; keys are read once, when the first file wants them. */
+export function openWith({ variables, workingDirectory }: HostContext): Open {
+  return opener('auto', variables, workingDirectory)
+}
+
+/** The variables of a run in which this key file is the only key. */
+export function withOnlyKey(variables: ReadonlyMap<string, string>, keyFile: string): Map<string, string> {
+  const kept = [...variables].filter(([name]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(name))
+  return new Map([...kept, ['SOPS_AGE_KEY_FILE', keyFile]])
+}
+
+/** The variables of a run in which this identity is the only key. */
+export function withOnlyIdentity(
+  variables: ReadonlyMap<string, string>,
+  identity: string,
+): Map<string, string> {
+  const kept = [...variables].filter(([name]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(name))
+  return new Map([...kept, ['SOPS_AGE_KEY', identity]])
+}
+
+/** The names that DISINTO_ALLOW and --allow let through. */
+export function allowed(variables: ReadonlyMap<string, string>, more: readonly string[] = []): Set<string> {
+  const texts = [variables.get('DISINTO_ALLOW') ?? '', ...more]
+  return new Set(texts.flatMap((text) => text.split(',')).map((name) => name.trim()))
+}
+
+async function optionsFor(allow: ReadonlySet<string>): Promise<Options> {
+  return { ...(await parseOptions([], new Map())), allow }
+}
+
+/** A document of bytes that are not at its path yet, or no longer. */
+export function documentOf(source: Source, bytes: Buffer): Document {
+  const format: Format = detectFormat(bytes) ?? 'plaintext'
+  return { source, bytes, format: format === 'sops-binary' && isNamedData(source) ? 'sops-json' : format }
+}
+
+function isNamedData(source: Source): boolean {
+  return source.role === 'secret' && source.name === 'data'
+}
+
+/** The names and values of a document, each checked. */
+export async function entriesOf(
+  document: Document,
+  open: Open,
+  allow: ReadonlySet<string>,
+): Promise<Entry[]> {
+  return decrypt([document], open, await optionsFor(allow))
+}
+
+/** The names and values of a file. */
+export function entriesAt(source: Source, open: Open, allow: ReadonlySet<string>): Promise<Entry[]> {
+  return entriesOf(read(source), open, allow)
+}
+
+/** What `sops decrypt` prints of a document. */
+export async function plaintextOf(document: Document, open: Open): Promise<Plaintext> {
+  return (await open(document)).plaintext
+}
+
+/** Whether an error only says that no key at hand opens a file. */
+export function isForOthers(error: unknown): boolean {
+  return error instanceof DisintoError && /^key-(?:missing|wrong|unreadable)$/.test(error.code)
+}
