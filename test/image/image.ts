@@ -1,5 +1,5 @@
 /** What the image tests share: the built image, a place with keys and encrypted files, and docker itself. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { access, chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, onTestFinished, vi } from 'vitest'
 
-export const IMAGE = 'disinto-agent:test'
 export const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url))
+/** A tag for each checkout: two that are tested at once must not start each other's image. */
+export const IMAGE = `disinto-agent:test-${createHash('sha256').update(REPOSITORY).digest('hex').slice(0, 8)}`
 const SOPS = process.env.SOPS_PROGRAM || 'sops'
 const AGE_KEYGEN = process.env.AGE_KEYGEN_PROGRAM || 'age-keygen'
 
