@@ -9,7 +9,11 @@ export default defineConfig({
         // Pure code, in process.
         test: {
           name: 'unit',
-          include: ['test/*.test.ts', 'test/{load,handover,age,sops,redact}/**/*.test.ts'],
+          include: [
+            'test/*.test.ts',
+            'test/unit/**/*.test.ts',
+            'test/{load,handover,age,sops,redact}/**/*.test.ts',
+          ],
           testTimeout: 2 * MINUTE,
         },
       },
