@@ -2,22 +2,32 @@
  * `npm run demo`: makes a key and a small project in a temporary directory, encrypts an env file and two secrets,
  * runs a command through the shim, and shows what there is to see. Each claim is checked; a wrong one fails.
  *
- * Real sops encrypts where it is installed or Go can build it; else our own engine does. No root, no Docker.
+ * A sops that is there encrypts, so that a file of stock sops is what the shim opens; else `disinto` does. The demo
+ * builds neither sops nor age: that takes minutes, and the main job needs none. No root, no Docker.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 
-const has = (program) => spawnSync(program, ['version'], { stdio: 'ignore' }).error === undefined
+/** A sops to encrypt with, the one fetched for the tests before that of PATH; undefined where there is none. */
+function findSops() {
+  for (const program of [join(ROOT, '.tools/bin/sops'), 'sops']) {
+    const env = { ...process.env, SOPS_DISABLE_VERSION_CHECK: '1' }
+    const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8', env })
+    if (status === 0) return { program, version: stdout.split('\n')[0] }
+  }
+  return undefined
+}
 
 installPackages()
 build()
 // Node 26 can become the command; an older one stays as its parent.
 const { node26 } = await fetchParts(['node26'])
-const stock = has('sops') || has('go') ? await fetchParts(['sops', 'age']) : undefined
+const sops = findSops()
+const host = join(ROOT, 'entrypoint/disinto.js')
 const shim = join(ROOT, 'entrypoint/entrypoint.js')
 
 const directory = mkdtempSync(join(tmpdir(), 'disinto-demo-'))
@@ -62,40 +72,32 @@ const files = {
   'secrets/DEPLOY_KEY.enc': ['json', '{"DEPLOY_KEY":"demo-line-1\\ndemo-line-2"}'],
 }
 
-async function encryptWithSops() {
-  run(stock.ageKeygen, ['-o', key])
-  const recipient = run(stock.ageKeygen, ['-y', key]).trim()
+function encryptWithSops() {
+  const recipient = /^# public key: (age1\w+)$/m.exec(readFileSync(key, 'utf8'))?.[1]
   for (const [name, [type, text]] of Object.entries(files)) {
     const words = ['encrypt', '--age', recipient, '--filename-override', name]
-    writeFileSync(name, run(stock.sops, [...words, '--input-type', type, '--output-type', type], text))
+    writeFileSync(name, run(sops.program, [...words, '--input-type', type, '--output-type', type], text))
   }
 }
 
-/** The same through our own engine, bundled for the purpose: no sops, no Go. */
-async function encryptInProcess() {
-  const { build: bundle } = await import('esbuild')
-  const contents =
-    "export { generateKey } from './src/age/keygen.ts'; export { sealDotenv, sealJson } from './src/sops/seal.ts'"
-  const outfile = join(directory, 'seal.mjs')
-  const stdin = { contents, resolveDir: ROOT }
-  await bundle({ stdin, outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'warning' })
-  const { generateKey, sealDotenv, sealJson } = await import(outfile)
-  const { text, recipient } = generateKey()
-  writeFileSync(key, text, { mode: 0o600 })
-  for (const [name, [type, plain]] of Object.entries(files)) {
-    const sealed =
-      type === 'dotenv'
-        ? await sealDotenv(plain, [recipient])
-        : await sealJson(Object.entries(JSON.parse(plain)), [recipient])
-    writeFileSync(name, sealed)
+function encryptWithDisinto() {
+  for (const [name, [type, text]] of Object.entries(files)) {
+    if (type === 'dotenv') {
+      writeFileSync('.env', text)
+      run(node26, [host, 'secrets', 'migrate'])
+    } else
+      for (const [secret, value] of Object.entries(JSON.parse(text)))
+        run(node26, [host, 'secrets', 'add', secret], value)
+    must(`${name} is there`, existsSync(name))
   }
 }
 
 say(
-  `a key, an env file and two secrets, encrypted by ${stock ? 'sops' : 'disinto (no sops, and no Go to build it)'}`,
+  `a key, an env file and two secrets, encrypted by ${sops ? `${sops.version} (${sops.program})` : 'disinto (no sops here, and none is needed)'}`,
 )
-if (stock) await encryptWithSops()
-else await encryptInProcess()
+run(node26, [host, 'secrets', 'keygen'])
+if (sops) encryptWithSops()
+else encryptWithDisinto()
 
 say('on disk: names can be read, values can not')
 show(readFileSync('secrets/CLAWHUB_TOKEN.enc', 'utf8').split('\n').slice(0, 2).join('\n'))
