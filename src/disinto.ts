@@ -1,12 +1,8 @@
 /** The host command: words to a command of the table; errors said as the shim says them. */
 import { asDisintoError, failure } from './errors.ts'
-import {
-  type HostCommand,
-  helpOf,
-  type Invocation,
-  type ParsedWords,
-  parseWords,
-} from './host/cli/command.ts'
+import type { CutWords } from './flags.ts'
+import type { HostCommand, Invocation } from './host/cli/command.ts'
+import { findCommand, parseWords } from './host/cli/words.ts'
 import { processContext } from './host/context.ts'
 import { COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
@@ -16,21 +12,13 @@ import { speaker, writeAll } from './speak.ts'
 const FAILED = 1
 const USAGE = 2
 
-/** The longest run of words that names a command, and what follows it. */
-function findCommand(words: readonly string[]): { name: string; rest: readonly string[] } | undefined {
-  for (let length = 3; length > 0; length -= 1) {
-    const name = words.slice(0, length).join(' ')
-    if (words.length >= length && COMMANDS.has(name)) return { name, rest: words.slice(length) }
-  }
-  return undefined
-}
-
-function invocation({ words, rest, given }: ParsedWords): Invocation {
+function invocation({ words, rest, given }: CutWords): Invocation {
   const last = (option: string) => given.get(option)?.at(-1)
   const texts = (option: string) => (given.get(option) ?? []).map(String)
   return {
     words,
     rest,
+    commands: COMMANDS,
     context: processContext(texts('root').at(-1)),
     on: (option) => last(option) === true,
     text: (option) => texts(option).at(-1),
@@ -39,8 +27,9 @@ function invocation({ words, rest, given }: ParsedWords): Invocation {
 }
 
 async function call(command: HostCommand, words: readonly string[]): Promise<number> {
-  const parsed = parseWords(command, words)
+  const parsed = await parseWords(command, words)
   if (parsed.given.get('help')?.at(-1) === true) {
+    const { helpOf } = await import('./host/cli/help.ts')
     writeAll(1, helpOf(command))
     return 0
   }
@@ -62,20 +51,20 @@ function leadingOptions(words: readonly string[]): { leading: readonly string[];
 
 async function main(input: readonly string[]): Promise<number> {
   const { leading, words } = leadingOptions(input)
-  const found = findCommand(words)
+  const found = findCommand(COMMANDS, words)
   if (found !== undefined) {
     const command = await COMMANDS.get(found.name)?.()
     if (command !== undefined) return call(command, [...leading, ...found.rest])
   }
-  const { groupHelp, namesUnder, unknownCommand } = await import('./host/commands/help.ts')
+  const { groupHelp, namesUnder, unknownCommand } = await import('./host/cli/help.ts')
   const first = words[0]
   if (first === '--version' || first === '-V') return main(['version'])
   if (first?.startsWith('-') === true && first !== '--help' && first !== '-h')
     throw failure('host-option-unknown', '', first.replace(/=.*$/s, ''), undefined)
   const wantsHelp = words.some((word) => word === '--help' || word === '-h')
   const group = words.filter((word) => !word.startsWith('-')).join(' ')
-  if (namesUnder(group).length === 0) throw unknownCommand(words)
-  writeAll(wantsHelp ? 1 : 2, await groupHelp(group))
+  if (namesUnder(COMMANDS, group).length === 0) throw unknownCommand(COMMANDS, words)
+  writeAll(wantsHelp ? 1 : 2, await groupHelp(COMMANDS, group))
   return wantsHelp ? 0 : USAGE
 }
 

@@ -1,8 +1,8 @@
 /** The commands there are, each loaded when it is called. */
-import type { HostCommand } from './cli/command.ts'
+import type { Commands } from './cli/command.ts'
 
 /** In the order of the help. */
-export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map([
+export const COMMANDS: Commands = new Map([
   ['init', async () => (await import('./commands/init.ts')).init],
   ['secrets keygen', async () => (await import('./commands/secrets/keygen.ts')).keygen],
   ['secrets add', async () => (await import('./commands/secrets/add.ts')).add],
@@ -23,10 +23,10 @@ export const COMMANDS: ReadonlyMap<string, () => Promise<HostCommand>> = new Map
   ],
   ['secrets recipients rm', async () => (await import('./commands/secrets/recipients/rm.ts')).recipientsRm],
   ['up', async () => (await import('./commands/up.ts')).up],
-  ['down', async () => (await import('./commands/running.ts')).down],
-  ['restart', async () => (await import('./commands/up.ts')).restart],
-  ['status', async () => (await import('./commands/running.ts')).status],
-  ['logs', async () => (await import('./commands/running.ts')).logs],
+  ['down', async () => (await import('./commands/down.ts')).down],
+  ['restart', async () => (await import('./commands/restart.ts')).restart],
+  ['status', async () => (await import('./commands/status.ts')).status],
+  ['logs', async () => (await import('./commands/logs.ts')).logs],
   ['shell', async () => (await import('./commands/shell.ts')).shell],
   ['vault-run', async () => (await import('./commands/vault-run.ts')).vaultRun],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctor],

@@ -1,7 +1,6 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
-import { closest, distance } from 'fastest-levenshtein'
-import type { ParsedArgs } from 'minimist'
 import { failure } from '../errors.ts'
+import { cutWords, type Flag, type Grammar } from '../flags.ts'
 
 export const ENGINES = ['auto', 'builtin', 'sops'] as const
 export type EngineName = (typeof ENGINES)[number]
@@ -30,13 +29,6 @@ export interface Options {
   readonly command: readonly string[]
 }
 
-interface Flag {
-  readonly name: string
-  /** What the value is called in help; a flag without it is a switch. */
-  readonly value?: string
-  readonly about: string
-}
-
 /** Every option; its variable is DISINTO_ and the name in upper case, with `_` for `-`. */
 export const FLAGS: readonly Flag[] = [
   { name: 'root', value: 'DIR', about: 'where .env.enc and secrets/ are (default: the working directory)' },
@@ -59,66 +51,20 @@ export const FLAGS: readonly Flag[] = [
   { name: 'version', about: 'show the version' },
 ]
 
-const VALUED = FLAGS.filter((flag) => flag.value !== undefined).map((flag) => flag.name)
-const SWITCHES = FLAGS.filter((flag) => flag.value === undefined).map((flag) => flag.name)
-
 /** The environment variable that stands for an option. */
 export function variableOf(name: string): string {
   return `DISINTO_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
-function unknownOption(word: string): never {
-  const option = word.replace(/=.*$/s, '')
-  const name = option.replace(/^-+/, '')
-  const near = closest(
-    name,
-    FLAGS.map((flag) => flag.name),
-  )
-  throw failure('option-unknown', option, distance(name, near) <= 3 ? `--${near}` : undefined)
-}
-
-/** Throws for a word that is none of our options; `--no-x` turns a switch off. */
-function checkFlag(word: string): void {
-  const name = /^--([a-z-]+)(?:=|$)/.exec(word)?.[1]
-  const known = name !== undefined && (VALUED.includes(name) || SWITCHES.includes(name.replace(/^no-/, '')))
-  if (!known) unknownOption(word)
-}
-
-/**
- * Cuts the words in two: options end at `--` or at the first word that is no option. A value in a word of its
- * own is joined to its option here, since minimist would take `true` after a switch for its value, and with it
- * the command `true`.
- */
-function splitWords(words: readonly string[]): { flags: string[]; command: readonly string[] } {
-  const flags: string[] = []
-  for (let at = 0; at < words.length; at += 1) {
-    const word = words[at] ?? ''
-    if (word === '--') return { flags, command: words.slice(at + 1) }
-    if (!word.startsWith('-') || word === '-') return { flags, command: words.slice(at) }
-    checkFlag(word)
-    if (VALUED.includes(word.slice(2))) {
-      const value = words[at + 1]
-      if (value === undefined) throw failure('option-value', word, 'a value')
-      flags.push(`${word}=${value}`)
-      at += 1
-    } else flags.push(word)
-  }
-  return { flags, command: [] }
-}
-
 const YES = ['1', 'true', 'yes', 'on']
 const NO = ['0', 'false', 'no', 'off']
 
-/** By minimist, which most starts, the image's above all, have no word for: it is loaded when there is one. */
-async function parseFlags(flags: string[]): Promise<ParsedArgs> {
-  if (flags.length === 0) return { _: [] }
-  const { default: minimist } = await import('minimist')
-  return minimist(flags, {
-    string: VALUED,
-    boolean: SWITCHES,
-    // Else a switch that was not given could not be told from one that was given as false.
-    default: Object.fromEntries(SWITCHES.map((name) => [name, null])),
-  })
+/** Options end at `--` or at the first word that is none. */
+const GRAMMAR: Grammar = {
+  flags: FLAGS,
+  endsAfter: 0,
+  unknown: (option, near) => failure('option-unknown', option, near),
+  needsValue: (option) => failure('option-value', option, 'a value'),
 }
 
 /**
@@ -126,22 +72,16 @@ async function parseFlags(flags: string[]): Promise<ParsedArgs> {
  * an empty variable counts as not set.
  */
 export async function parseOptions(
-  words: readonly string[],
+  input: readonly string[],
   variables: ReadonlyMap<string, string>,
 ): Promise<Options> {
-  const { flags, command } = splitWords(words)
-  const parsed = await parseFlags(flags)
+  const { given, words: before, rest } = await cutWords(input, GRAMMAR)
 
   const texts = (name: string): string[] => {
-    const given: unknown = parsed[name]
-    if (given === undefined) {
-      const variable = variables.get(variableOf(name))
-      return variable === undefined || variable === '' ? [] : [variable]
-    }
-    return (Array.isArray(given) ? given : [given]).map((text) => {
-      if (text === '') throw failure('option-value', `--${name}`, 'a value')
-      return String(text)
-    })
+    const values = given.get(name)
+    if (values !== undefined) return values.map(String)
+    const variable = variables.get(variableOf(name))
+    return variable === undefined || variable === '' ? [] : [variable]
   }
   const text = (name: string): string | undefined => texts(name).at(-1)
   const names = (name: string): string[] =>
@@ -150,8 +90,8 @@ export async function parseOptions(
       .map((part) => part.trim())
       .filter((part) => part !== '')
   const on = (name: string): boolean => {
-    const given: unknown = parsed[name]
-    if (given !== undefined && given !== null) return (Array.isArray(given) ? given.at(-1) : given) === true
+    const values = given.get(name)
+    if (values !== undefined) return values.at(-1) === true
     const variable = variables.get(variableOf(name))?.toLowerCase() ?? ''
     if (variable === '' || NO.includes(variable)) return false
     if (YES.includes(variable)) return true
@@ -179,7 +119,7 @@ export async function parseOptions(
     summary: on('summary'),
     help: on('help'),
     version: on('version'),
-    command,
+    command: [...before, ...rest],
   })
 }
 

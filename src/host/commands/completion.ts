@@ -1,9 +1,8 @@
 /** `disinto completion`: scripts for shells, and the words that they offer. */
 import { failure } from '../../errors.ts'
-import { COMMON_OPTIONS, type HostCommand } from '../cli/command.ts'
-import type { HostContext } from '../context.ts'
+import { COMMON_OPTIONS, type HostCommand, type Invocation } from '../cli/command.ts'
+import { findCommand } from '../cli/words.ts'
 import { allNames } from '../store/find.ts'
-import { COMMANDS } from '../commands.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `_disinto() {
@@ -24,32 +23,23 @@ compdef _disinto disinto
 `,
 }
 
-/** The command that the words before the last begin with, and how many words it has. */
-function commandIn(words: readonly string[]): string | undefined {
-  for (let length = Math.min(3, words.length); length > 0; length -= 1) {
-    const name = words.slice(0, length).join(' ')
-    if (COMMANDS.has(name)) return name
-  }
-  return undefined
-}
-
 /** What can stand at the last word: names of commands, options, or secrets. */
-async function candidates({ project }: HostContext, words: readonly string[]): Promise<string[]> {
-  const before = words.slice(0, -1)
-  const current = words.at(-1) ?? ''
-  const command = await COMMANDS.get(commandIn(before) ?? '')?.()
+async function candidates({ context, commands, rest }: Invocation): Promise<string[]> {
+  const before = rest.slice(0, -1)
+  const current = rest.at(-1) ?? ''
+  const command = await commands.get(findCommand(commands, before)?.name ?? '')?.()
   if (command === undefined) {
     const group = before.length === 0 ? '' : `${before.join(' ')} `
-    const next = [...COMMANDS.keys()]
+    const next = [...commands.keys()]
       .filter((name) => name.startsWith(group))
       .map((name) => name.slice(group.length).split(' ')[0] ?? '')
     return [...new Set(next)]
   }
-  if (command.name === 'help') return [...COMMANDS.keys()]
+  if (command.name === 'help') return [...commands.keys()]
   if (current.startsWith('-')) return [...command.options, ...COMMON_OPTIONS].map(({ name }) => `--${name}`)
   if (command.completes === 'secrets')
     return [
-      ...(await allNames(project)),
+      ...(await allNames(context.project)),
       ...(command.name === 'secrets add' || command.name === 'secrets rm' ? [] : ['.env.enc']),
     ]
   return command.name === 'completion' ? Object.keys(SCRIPTS) : []
@@ -67,10 +57,11 @@ export const completion: HostCommand = {
   options: [{ name: 'words', about: 'for the scripts: print what can follow the words after --' }],
   words: [0, 1],
   takesRest: true,
-  run: async ({ context, words, rest, on }) => {
+  run: async (invocation) => {
+    const { context, words, rest, on } = invocation
     if (on('words')) {
       const current = rest.at(-1) ?? ''
-      const found = await candidates(context, rest)
+      const found = await candidates(invocation)
       context.print(
         found
           .filter((word) => word.startsWith(current))

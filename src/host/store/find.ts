@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { failure } from '../../errors.ts'
 import type { Source } from '../../load/locate.ts'
-import { nearest } from '../cli/command.ts'
+import { nearest } from '../../nearest.ts'
 import { describe, envSource, secretNames, secretSource } from './inventory.ts'
 import type { Project } from '../project.ts'
 

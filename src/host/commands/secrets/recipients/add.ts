@@ -4,17 +4,8 @@ import type { HostCommand, Invocation } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeRecipients } from '../../../access/rules-edit.ts'
 import { describe, envSource, inventory, secretSource } from '../../../store/inventory.ts'
-import { isSameSet } from './list.ts'
+import { isSameSet, recipientGiven } from '../../../access/recipients.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
-
-/** What recipients look like: native, SSH and of plugins. Whatever else is typed is not shown. */
-const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)$/
-
-/** The recipient given, checked; a secret key that was typed by mistake is not repeated. */
-export function recipientGiven(word: string): string {
-  if (!RECIPIENT.test(word)) throw failure('recipient-bad')
-  return word
-}
 
 /** The rules, by number, that --env or --secrets mean; all without either. */
 function chosenRules(rules: CreationRules, { context, on }: Invocation): (index: number) => boolean {

@@ -3,6 +3,7 @@ import { quote } from '../../../../errors.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { type CreationRules, findRules } from '../../../access/rules.ts'
 import { describe, envSource, inventory, secretSource } from '../../../store/inventory.ts'
+import { isSameSet } from '../../../access/recipients.ts'
 import { ownersOf } from '../../../access/keys.ts'
 
 function recipientsBy(rules: CreationRules | undefined, path: string): readonly string[] {
@@ -11,11 +12,6 @@ function recipientsBy(rules: CreationRules | undefined, path: string): readonly 
   } catch {
     return []
   }
-}
-
-/** Whether two lists name the same recipients. */
-export function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((recipient) => other.includes(recipient))
 }
 
 export const recipientsList: HostCommand = {

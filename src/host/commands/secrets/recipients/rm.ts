@@ -7,7 +7,7 @@ import { sayDueForChange } from '../../../store/due-for-change.ts'
 import { describe, inventory } from '../../../store/inventory.ts'
 import { ownRecipients } from '../../../access/keys.ts'
 import { confirmed } from '../../../cli/prompt.ts'
-import { recipientGiven } from './add.ts'
+import { recipientGiven } from '../../../access/recipients.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
 
 function withoutRecipient(old: CreationRules, recipient: string): Promise<CreationRules> {
