@@ -9,13 +9,13 @@ import { parseAgeFile } from '../src/age/file.ts'
 import { type Identity, MalformedIdentity, parseIdentities } from '../src/age/identities.ts'
 import { DisintoError } from '../src/errors.ts'
 import { detectFormat } from '../src/load/format.ts'
-import type { Document } from '../src/load/read.ts'
 import { builtinDeclines, openBuiltin } from '../src/sops/builtin.ts'
 import { parseEnvelope } from '../src/sops/envelope.ts'
 import { SopsFault } from '../src/sops/fault.ts'
 import { isList, isMap, isNumber, type JsonValue, parseJson } from '../src/sops/json.ts'
 import { translatePattern } from '../src/sops/pattern.ts'
 import { selectorOf } from '../src/sops/rule.ts'
+import type { Document } from '../src/nouns.ts'
 
 const ANSWERS = [AgeFault, DisintoError, MalformedIdentity, SopsFault]
 

@@ -3,10 +3,9 @@ import { isUtf8 } from 'node:buffer'
 import { failure } from '../errors.ts'
 import { Secret } from '../secret.ts'
 import { parseDotenv } from './dotenv.ts'
-import type { SecretFile } from './locate.ts'
 import { checkName } from './names.ts'
 import type { Options } from './options.ts'
-import type { Document } from './read.ts'
+import type { Document, Open, OpenedBy, Plaintext, SecretFile } from '../nouns.ts'
 
 export interface Entry {
   readonly name: string
@@ -15,19 +14,6 @@ export interface Entry {
   /** The engine; undefined for plaintext. */
   readonly by: OpenedBy | undefined
 }
-
-/** What an engine makes of a document: bytes (dotenv text, a binary file), or names with exact values. */
-export type Plaintext =
-  | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  | { readonly kind: 'values'; readonly values: ReadonlyArray<readonly [name: string, value: string]> }
-
-export type OpenedBy = 'builtin' | 'sops'
-
-/**
- * Opens a document, by the engine that can, or throws. Nothing of a file is given out before all of it has proved
- * whole.
- */
-export type Open = (document: Document) => Promise<{ readonly plaintext: Plaintext; readonly by: OpenedBy }>
 
 /** The longest string the kernel takes, `NAME=VALUE` and its final NUL (execve(2), MAX_ARG_STRLEN). */
 const MAX_STRING_BYTES = 128 * 1024

@@ -1,7 +1,5 @@
 /** What a file's content is; its name is never asked. */
-
-export type SopsFormat = 'sops-dotenv' | 'sops-json' | 'sops-yaml' | 'sops-ini' | 'sops-binary'
-export type Format = SopsFormat | 'age' | 'plaintext'
+import type { Format, SopsFormat } from '../nouns.ts'
 
 const AGE_VERSION_LINE = 'age-encryption.org/v1\n'
 const AGE_ARMOR_BEGIN = '-----BEGIN AGE ENCRYPTED FILE-----'

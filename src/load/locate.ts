@@ -5,21 +5,7 @@ import { errnoOf, failure, quote } from '../errors.ts'
 import type { Warning } from '../speak.ts'
 import { checkName } from './names.ts'
 import type { Options } from './options.ts'
-
-export interface EnvFile {
-  readonly role: 'env-file'
-  readonly path: string
-  /** Only the file that is called `.env` may hold plaintext; every other one must be encrypted. */
-  readonly plaintextAllowed: boolean
-}
-
-export interface SecretFile {
-  readonly role: 'secret'
-  readonly path: string
-  readonly name: string
-}
-
-export type Source = EnvFile | SecretFile
+import type { EnvFile, SecretFile, Source } from '../nouns.ts'
 
 export interface Located {
   /** The env file first, then the secret files in byte order of their names: later wins. */

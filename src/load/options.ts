@@ -1,9 +1,7 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
 import { cutWords, type Flag, type Grammar } from '../flags.ts'
-
-export const ENGINES = ['auto', 'builtin', 'sops'] as const
-export type EngineName = (typeof ENGINES)[number]
+import { ENGINES, type EngineName } from '../nouns.ts'
 
 export interface Options {
   readonly root: string | undefined

@@ -1,17 +1,11 @@
 /** From a source to its bytes and their format. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { errnoOf, failure } from '../errors.ts'
-import { detectFormat, type Format } from './format.ts'
-import type { Source } from './locate.ts'
+import { detectFormat } from './format.ts'
+import type { Document, Source } from '../nouns.ts'
 
 /** No source is larger: an environment can't hold more than 128 KiB a variable, so 10 MiB is plenty. */
 export const MAX_FILE_BYTES = 10 * 1024 * 1024
-
-export interface Document {
-  readonly source: Source
-  readonly bytes: Buffer
-  readonly format: Format
-}
 
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) return 'a directory'

@@ -3,7 +3,7 @@ import { quote } from '../errors.ts'
 import type { Warning } from '../speak.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
-import type { Document } from './read.ts'
+import type { Document } from '../nouns.ts'
 
 /** Warnings that can only be given once everything has been opened. */
 export function warningsOf(documents: readonly Document[], merged: Merged, options: Options): Warning[] {

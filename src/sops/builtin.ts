@@ -14,12 +14,11 @@ import {
 } from '../age/file.ts'
 import type { Identity } from '../age/identities.ts'
 import { failure } from '../errors.ts'
-import type { Plaintext } from '../load/decrypt.ts'
-import type { Document } from '../load/read.ts'
 import { type Envelope, parseEnvelope } from './envelope.ts'
 import { SopsFault } from './fault.ts'
 import type { AgeKey, Declined } from './metadata.ts'
 import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
+import type { Document, Plaintext } from '../nouns.ts'
 
 /** Where a key is looked for last, for a caller that does not know better. */
 const USUAL_KEY_FILE = '~/.config/sops/age/keys.txt'

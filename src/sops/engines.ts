@@ -2,10 +2,8 @@
 import { defaultKeyFile } from '../age/places.ts'
 import type { Keyring } from '../age/sources.ts'
 import { DisintoError, failure } from '../errors.ts'
-import type { Open } from '../load/decrypt.ts'
-import type { EngineName } from '../load/options.ts'
-import type { Document } from '../load/read.ts'
 import { keyRefusal, recipientsOf } from './refusal.ts'
+import type { Document, EngineName, Open } from '../nouns.ts'
 
 /**
  * Makes what opens documents in an environment. The choice is made before anything is opened, from the metadata

@@ -1,10 +1,10 @@
 /** From the bytes of a SOPS file to its metadata and its encrypted tree. No cryptography. */
 import { isUtf8 } from 'node:buffer'
-import type { SopsFormat } from '../load/format.ts'
 import { damaged } from './fault.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { type Declined, type Metadata, readMetadata } from './metadata.ts'
 import { selectorOf } from './rule.ts'
+import type { SopsFormat } from '../nouns.ts'
 
 /** One line or member, as it stands in the file: its value may be encrypted. */
 export type Item =

@@ -4,10 +4,8 @@ import { isAbsolute, join, resolve } from 'node:path'
 import type { Keyring } from '../age/sources.ts'
 import { capture, type Ended } from '../child.ts'
 import { DisintoError, errnoOf, failure } from '../errors.ts'
-import type { Plaintext } from '../load/decrypt.ts'
-import type { SopsFormat } from '../load/format.ts'
-import type { Document } from '../load/read.ts'
 import { refusalOf } from './refusal.ts'
+import type { Document, Plaintext, SopsFormat } from '../nouns.ts'
 
 /** sops' names for what it reads and what we want back. A value's exact text survives in JSON only. */
 const TYPES: Record<SopsFormat, readonly [input: string, output: string]> = {

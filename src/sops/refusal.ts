@@ -6,7 +6,7 @@ import { defaultKeyFile } from '../age/places.ts'
 import type { Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
-import type { Document } from '../load/read.ts'
+import type { Document } from '../nouns.ts'
 
 /** The data does not pass its authentication; the text has a value or a hash of all of them in it. */
 const TAMPERED =

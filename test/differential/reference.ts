@@ -7,10 +7,8 @@ import { afterAll } from 'vitest'
 import { type Identity, parseIdentities } from '../../src/age/identities.ts'
 import { generateKey } from '../../src/age/keygen.ts'
 import { DisintoError } from '../../src/errors.ts'
-import type { Plaintext } from '../../src/load/decrypt.ts'
-import type { Format } from '../../src/load/format.ts'
-import type { Document } from '../../src/load/read.ts'
 import { builtinDeclines, openBuiltin } from '../../src/sops/builtin.ts'
+import type { Document, Format, Plaintext } from '../../src/nouns.ts'
 
 export const deep = process.env['DEEP'] === '1'
 

@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, quote } from '../../errors.ts'
-import type { Source } from '../../load/locate.ts'
 import { checkName } from '../../load/names.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
@@ -12,6 +11,7 @@ import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith } from '../store/open.ts'
 import { type Finding, findingOf } from './finding.ts'
 import { serviceKeyFiles } from './keys.ts'
+import type { Source } from '../../nouns.ts'
 
 /** Plaintext where it is, and what else lies about. */
 function plaintextFindings({ project }: HostContext): Finding[] {

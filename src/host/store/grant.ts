@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { readKeyring } from '../../age/sources.ts'
 import { failure, quote } from '../../errors.ts'
-import { type Document, read } from '../../load/read.ts'
+import { read } from '../../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../../sops/builtin.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import { recipientsOf } from '../../sops/refusal.ts'
@@ -14,6 +14,7 @@ import { keyAt } from '../access/keys.ts'
 import { openWith } from './open.ts'
 import { withService } from '../access/service-rule.ts'
 import { writeFile } from '../files/write.ts'
+import type { Document } from '../../nouns.ts'
 
 export interface ServiceKey {
   readonly path: string

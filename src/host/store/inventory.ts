@@ -1,10 +1,10 @@
 /** The encrypted files of a project, and what each says of itself to somebody without a key. */
 import { existsSync, readdirSync } from 'node:fs'
 import { errnoOf, failure } from '../../errors.ts'
-import { detectFormat, type Format } from '../../load/format.ts'
-import type { SecretFile, Source } from '../../load/locate.ts'
+import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Project } from '../project.ts'
+import type { Format, SecretFile, Source } from '../../nouns.ts'
 
 /** What can be read without a key. */
 export interface Description {

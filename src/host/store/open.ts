@@ -1,12 +1,12 @@
 /** Files of a project opened as the shim opens them, with its own code. */
 import { DisintoError } from '../../errors.ts'
-import { decrypt, type Entry, type Open, type Plaintext } from '../../load/decrypt.ts'
-import { detectFormat, type Format } from '../../load/format.ts'
-import type { Source } from '../../load/locate.ts'
+import { decrypt, type Entry } from '../../load/decrypt.ts'
+import { detectFormat } from '../../load/format.ts'
 import { type Options, parseOptions } from '../../load/options.ts'
-import { type Document, read } from '../../load/read.ts'
+import { read } from '../../load/read.ts'
 import { opener } from '../../sops/engines.ts'
 import type { HostContext } from '../context.ts'
+import type { Document, Format, Open, Plaintext, Source } from '../../nouns.ts'
 
 /** Opens with the keys at hand; keys are read once, when the first file wants them. */
 export function openWith({ variables, workingDirectory }: HostContext): Open {

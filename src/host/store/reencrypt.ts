@@ -1,9 +1,7 @@
 /** Files encrypted anew, with new data keys, for the recipients that rules now give them: every file or none. */
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../../errors.ts'
-import type { Plaintext } from '../../load/decrypt.ts'
-import type { Source } from '../../load/locate.ts'
-import { type Document, read } from '../../load/read.ts'
+import { read } from '../../load/read.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import type { HostContext } from '../context.ts'
@@ -12,6 +10,7 @@ import { describe } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { type Prepared, prepareFile } from '../files/write.ts'
+import type { Document, Plaintext, Source } from '../../nouns.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, all encrypted, under the usual rule. */
 function isPlain({ bytes, format }: Document): boolean {

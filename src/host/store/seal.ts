@@ -2,15 +2,14 @@
 import { isUtf8 } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { DisintoError, type ErrorCode, failure } from '../../errors.ts'
-import type { Plaintext } from '../../load/decrypt.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
-import type { Source } from '../../load/locate.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
 import type { HostContext } from '../context.ts'
 import type { CreationRules } from '../access/rules.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile, type WriteOptions } from '../files/write.ts'
+import type { Plaintext, Source } from '../../nouns.ts'
 
 /** What a new file is to hold. */
 export type Content =

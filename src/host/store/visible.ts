@@ -1,8 +1,8 @@
 /** Which names a file holds, as far as that can be read without a key. */
 import { parseDotenv } from '../../load/dotenv.ts'
-import type { Document } from '../../load/read.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { SopsFault } from '../../sops/fault.ts'
+import type { Document } from '../../nouns.ts'
 
 /** The names in a document; undefined when only its key tells, or when it is damaged. */
 export async function visibleNames({ source, bytes, format }: Document): Promise<Set<string> | undefined> {

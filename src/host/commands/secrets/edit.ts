@@ -5,9 +5,8 @@ import { join } from 'node:path'
 import { asDisintoError, failure, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
 import { parseDotenv } from '../../../load/dotenv.ts'
-import type { Source } from '../../../load/locate.ts'
 import { checkName } from '../../../load/names.ts'
-import { type Document, read } from '../../../load/read.ts'
+import { read } from '../../../load/read.ts'
 import { unholdableLine } from '../../../sops/seal.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
@@ -18,6 +17,7 @@ import { allowed, entriesOf, openWith, plaintextOf } from '../../store/open.ts'
 import { memoryDirectory, privateDirectory } from '../../files/private-directory.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { type Content, prepareSealed } from '../../store/seal.ts'
+import type { Document, Source } from '../../../nouns.ts'
 
 /** What is edited: its text for the editor, and the way back from it. */
 interface Editable {

@@ -3,13 +3,13 @@
 import type { Identity } from '../../../age/identities.ts'
 import { readKeyring } from '../../../age/sources.ts'
 import { DisintoError, quote } from '../../../errors.ts'
-import type { Source } from '../../../load/locate.ts'
 import { read } from '../../../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { describe, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
 import { since } from '../../store/since.ts'
+import type { Source } from '../../../nouns.ts'
 
 /** What the key at hand makes of a file; `unknown` where that takes sops, or there is no key. */
 type State = 'opens' | 'not by this key' | 'damaged' | 'unknown'
