@@ -37,7 +37,8 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
   const called = invocation(parsed)
   if (command.changes === true) {
     const { removeLeftovers } = await import('./host/files/leftovers.ts')
-    removeLeftovers(called.context)
+    const { directories, serviceKeysDir } = called.context.project
+    removeLeftovers(directories, serviceKeysDir)
   }
   return command.run(called)
 }

@@ -23,6 +23,16 @@ export function isInMemory(path: string): boolean {
   return type === TMPFS_MAGIC || type === RAMFS_MAGIC
 }
 
+/** Whether a process runs, be it another user's (kill(2), EPERM). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}
+
 /** Numbers the pid namespace, since the same pid means another process in another container; "0" without /proc. */
 export function pidNamespace(): string {
   try {

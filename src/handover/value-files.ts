@@ -2,27 +2,18 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from '../errors.ts'
-import { isTmpfs, pidNamespace } from '../tmpfs.ts'
+import { isAlive, isTmpfs, pidNamespace } from '../tmpfs.ts'
 
 /** `disinto-<pid namespace>-<pid>-<random>`; the pid is the command's, or that of the shim above it. */
 const PREFIX = 'disinto'
 const prefixOf = (pid: number | string) => `${PREFIX}-${pidNamespace()}-${pid}-`
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** Removes what commands of this user left that run no more; they could not do it themselves. */
 function removeLeftovers(directory: string): void {
   const ours = new RegExp(`^${prefixOf('(\\d+)')}`)
   for (const entry of readdirSync(directory)) {
     const pid = ours.exec(entry)?.[1]
-    if (pid === undefined || isRunning(Number(pid))) continue
+    if (pid === undefined || isAlive(Number(pid))) continue
     const path = join(directory, entry)
     try {
       if (statSync(path).uid === process.getuid?.()) rmSync(path, { recursive: true, force: true })

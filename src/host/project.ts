@@ -4,6 +4,11 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { defaultKeyFile } from '../age/places.ts'
 import { failure } from '../errors.ts'
 
+/** The service whose agents work with .env.enc. */
+export const AGENTS = 'agents'
+/** The service that runs approved actions. */
+export const VAULT_RUNNER = 'vault-runner'
+
 export interface Project {
   readonly root: string
   /** As docker compose makes it from the directory, unless COMPOSE_PROJECT_NAME says otherwise. */
@@ -26,6 +31,8 @@ export interface Project {
   serviceKeyFile(service: string): string | undefined
   /** Where the keys of all services are, a directory for each. */
   readonly serviceKeysDir: string | undefined
+  /** Every directory that we write files to, but those of services. */
+  readonly directories: readonly string[]
 }
 
 /** docker compose's rule: lower case, letters, digits, dashes and underscores, and it begins with no mark. */
@@ -57,6 +64,7 @@ export function projectAt(
   const keyFile = variables.get('SOPS_AGE_KEY_FILE')
   // Beside the usual place, whatever SOPS_AGE_KEY_FILE says: that file may be on a stick.
   const serviceKeysDir = usual && join(dirname(usual), name)
+  const operatorKeyFile = keyFile === undefined || keyFile === '' ? usual : resolve(workingDirectory, keyFile)
   return {
     root,
     name,
@@ -67,9 +75,14 @@ export function projectAt(
     sopsConfig: join(root, '.sops.yaml'),
     composeFile: join(root, 'docker-compose.yml'),
     vaultDir: join(root, 'vault'),
-    operatorKeyFile: keyFile === undefined || keyFile === '' ? usual : resolve(workingDirectory, keyFile),
+    operatorKeyFile,
     secretFile: (secret) => join(root, 'secrets', `${secret}.enc`),
     serviceKeyFile: (service) => serviceKeysDir && join(serviceKeysDir, service, 'keys.txt'),
     serviceKeysDir,
+    directories: [
+      root,
+      join(root, 'secrets'),
+      ...(operatorKeyFile === undefined ? [] : [dirname(operatorKeyFile)]),
+    ],
   }
 }

@@ -2,13 +2,11 @@
 import { dirname } from 'node:path'
 import { failure, quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
+import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules, rulesOf } from './rules.ts'
 import { keyAt, ownRecipients, wasFirst } from './keys.ts'
 import { newRules } from './first-rules.ts'
 import { writeFile } from '../files/write.ts'
-
-/** The service that gets .env.enc. */
-const SERVICE = 'agents'
 
 /** The operator's recipient: of the first key at hand, or of a new one. */
 export async function operatorRecipient(
@@ -32,7 +30,7 @@ export async function operatorRecipient(
 /** Makes .sops.yaml for an operator, and the service key that it names. */
 export async function makeRules(context: HostContext, operator: string): Promise<CreationRules> {
   const { project, speak } = context
-  const path = project.serviceKeyFile(SERVICE)
+  const path = project.serviceKeyFile(AGENTS)
   const service = path === undefined ? undefined : (await keyAt(path)).recipient
   try {
     await writeFile(
@@ -44,7 +42,7 @@ export async function makeRules(context: HostContext, operator: string): Promise
       },
     )
     speak.note(
-      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${SERVICE} service (${quote(
+      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${AGENTS} service (${quote(
         path === undefined ? 'no key' : dirname(path),
       )}), secrets/*.enc for you alone`,
     )

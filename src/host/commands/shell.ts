@@ -5,7 +5,8 @@ import type { HostCommand, Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { askDocker, checkEngine, composeWords, readComposeModel, runCompose } from '../compose/docker.ts'
 import { standIns } from '../compose/interpolation.ts'
-import { AGENTS, checkService } from '../compose/stack.ts'
+import { checkService } from '../compose/stack.ts'
+import { AGENTS } from '../project.ts'
 
 interface Container {
   readonly entrypoint: readonly string[]

@@ -6,14 +6,12 @@ import { errnoOf, failure, quote } from '../../errors.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
+import { AGENTS } from '../project.ts'
 import { composeFiles, readComposeModel } from './docker.ts'
 import { exposuresOf, OTHER_WAY, valuesFor } from './interpolation.ts'
 import type { Model } from './model.ts'
 import { checkSources, type EnvFile, IMAGE_KEYS, overrideDocument } from './mounts.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
-
-/** The service that .env.enc is for. */
-export const AGENTS = 'agents'
 
 export interface Stack {
   readonly model: Model

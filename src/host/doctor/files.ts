@@ -5,6 +5,7 @@ import { DisintoError, quote } from '../../errors.ts'
 import { checkName } from '../../load/names.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
+import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules } from '../access/rules.ts'
 import { describe, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
@@ -130,7 +131,7 @@ async function outside(
         fix: 'disinto secrets recipients rm takes its key out; then change the secret at its issuer',
       })
     }
-    if (source.role === 'env-file' && !can && service === 'agents') {
+    if (source.role === 'env-file' && !can && service === AGENTS) {
       findings.push({
         code: 'service-locked-out',
         severity: 'warning',

@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
+import { VAULT_RUNNER } from '../project.ts'
 import { askDocker, composeFiles, composeWords, readComposeModel } from '../compose/docker.ts'
 import { exposuresOf, OTHER_WAY } from '../compose/interpolation.ts'
 import { describe, inventory } from '../store/inventory.ts'
@@ -44,7 +45,7 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
       key !== undefined &&
       `${real(key)}/`.startsWith(`${real(source).replace(/\/$/, '')}/`),
   )
-  if (operators !== undefined && service.name !== 'vault-runner') {
+  if (operators !== undefined && service.name !== VAULT_RUNNER) {
     findings.push({
       code: 'operator-key-mounted',
       severity: 'warning',
@@ -83,7 +84,7 @@ function serviceFindings(service: Service, context: HostContext): Finding[] {
       fix: 'take env_file: out: disinto up mounts the file for the image’s entrypoint',
     })
   }
-  if (service.name === 'vault-runner') {
+  if (service.name === VAULT_RUNNER) {
     for (const what of tooMuchFor(service, project)) {
       findings.push({
         code: 'runner-sees',

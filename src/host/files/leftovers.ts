@@ -2,9 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
-import { errnoOf } from '../../errors.ts'
-import type { HostContext } from '../context.ts'
+import { join } from 'node:path'
+import { isAlive } from '../../tmpfs.ts'
 
 // Host and process tell whose a file was. The shim reads *.enc alone, so it never takes one for a secret.
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
@@ -13,16 +12,6 @@ const LEFTOVER = /^\.disinto-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$/
 /** A name for a file that is being written in a directory. */
 export function temporaryName(directory: string): string {
   return join(directory, `.disinto-${HOST}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`)
-}
-
-/** Whether a process runs, be it another user's (kill(2), EPERM). */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errnoOf(error) !== 'ESRCH'
-  }
 }
 
 function entriesOf(directory: string): string[] {
@@ -34,17 +23,10 @@ function entriesOf(directory: string): string[] {
   }
 }
 
-/** Removes what processes of this machine that are gone have left in the directories of a project and its keys. */
-export function removeLeftovers({ project }: HostContext): void {
-  const keyFiles = [project.operatorKeyFile, project.serviceKeyFile('x')].filter((path) => path !== undefined)
-  const services = keyFiles.slice(1).map((path) => dirname(dirname(path)))
-  const directories = [
-    project.root,
-    project.secretsDir,
-    ...keyFiles.slice(0, 1).map(dirname),
-    ...services.flatMap((parent) => entriesOf(parent).map((service) => join(parent, service))),
-  ]
-  for (const directory of directories) {
+/** Removes what processes of this machine that are gone have left in these directories, and in those in a parent. */
+export function removeLeftovers(directories: readonly string[], parent: string | undefined): void {
+  const below = parent === undefined ? [] : entriesOf(parent).map((entry) => join(parent, entry))
+  for (const directory of [...directories, ...below]) {
     for (const entry of entriesOf(directory)) {
       const [, host, pid] = LEFTOVER.exec(entry) ?? []
       if (host === HOST && !isAlive(Number(pid))) rmSync(join(directory, entry), { force: true })

@@ -2,9 +2,8 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isTmpfs } from '../../tmpfs.ts'
+import { isAlive, isTmpfs } from '../../tmpfs.ts'
 import { whenLeaving } from './cleanup.ts'
-import { isAlive } from './leftovers.ts'
 
 const PREFIX = 'disinto-edit-'
 

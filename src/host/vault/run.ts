@@ -11,6 +11,7 @@ import { sealJson } from '../../sops/seal.ts'
 import { nearest } from '../../nearest.ts'
 import type { Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
+import { VAULT_RUNNER } from '../project.ts'
 import { checkEngine, readComposeModel, statusOfSignal } from '../compose/docker.ts'
 import { standIns } from '../compose/interpolation.ts'
 import { leftMemoryDirectories, type MemoryDirectory, makeMemoryDirectory } from './memory.ts'
@@ -24,7 +25,6 @@ import { tooMuchFor } from './runner-view.ts'
 import { checkService } from '../compose/stack.ts'
 import { inTurn } from '../files/lock.ts'
 
-const SERVICE = 'vault-runner'
 /** Where the proposal is in the container. */
 export const PROPOSAL = `${IMAGE_ROOT}/proposal.json`
 
@@ -95,7 +95,7 @@ function dryRun({ context, rest }: Invocation, proposal: Proposal): number {
     ),
     `key        a run key, made for this run -> ${IMAGE_KEYS}/keys.txt`,
     `require    ${proposal.secrets.join(',')}`,
-    `service    ${SERVICE}`,
+    `service    ${VAULT_RUNNER}`,
     `command    ${rest.length === 0 ? 'that of the service' : JSON.stringify(rest)}`,
   ]
   context.print(`${lines.join('\n')}\n`)
@@ -119,7 +119,7 @@ async function inContainer(
     return await runContainer(
       context,
       {
-        service: SERVICE,
+        service: VAULT_RUNNER,
         container: directory.name,
         binds: bindsOf(directory.path),
         environment: [
@@ -148,10 +148,10 @@ export async function vaultRunOf(invocation: Invocation): Promise<number> {
   const proposal = readProposal(project.root, words[0] ?? '', allow)
   const entries = await openRequested(context, proposal, allow)
   const model = await readComposeModel(context)
-  checkService(context, model, SERVICE)
-  for (const service of model.services.filter(({ name }) => name === SERVICE)) {
+  checkService(context, model, VAULT_RUNNER)
+  for (const service of model.services.filter(({ name }) => name === VAULT_RUNNER)) {
     const [what] = tooMuchFor(service, project)
-    if (what !== undefined) throw failure('runner-sees', SERVICE, what)
+    if (what !== undefined) throw failure('runner-sees', VAULT_RUNNER, what)
   }
   if (invocation.on('dry-run')) return dryRun(invocation, proposal)
 
@@ -172,5 +172,5 @@ export async function vaultRunOf(invocation: Invocation): Promise<number> {
   }
   if (outcome?.status !== undefined) return outcome.status
   if (signals.first !== undefined) return statusOfSignal(signals.first)
-  throw failure('run-unstarted', SERVICE, String(outcome?.composeStatus ?? 'none'))
+  throw failure('run-unstarted', VAULT_RUNNER, String(outcome?.composeStatus ?? 'none'))
 }
