@@ -16,7 +16,7 @@ import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
 import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
-import { type Speaker, speaker, writeAll } from './speak.ts'
+import { leaveTerminationMessage, type Speaker, speaker, writeAll } from './speak.ts'
 
 declare const DISINTO_VERSION: string
 
@@ -39,6 +39,14 @@ function workingDirectory({ root, envFile, secretsDir }: Options): string {
   }
 }
 
+/** The answer of --started, in words for the events of an orchestrator and as exit status 0 or 1. */
+async function tellWhetherStarted(): Promise<void> {
+  const { commandStarted } = await import('./handover/started.ts')
+  const started = commandStarted(process.argv[1] ?? '')
+  writeAll(1, started ? 'the command runs\n' : 'the command has not been started yet\n')
+  process.exitCode = started ? 0 : 1
+}
+
 async function main(words: readonly string[]): Promise<void> {
   openWindow()
   const inherited = inheritedEnvironment(process.env)
@@ -47,6 +55,7 @@ async function main(words: readonly string[]): Promise<void> {
   const speak = speaker(inherited.get('DISINTO_LOG'))
   if (options.help) return writeAll(1, helpText())
   if (options.version) return writeAll(1, `disinto ${DISINTO_VERSION}\n`)
+  if (options.started) return tellWhetherStarted()
   const [command] = options.command
   if (command === undefined && !options.check) throw failure('command-missing')
 
@@ -93,5 +102,6 @@ async function main(words: readonly string[]): Promise<void> {
 main(process.argv.slice(2)).catch((thrown: unknown) => {
   const error = asDisintoError(thrown)
   speaker(process.env.DISINTO_LOG).error(error)
+  leaveTerminationMessage(error)
   process.exit(error.status)
 })

@@ -5,7 +5,7 @@
  * Lower case, no full stop, names but never a value. Written with writeSync, never through process.stderr or
  * console: touching those sets O_NONBLOCK on descriptors that the command inherits (HOUSES.md B2, rows 7, 8).
  */
-import { writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import type { DisintoError } from './errors.ts'
 import { errnoOf } from './errors.ts'
 
@@ -49,5 +49,25 @@ export function speaker(log: string | undefined): Speaker {
     error: ({ code, message, hint }) => line('error', { code, message, hint }),
     warning: (warning) => line('warning', warning),
     note: (message) => line('note', { message }),
+  }
+}
+
+/** Where a kubelet looks for what to tell of a container's end (Kubernetes, "terminationMessagePath"). */
+const TERMINATION_LOG = '/dev/termination-log'
+
+/**
+ * Leaves an error, names only, for `kubectl describe pod`, where a kubelet has prepared the file. Nothing but what we
+ * wrote ourselves goes there: the API server keeps it.
+ */
+export function leaveTerminationMessage({ message, hint }: DisintoError): void {
+  try {
+    const descriptor = openSync(
+      TERMINATION_LOG,
+      constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+    )
+    writeSync(descriptor, `${message}\nhint: ${hint}\n`)
+    closeSync(descriptor)
+  } catch {
+    // No kubelet started this.
   }
 }

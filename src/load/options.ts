@@ -21,6 +21,8 @@ export interface Options {
   readonly json: boolean
   readonly verbose: boolean
   readonly summary: boolean
+  /** Only look whether the command of this container runs. */
+  readonly started: boolean
   readonly help: boolean
   readonly version: boolean
   /** The command with its arguments; empty when none was given. */
@@ -45,6 +47,7 @@ export const FLAGS: readonly Flag[] = [
   { name: 'json', about: 'with --check: JSON' },
   { name: 'verbose', about: 'say what came from where, names only' },
   { name: 'summary', about: 'say in one line which names were loaded' },
+  { name: 'started', about: 'end with 0 once the command of this container runs, else with 1: for probes' },
   { name: 'help', about: 'show this help' },
   { name: 'version', about: 'show the version' },
 ]
@@ -115,6 +118,7 @@ export async function parseOptions(
     json: on('json'),
     verbose: on('verbose'),
     summary: on('summary'),
+    started: on('started'),
     help: on('help'),
     version: on('version'),
     command: [...before, ...rest],
