@@ -33,7 +33,7 @@ export function opener(
     } catch (error) {
       if (!(error instanceof DisintoError) || (error.code !== 'key-wrong' && error.code !== 'key-missing'))
         throw error
-      const recipients = document.format === 'age' ? [] : recipientsOf(document)
+      const recipients = document.format === 'age' ? [] : await recipientsOf(document)
       throw keyRefusal(document.source.path, recipients, keys, defaultKeyFile(variables))
     }
   }

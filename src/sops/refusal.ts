@@ -7,6 +7,8 @@ import type { Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
 import type { Document } from '../nouns.ts'
+import { kindOf } from './master-key.ts'
+import { readOutside } from './outside.ts'
 
 /** The data does not pass its authentication; the text has a value or a hash of all of them in it. */
 const TAMPERED =
@@ -18,9 +20,16 @@ const BROKEN_STANZA = /failed to read header|failed to copy decrypted data|inval
 /** Begins the metadata that SOPS adds to a file, by format; before it stand names, comments and values. */
 const METADATA = /^(?:sops_|sops:|\[sops\])|^\s*"sops":/m
 
-/** The age recipients a SOPS file names in its metadata. */
-export function recipientsOf(document: Document): string[] {
-  return [...new Set(document.bytes.toString('latin1').match(/\bage1[a-z0-9]{20,}\b/g) ?? [])]
+/** The age recipients that a file names, for messages. Of YAML, which only sops reads here, those on lines of their own. */
+export async function recipientsOf({ bytes, format }: Document): Promise<string[]> {
+  if (format === 'sops-yaml') {
+    const lines = bytes.toString().split('\n')
+    return lines
+      .map((line) => line.trim().replace(/^- /, ''))
+      .filter((line) => line.startsWith('recipient: '))
+      .map((line) => line.slice('recipient: '.length))
+  }
+  return (await readOutside(bytes, format)).recipients.filter((name) => kindOf(name) === 'age')
 }
 
 /** sops wraps its reasons into a box of "| " lines. */
@@ -91,7 +100,7 @@ export async function refusalOf(
   if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', path)
   if (NO_DATA_KEY.test(text)) {
     if (BROKEN_STANZA.test(text)) return failure('file-tampered', path)
-    const recipients = recipientsOf(document)
+    const recipients = await recipientsOf(document)
     if (recipients.length > 0)
       return keyRefusal(path, recipients, await readKeys(), defaultKeyFile(variables))
   }

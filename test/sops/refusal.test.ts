@@ -22,6 +22,6 @@ test.each([
   expect(withoutValues(text, document, Buffer.from('the answer'))).toBe(told)
 })
 
-test('the recipients of a file are read from its metadata', () => {
-  expect(recipientsOf(document)).toEqual(['age1qqqqqqqqqqqqqqqqqqqqqqq'])
+test('the recipients of a file are read from its metadata', async () => {
+  expect(await recipientsOf(document)).toEqual(['age1qqqqqqqqqqqqqqqqqqqqqqq'])
 })

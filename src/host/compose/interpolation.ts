@@ -7,7 +7,7 @@ import { Secret } from '../../secret.ts'
 import { opener } from '../../sops/engines.ts'
 import type { HostContext } from '../context.ts'
 import type { Model } from './model.ts'
-import { visibleNames } from '../store/visible.ts'
+import { visibleNames } from '../store/inventory.ts'
 
 /**
  * Values of the names that the compose file refers to and our environment does not have. When there are none, no

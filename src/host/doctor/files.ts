@@ -7,7 +7,7 @@ import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules } from '../access/rules.ts'
-import { describe, inventory } from '../store/inventory.ts'
+import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith } from '../store/open.ts'
 import { type Finding, findingOf } from './finding.ts'
@@ -92,7 +92,7 @@ async function outside(
   services: ReadonlyMap<string, readonly string[]>,
 ): Promise<Finding[]> {
   const findings: Finding[] = []
-  const { names, recipients, format } = await describe(source)
+  const { names, recipients, format } = await outsideOf(source)
   const allow = allowed(context.variables)
   const checked = source.role === 'secret' ? [source.name] : names
   for (const name of checked) {

@@ -6,11 +6,11 @@ import type { HostContext } from '../context.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { askDocker, composeFiles, composeWords, readComposeModel } from '../compose/docker.ts'
 import { exposuresOf, OTHER_WAY } from '../compose/interpolation.ts'
-import { describe, inventory } from '../store/inventory.ts'
+import { outsideOf, inventory } from '../store/inventory.ts'
 import type { Model, Service } from '../compose/model.ts'
 import { checkSources, IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
 import { tooMuchFor } from '../vault/runner-view.ts'
-import { visibleNames } from '../store/visible.ts'
+import { visibleNames } from '../store/inventory.ts'
 import { type Finding, findingOf } from './finding.ts'
 
 /** Names whose literal value is most likely a secret. */
@@ -22,7 +22,7 @@ async function knownNames({ project }: HostContext): Promise<Set<string>> {
   for (const source of inventory(project)) {
     try {
       if (source.role === 'secret') names.add(source.name)
-      else for (const name of (await describe(source)).names) names.add(name)
+      else for (const name of (await outsideOf(source)).names) names.add(name)
     } catch {
       // Its own finding.
     }

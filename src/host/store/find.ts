@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs'
 import { failure } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
-import { describe, envSource, secretNames, secretSource } from './inventory.ts'
+import { outsideOf, envSource, secretNames, secretSource } from './inventory.ts'
 import type { Project } from '../project.ts'
 import type { Source } from '../../nouns.ts'
 
 /** All names there are, also those inside .env.enc. */
 export async function allNames(project: Project): Promise<string[]> {
-  const inEnvFile = existsSync(project.envFile) ? (await describe(envSource(project))).names : []
+  const inEnvFile = existsSync(project.envFile) ? (await outsideOf(envSource(project))).names : []
   return [...new Set([...secretNames(project), ...inEnvFile])]
 }
 

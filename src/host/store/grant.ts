@@ -52,7 +52,7 @@ async function addRecipient(context: HostContext, document: Document, recipient:
     return
   }
   const opened = await openBuiltin(document, identities)
-  const bytes = await resealed(context, document, [...recipientsOf(document), recipient])
+  const bytes = await resealed(context, document, [...(await recipientsOf(document)), recipient])
   const verify = async (written: Buffer) => {
     const again = await openBuiltin({ ...document, bytes: written }, identities)
     if (JSON.stringify(again) !== JSON.stringify(opened))
@@ -74,7 +74,7 @@ function encryptedEnvFile(path: string): Document | undefined {
 export async function grantService(context: HostContext, service: string, recipient: string): Promise<void> {
   const { project, speak } = context
   const document = encryptedEnvFile(project.envFile)
-  const present = document === undefined ? [] : recipientsOf(document)
+  const present = document === undefined ? [] : await recipientsOf(document)
   const wanting = document !== undefined && !present.includes(recipient)
   // Before anything is changed: whoever can't open the file can't let anyone else open it.
   if (wanting) await openWith(context)(document)

@@ -1,21 +1,13 @@
 /** The encrypted files of a project, and what each says of itself to somebody without a key. */
 import { existsSync, readdirSync } from 'node:fs'
 import { errnoOf, failure } from '../../errors.ts'
+import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
+import type { Document, SecretFile, Source } from '../../nouns.ts'
+import { type Outside, readOutside } from '../../sops/outside.ts'
+import { readYamlTree } from '../../sops/outside-yaml.ts'
 import type { Project } from '../project.ts'
-import type { Format, SecretFile, Source } from '../../nouns.ts'
-
-/** What can be read without a key. */
-export interface Description {
-  readonly format: Exclude<Format, 'plaintext'> | undefined
-  /** Of the secrets in it; age files and binary ones do not tell. */
-  readonly names: readonly string[]
-  readonly recipients: readonly string[]
-  /** Other kinds of keys that it is encrypted with: "kms", "pgp". */
-  readonly otherKeys: readonly string[]
-  readonly lastModified: string | undefined
-}
 
 /** The source of a secret file. */
 export function secretSource(project: Project, name: string): SecretFile {
@@ -49,87 +41,16 @@ export function inventory(project: Project): Source[] {
   return existsSync(project.envFile) ? [envSource(project), ...secrets] : secrets
 }
 
-function fieldsOfJson(bytes: Buffer): Record<string, unknown> {
-  const parsed: unknown = JSON.parse(bytes.toString())
-  return typeof parsed === 'object' && parsed !== null ? Object.fromEntries(Object.entries(parsed)) : {}
+/** What a file says of itself without a key (sops/outside.ts). Throws source-unreadable and the like. */
+export function outsideOf({ path }: Source): Promise<Outside> {
+  const bytes = readWhole(path)
+  return readOutside(bytes, detectFormat(bytes), readYamlTree)
 }
 
-const METADATA_KEYS: Readonly<Record<string, string>> = {
-  kms: 'kms',
-  gcp_kms: 'gcp_kms',
-  hckms: 'hckms',
-  azure_kv: 'azure_kv',
-  hc_vault: 'hc_vault',
-  pgp: 'pgp',
-  key_groups: 'key_groups',
-}
-
-function otherKeysOf(metadata: object): string[] {
-  return Object.entries(metadata)
-    .filter(([name, value]) => METADATA_KEYS[name] !== undefined && Array.isArray(value) && value.length > 0)
-    .map(([name]) => name)
-}
-
-function describeLines(text: string): Pick<Description, 'names' | 'otherKeys' | 'lastModified'> {
-  const lines = text.split('\n').map((line) => /^([^#;=[]+?)\s*=\s*(.*)$/.exec(line) ?? [])
-  const named = lines.map(([, name, value]) => ({ name: name?.trim() ?? '', value: value ?? '' }))
-  const metadata = /^(?:sops_)?(lastmodified)$/
-  return {
-    names: named
-      .map(({ name }) => name.replace(/^export\s+/, ''))
-      .filter(
-        (name) =>
-          name !== '' &&
-          !/^sops_|__(?:list|map)_|^(?:lastmodified|mac|version|unencrypted_suffix|mac_only_encrypted|shamir_threshold|(?:un)?encrypted_.*)$/.test(
-            name,
-          ),
-      ),
-    otherKeys: [
-      ...new Set(
-        named.flatMap(({ name }) => {
-          const [, kind] = /^(?:sops_)?([a-z_]+?)__list_/.exec(name) ?? []
-          return kind !== undefined && kind !== 'age' ? [kind] : []
-        }),
-      ),
-    ],
-    lastModified: named.find(({ name }) => metadata.test(name))?.value,
-  }
-}
-
-async function describeTree(
-  bytes: Buffer,
-  format: Format,
-): Promise<Pick<Description, 'names' | 'otherKeys' | 'lastModified'>> {
-  let fields: Record<string, unknown>
-  if (format === 'sops-yaml') {
-    const { parse } = await import('yaml')
-    const parsed: unknown = parse(bytes.toString(), { logLevel: 'silent' })
-    fields = typeof parsed === 'object' && parsed !== null ? Object.fromEntries(Object.entries(parsed)) : {}
-  } else fields = fieldsOfJson(bytes)
-  const metadata = typeof fields['sops'] === 'object' && fields['sops'] !== null ? fields['sops'] : {}
-  const lastModified: unknown = Object.entries(metadata).find(([name]) => name === 'lastmodified')?.[1]
-  return {
-    names: format === 'sops-binary' ? [] : Object.keys(fields).filter((name) => name !== 'sops'),
-    otherKeys: otherKeysOf(metadata),
-    lastModified: typeof lastModified === 'string' ? lastModified : undefined,
-  }
-}
-
-/** Reads what a file says without a key. A file that is not encrypted has no format and no names. */
-export async function describe(source: Source): Promise<Description> {
-  const bytes = readWhole(source.path)
-  const format = detectFormat(bytes)
-  const recipients = [...new Set(bytes.toString('latin1').match(/\bage1[a-z0-9+-]{20,}\b/g) ?? [])]
-  const nothing = { names: [], otherKeys: [], lastModified: undefined }
-  if (format === undefined) return { format, recipients: [], ...nothing }
-  if (format === 'age') return { format, recipients: [], ...nothing }
-  try {
-    const rest =
-      format === 'sops-dotenv' || format === 'sops-ini'
-        ? describeLines(bytes.toString())
-        : await describeTree(bytes, format)
-    return { format, recipients, ...rest }
-  } catch {
-    return { format, recipients, ...nothing }
-  }
+/** The names in a document; undefined when only its key tells, or when it is damaged. */
+export async function visibleNames({ source, bytes, format }: Document): Promise<Set<string> | undefined> {
+  if (source.role === 'secret') return new Set([source.name])
+  if (format === 'plaintext') return new Set((await parseDotenv(bytes.toString())).map(([name]) => name))
+  const { names, whole } = await readOutside(bytes, format, readYamlTree)
+  return whole && format !== 'age' && format !== 'sops-binary' ? new Set(names) : undefined
 }

@@ -6,7 +6,7 @@ import { parseEnvelope } from '../../sops/envelope.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import type { HostContext } from '../context.ts'
 import type { CreationRules } from '../access/rules.ts'
-import { describe } from './inventory.ts'
+import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { type Prepared, prepareFile } from '../files/write.ts'
@@ -33,7 +33,7 @@ async function rotatedBySops(
   recipients: readonly string[],
 ): Promise<Buffer> {
   const { source, format } = document
-  const { recipients: old } = await describe(source)
+  const { recipients: old } = await outsideOf(source)
   const added = recipients.filter((recipient) => !old.includes(recipient))
   const removed = old.filter((recipient) => !recipients.includes(recipient))
   const type = format.replace('sops-', '')
@@ -95,7 +95,7 @@ async function prepareAll(
   const prepared: Prepared[] = []
   for (const { document, content } of opened) {
     const { source } = document
-    const { lastModified } = await describe(source)
+    const { lastModified } = await outsideOf(source)
     const then = new Date(lastModified ?? Number.NaN)
     const byNew = opener !== undefined && rules.for(source.path).recipients.includes(opener.recipient)
     const target = {

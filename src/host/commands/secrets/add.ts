@@ -11,7 +11,7 @@ import { Secret } from '../../../secret.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import type { HostContext } from '../../context.ts'
 import { ensureRules } from '../../access/first-use.ts'
-import { describe, envSource, secretSource } from '../../store/inventory.ts'
+import { outsideOf, envSource, secretSource } from '../../store/inventory.ts'
 import { warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed } from '../../store/open.ts'
 import { confirmed, hiddenValue } from '../../cli/prompt.ts'
@@ -52,7 +52,7 @@ function makeSecretsDirectory({ project }: HostContext): void {
 
 async function noteIfInEnvFile({ project, speak }: HostContext, name: string): Promise<void> {
   if (!existsSync(project.envFile)) return
-  if ((await describe(envSource(project))).names.includes(name))
+  if ((await outsideOf(envSource(project))).names.includes(name))
     speak.note(`${name} is in .env.enc too; the secret file wins`)
 }
 

@@ -6,7 +6,7 @@ import { DisintoError, quote } from '../../../errors.ts'
 import { read } from '../../../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
-import { describe, inventory } from '../../store/inventory.ts'
+import { outsideOf, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
 import { since } from '../../store/since.ts'
 import type { Source } from '../../../nouns.ts'
@@ -38,7 +38,7 @@ interface Row {
 }
 
 /** A link to nothing, a directory, a file of another user. */
-const UNREADABLE = { format: undefined, names: [], recipients: [], otherKeys: [], lastModified: undefined }
+const UNREADABLE = { format: undefined, names: [], recipients: [], lastModified: undefined }
 
 const MARKS: Readonly<Record<State, string>> = {
   opens: '',
@@ -92,9 +92,7 @@ files in the clear. With a key, says which files it does not open.`,
     const { identities } = await readKeyring(variables, workingDirectory)
     const rows: Row[] = []
     for (const source of inventory(project)) {
-      const { format, names, recipients, otherKeys, lastModified } = await describe(source).catch(
-        () => UNREADABLE,
-      )
+      const { format, names, recipients, lastModified } = await outsideOf(source).catch(() => UNREADABLE)
       const state = await stateOf(source, identities)
       const file = source.path.slice(project.root.length + 1)
       const shown = source.role === 'secret' ? [source.name] : names.length === 0 ? ['?'] : names
@@ -103,7 +101,7 @@ files in the clear. With a key, says which files it does not open.`,
           name: on('json') ? name : quote(name),
           file,
           format: format ?? 'none',
-          recipients: [...recipients, ...otherKeys],
+          recipients,
           lastModified: lastModified ?? null,
           state,
         })

@@ -5,7 +5,7 @@ import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
 import { changeRecipients } from '../../access/rules-edit.ts'
 import { sayDueForChange } from '../../store/due-for-change.ts'
-import { describe, inventory } from '../../store/inventory.ts'
+import { outsideOf, inventory } from '../../store/inventory.ts'
 import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
 import { withOnlyIdentity } from '../../store/open.ts'
 import { reencrypt } from '../../store/reencrypt.ts'
@@ -70,7 +70,7 @@ they have to be changed at their issuers. They are listed.`,
     if (rules.text === old.text) throw failure('key-not-ours', old.path)
     const known = []
     for (const source of inventory(project))
-      if ((await describe(source)).recipients.some((one) => recipients.includes(one))) known.push(source)
+      if ((await outsideOf(source)).recipients.some((one) => recipients.includes(one))) known.push(source)
     const before = textOf(path)
     await putFirst(path, key, before)
     await reencrypt(context, old, inventory(project), {

@@ -3,7 +3,7 @@ import { failure, quote } from '../../../../errors.ts'
 import type { HostCommand, Invocation } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeRecipients } from '../../../access/rules-edit.ts'
-import { describe, envSource, inventory, secretSource } from '../../../store/inventory.ts'
+import { outsideOf, envSource, inventory, secretSource } from '../../../store/inventory.ts'
 import { isSameSet, recipientGiven } from '../../../access/recipients.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
 
@@ -50,7 +50,7 @@ and encrypts the files anew that they are for. Every file or none.`,
       )
     const lacking = []
     for (const source of inventory(project)) {
-      const { recipients } = await describe(source)
+      const { recipients } = await outsideOf(source)
       const wanted = rules.for(source.path).recipients
       if (wanted.includes(recipient) && !isSameSet(recipients, wanted)) lacking.push(source)
     }

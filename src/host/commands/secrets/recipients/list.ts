@@ -2,7 +2,7 @@
 import { quote } from '../../../../errors.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { type CreationRules, findRules } from '../../../access/rules.ts'
-import { describe, envSource, inventory, secretSource } from '../../../store/inventory.ts'
+import { outsideOf, envSource, inventory, secretSource } from '../../../store/inventory.ts'
 import { isSameSet } from '../../../access/recipients.ts'
 import { ownersOf } from '../../../access/keys.ts'
 
@@ -28,11 +28,11 @@ export const recipientsList: HostCommand = {
     const rules = await findRules(project.root)
     const rows = []
     for (const source of inventory(project)) {
-      const { recipients, otherKeys } = await describe(source)
+      const { recipients } = await outsideOf(source)
       const file = source.path.slice(project.root.length + 1)
       rows.push({
         file,
-        recipients: [...recipients, ...otherKeys],
+        recipients,
         expected: recipientsBy(rules, source.path),
       })
     }

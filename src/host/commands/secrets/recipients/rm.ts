@@ -4,7 +4,7 @@ import type { HostCommand } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeRecipients } from '../../../access/rules-edit.ts'
 import { sayDueForChange } from '../../../store/due-for-change.ts'
-import { describe, inventory } from '../../../store/inventory.ts'
+import { outsideOf, inventory } from '../../../store/inventory.ts'
 import { ownRecipients } from '../../../access/keys.ts'
 import { confirmed } from '../../../cli/prompt.ts'
 import { recipientGiven } from '../../../access/recipients.ts'
@@ -37,7 +37,7 @@ files; those values have to be changed at their issuers. They are listed.`,
     const old = await rulesOf(project.root)
     const known = []
     for (const source of inventory(project))
-      if ((await describe(source)).recipients.includes(recipient)) known.push(source)
+      if ((await outsideOf(source)).recipients.includes(recipient)) known.push(source)
     const rules = await withoutRecipient(old, recipient)
     if (rules.text === old.text && known.length === 0) throw failure('recipient-absent', recipient, old.path)
     const own = await ownRecipients(context)

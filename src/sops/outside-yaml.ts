@@ -1,0 +1,16 @@
+/** SOPS YAML for the reader of what files say without a key; apart, so that the shim does not carry a YAML parser. */
+import { mapTree, type Tree } from './outside.ts'
+
+/** Takes a YAML file apart, of several documents the values of all. Throws when it is no YAML. */
+export async function readYamlTree(text: string): Promise<Tree> {
+  const { Lexer, parseAllDocuments } = await import('yaml')
+  const [document, ...more] = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false, merge: true })
+  if (document === undefined || !('toJS' in document)) throw new Error('no document')
+  const trees = [document, ...more].map((one) => mapTree(one.toJS({ maxAliasCount: 1000 }), []))
+  const comments = [...new Lexer().lex(text)].filter((token) => token.startsWith('#'))
+  return {
+    values: trees.flatMap(({ values }) => values),
+    comments: comments.map((comment) => comment.slice(1)),
+    metadata: trees.find(({ metadata }) => metadata.size > 0)?.metadata ?? new Map(),
+  }
+}
