@@ -1,6 +1,7 @@
+/** A value that can't be printed by accident: every implicit conversion says "[secret]". */
+
 const SHOWN = '[secret]'
 
-/** A value that can't be printed by accident: every implicit conversion says "[secret]". */
 export class Secret {
   readonly #value: string
 

@@ -1,4 +1,4 @@
-/** Whether a directory is in memory, which is where plaintext may be, and whose processes its names speak of. */
+/** Whether a directory is in memory, and which processes the names in it speak of. */
 import { readlinkSync, statfsSync } from 'node:fs'
 
 const TMPFS_MAGIC = 0x01021994

@@ -1,4 +1,7 @@
-/** Bech32, as age uses it: BIP 173 without its limit of 90 characters (c2sp.org/age, "Identity and recipient encoding"). */
+/**
+ * Bech32 as age uses it: BIP 173 without its limit of 90 characters. Its source: c2sp.org/age, "Identity and recipient
+ * encoding".
+ */
 
 const ALPHABET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l'
 const CHECKSUM_LENGTH = 6

@@ -1,4 +1,4 @@
-/** What can be wrong with an age file, told apart as the public test vectors do (CCTV, "expect"). */
+/** What can be wrong with an age file, told apart as the public test vectors do. CCTV says it in "expect". */
 export type AgeFaultKind = 'armor' | 'header' | 'mac' | 'payload' | 'no-match'
 
 /** An age file that can't be opened. The message never holds bytes of the file or of a key. */

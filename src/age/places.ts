@@ -1,6 +1,6 @@
 /**
- * Where age identities are looked for: where sops does, in its order (sops README, "Encrypting using age"). Opens no
- * key, so that a start by the sops engine does not load what is needed to use one.
+ * Where age identities are looked for: where sops does, in its order. The sops README says it in
+ * "Encrypting using age". Opens no key, so that a start by the sops engine does not load what is needed to use one.
  */
 import { statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'

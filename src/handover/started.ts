@@ -1,5 +1,5 @@
 /**
- * Whether the command runs: for whoever watches a container from outside, as a shim that is still at work is a
+ * Whether the command runs, for whoever watches a container from outside. A shim that is still at work is a
  * running process like any other, and a start that fails only after seconds would count as a good one.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'

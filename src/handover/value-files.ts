@@ -1,4 +1,7 @@
-/** Values as files in memory, for commands that read NAME_FILE: never on a disk, and the command's user's alone. */
+/**
+ * Values as files in memory, for commands that read NAME_FILE. They are never on a disk, and the command's user's
+ * alone.
+ */
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from '../errors.ts'

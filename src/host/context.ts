@@ -1,4 +1,4 @@
-/** What a command works with: the project, the environment, and the person or program at the other end. */
+/** What a command works with: the project, the environment, and who is at the other end. */
 import { readSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { errnoOf, failure } from '../errors.ts'

@@ -1,4 +1,4 @@
-/** From documents to entries: by the engine that can, and with the meaning DESIGN.md §2 gives each format. */
+/** From documents to entries: by the engine that can, as DESIGN.md §2 has each format. */
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../errors.ts'
 import { Secret } from '../secret.ts'

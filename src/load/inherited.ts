@@ -1,4 +1,4 @@
-/** The environment and words the shim was started with, in their order, and whether Node could read them. */
+/** The environment and words that the shim was started with, in their order. Tells whether Node could read them. */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { failure } from '../errors.ts'

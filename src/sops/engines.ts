@@ -1,4 +1,4 @@
-/** Which engine opens a document: builtin where it can, sops for the rest, or the one that was asked for. */
+/** Which engine opens a document: builtin where it can, sops for the rest. */
 import { defaultKeyFile } from '../age/places.ts'
 import type { Keyring } from '../age/sources.ts'
 import { DisintoError, failure } from '../errors.ts'

@@ -1,6 +1,6 @@
 /**
- * JSON as sops reads it: members in the order of the file, also those that occur twice, and numbers as they are
- * written. JSON.parse would reorder names like "1", drop doubles and round numbers, and the MAC is over all of that.
+ * JSON as sops reads it: order, members that occur twice and the text of numbers are kept. JSON.parse would reorder
+ * names like "1", drop doubles and round numbers, and the MAC is over all of that.
  */
 
 /** A number as it stands in the file. */

@@ -1,5 +1,5 @@
 /**
- * Master keys by name, one text for each, whether a file or a creation rule speaks of them: an age recipient as it is
+ * Master keys by name, one text for each, whether a file or a creation rule speaks of them. An age recipient as it is
  * (native, SSH or of a plugin), every other kind behind its name, "pgp:1A2B…", "kms:arn:aws:…".
  */
 

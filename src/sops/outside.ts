@@ -1,5 +1,6 @@
 /**
- * What an encrypted file says of itself to somebody without a key: its names, every master key, its rule, its age.
+ * What an encrypted file says of itself to somebody without a key. That is its names, every master key, its rule, its
+ * age.
  * None of it is authenticated: it is shown and compared, and decides nothing.
  */
 import type { Format, SopsFormat } from '../nouns.ts'

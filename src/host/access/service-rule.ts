@@ -1,4 +1,4 @@
-/** The rule of .env.enc in .sops.yaml, which names the services that may open it, and of no other file. */
+/** The rule of .env.enc in .sops.yaml, which names the services that may open it. */
 import type { YAMLSeq } from 'yaml'
 import { failure } from '../../errors.ts'
 import { type CreationRule, type CreationRules, parseRules } from './rules.ts'

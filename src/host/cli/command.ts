@@ -1,4 +1,4 @@
-/** What a command of the host program is: its words, options and help in one place, so that none falls behind. */
+/** What a command of the host program is: its words, options and help in one place. */
 import type { Flag } from '../../flags.ts'
 import type { HostContext } from '../context.ts'
 

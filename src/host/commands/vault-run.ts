@@ -1,4 +1,4 @@
-/** `disinto vault-run`: one approved action, with the secrets it asked for and no others (DESIGN.md §5). */
+/** `disinto vault-run`: one approved action, with the secrets it asked for. It gets no others (DESIGN.md §5). */
 import type { HostCommand } from '../cli/command.ts'
 import { PROPOSAL, vaultRunOf } from '../vault/run.ts'
 

@@ -1,4 +1,4 @@
-/** docker and its compose, as the programs they are: what they are given, and what their failures mean. */
+/** docker and its compose: what they are given, and what their failures mean. */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'

@@ -1,4 +1,7 @@
-/** The values for compose's own `${VAR}` references: only those that its file refers to, decrypted in memory. */
+/**
+ * The values for compose's own `${VAR}` references: only those that its file refers to. They are decrypted in
+ * memory.
+ */
 import { decrypt } from '../../load/decrypt.ts'
 import { locate } from '../../load/locate.ts'
 import { parseOptions } from '../../load/options.ts'

@@ -1,4 +1,4 @@
-/** What `up` and `restart` have in common: what exists now, told to the user, and handed to compose. */
+/** What exists now, told to the user and handed to compose, for `up` and `restart`. */
 import { createHash } from 'node:crypto'
 import { lstatSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,4 +1,4 @@
-/** The compose file: what docker inspect would show, and what containers get that they should not. */
+/** The compose file: what docker inspect would show, and what containers should not get. */
 import { existsSync, realpathSync } from 'node:fs'
 import { quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'

@@ -1,4 +1,4 @@
-/** Files that were being written when their writer was killed: ciphertext, or a key that nobody uses. */
+/** Files that were being written when their writer was killed. They are ciphertext, or a key that nobody uses. */
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'

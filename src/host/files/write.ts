@@ -1,6 +1,6 @@
 /**
- * Files written so that at every instant the old one or the new one is there, whole: beside the target, flushed,
- * read again and checked, and only then given its name.
+ * Files written so that at every instant the old one or the new one is there, whole. A new one is written beside the
+ * target, flushed, read again and checked, and only then given its name.
  */
 import {
   closeSync,

@@ -1,4 +1,4 @@
-/** Values that move to secret files of their own: those that are there must agree, the others are prepared. */
+/** Values that move to secret files of their own. Those that are there must agree, the others are prepared. */
 import { existsSync, mkdirSync } from 'node:fs'
 import { errnoOf, failure } from '../../errors.ts'
 import { checkValue } from '../../load/decrypt.ts'

@@ -1,4 +1,4 @@
-/** `.env.vault.enc`, in which older installations kept the vault's secrets, to one secret file for each. */
+/** `.env.vault.enc`, where older installations kept the vault's secrets, to secret files. */
 import { isUtf8 } from 'node:buffer'
 import { rmSync } from 'node:fs'
 import { errnoOf, failure } from '../../errors.ts'

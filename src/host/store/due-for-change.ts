@@ -1,4 +1,4 @@
-/** The secrets whose values somebody knows who should not: only their issuers can make them worthless. */
+/** The secrets whose values somebody knows who should not. Only their issuers can make them worthless. */
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { outsideOf } from './inventory.ts'

@@ -1,4 +1,4 @@
-/** Files encrypted anew, with new data keys, for the recipients that rules now give them: every file or none. */
+/** Files encrypted anew, for the recipients that rules now give them: every file or none. */
 import { isUtf8 } from 'node:buffer'
 import { failure } from '../../errors.ts'
 import { read } from '../../load/read.ts'

@@ -1,4 +1,4 @@
-/** What the compose file itself would let the vault-runner see, beyond the secrets of one proposal. */
+/** What the compose file itself would let the vault-runner see. */
 import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { quote } from '../../errors.ts'

@@ -1,4 +1,4 @@
-/** The vault-runner's container: started through compose, ended and removed whatever happens to us. */
+/** The vault-runner's container: started, ended and removed whatever happens to us. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
 import type { Secret } from '../../secret.ts'

@@ -1,4 +1,4 @@
-/** `disinto secrets rotate-key`: a new key in place of the operator's, or a service's, and every file for it. */
+/** `disinto secrets rotate-key`: a new key in place of the operator's, or a service's. */
 import { readFileSync } from 'node:fs'
 import { errnoOf, failure, quote } from '../../../errors.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'

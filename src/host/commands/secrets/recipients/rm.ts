@@ -1,4 +1,4 @@
-/** `disinto secrets recipients rm`: encrypts secrets so that a key opens the new files no more. */
+/** `disinto secrets recipients rm`: lets a key open the new files no more. */
 import { failure, quote } from '../../../../errors.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
