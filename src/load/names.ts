@@ -82,6 +82,11 @@ const PREFIXES = REFUSED.flatMap(([pattern, reason]) =>
   pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],
 )
 
+/** Whether an environment can hold this name. */
+export function isLegalName(name: string): boolean {
+  return LEGAL.test(name)
+}
+
 function reasonAgainst(name: string): string | undefined {
   return EXACT.get(name) ?? PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1]
 }
