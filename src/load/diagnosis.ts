@@ -1,6 +1,6 @@
 /**
- * What is wrong with dotenv text, or would be read otherwise elsewhere: line numbers and names, never text. The same for
- * a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
+ * What is wrong with dotenv text, or would be read otherwise elsewhere. Line numbers and names, never text; the same
+ * for a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
  */
 import { type Assignment, type DotenvItem, type Reading, readDotenv, readItems } from './dotenv.ts'
 import { isLegalName } from './names.ts'

@@ -1,7 +1,7 @@
 /**
- * `${NAME}`, `${NAME:-default}` and `${NAME-default}` in the values of a dotenv file, filled in from the same file and
- * HOME alone (DESIGN.md §2, "References"): a name of another file or of the environment would let whoever writes this
- * file send another's secret somewhere. `$NAME`, other forms, and what stands in single quotes stay as they are.
+ * References in dotenv values, filled in from the same file and HOME alone. `${NAME}`, `${NAME:-default}` and
+ * `${NAME-default}` (DESIGN.md §2, "References"): a name of another file or of the environment would let whoever writes
+ * this file send another's secret somewhere. `$NAME`, other forms, and what stands in single quotes stay as they are.
  */
 import type { Assignment } from './dotenv.ts'
 
