@@ -4,6 +4,7 @@ import { keyFileWarnings } from './age/places.ts'
 import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'
+import { statusOf } from './handover/exit-status.ts'
 import { canExecve } from './handover/runtime.ts'
 import { becomeUser, lookUpUser } from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
@@ -101,7 +102,7 @@ async function main(words: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {
   const error = asDisintoError(thrown)
-  speaker(process.env.DISINTO_LOG).error(error)
+  speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
   leaveTerminationMessage(error)
-  process.exit(error.status)
+  process.exit(statusOf(error.code))
 })

@@ -93,8 +93,8 @@ function reasonAgainst(name: string): string | undefined {
 
 /** Throws unless a file may set this name: `path` is the file, `allow` the names let through by option. */
 export function checkName(name: string, path: string, allow: ReadonlySet<string>): void {
-  if (!LEGAL.test(name)) throw failure('name-bad', path, name)
+  if (!LEGAL.test(name)) throw failure('name-bad', { path, name })
   if (allow.has(name)) return
   const reason = reasonAgainst(name)
-  if (reason !== undefined) throw failure('name-refused', path, name, reason)
+  if (reason !== undefined) throw failure('name-refused', { path, name, reason })
 }

@@ -64,8 +64,8 @@ const NO = ['0', 'false', 'no', 'off']
 const GRAMMAR: Grammar = {
   flags: FLAGS,
   endsAfter: 0,
-  unknown: (option, near) => failure('option-unknown', option, near),
-  needsValue: (option) => failure('option-value', option, 'a value'),
+  unknown: (option, near) => failure('option-unknown', { option, near }),
+  needsValue: (option) => failure('option-value', { option, wanted: 'a value' }),
 }
 
 /**
@@ -96,10 +96,10 @@ export async function parseOptions(
     const variable = variables.get(variableOf(name))?.toLowerCase() ?? ''
     if (variable === '' || NO.includes(variable)) return false
     if (YES.includes(variable)) return true
-    throw failure('option-value', variableOf(name), '1 or 0')
+    throw failure('option-value', { option: variableOf(name), wanted: '1 or 0' })
   }
   const engine = ENGINES.find((known) => known === (text('engine') ?? 'auto'))
-  if (engine === undefined) throw failure('option-value', '--engine', ENGINES.join(', '))
+  if (engine === undefined) throw failure('option-value', { option: '--engine', wanted: ENGINES.join(', ') })
 
   return Object.freeze({
     root: text('root'),

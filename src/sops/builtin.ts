@@ -81,12 +81,14 @@ export function builtinDeclines(document: Document, identities: readonly Identit
 /** Turns what went wrong below into what the user reads. */
 function explained(error: unknown, path: string, recipients: readonly string[]): unknown {
   if (error instanceof AgeFault) {
-    return error.kind === 'no-match' ? failure('key-wrong', path, recipients) : failure('file-tampered', path)
+    return error.kind === 'no-match'
+      ? failure('key-wrong', { path, recipients })
+      : failure('file-tampered', { path })
   }
   if (!(error instanceof SopsFault)) return error
   return error.kind === 'declined'
-    ? failure('engine-declines', path, error.message)
-    : failure('file-tampered', path)
+    ? failure('engine-declines', { path, reason: error.message })
+    : failure('file-tampered', { path })
 }
 
 /** Keys whose label says that they are ours come first: a label may lie, so the others follow. */
@@ -153,9 +155,9 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
   return items.flatMap((item) => {
     if (item.kind !== 'value') return []
     const { name, value } = item
-    if (value.kind === 'none') throw failure('value-type', path, name, value.what)
+    if (value.kind === 'none') throw failure('value-type', { path, name, type: value.what })
     if (value.kind === 'scalar') return [[name, value.scalar.shown] as const]
-    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', path, name)
+    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', { path, name })
     return [[name, value.bytes.toString()] as const]
   })
 }
@@ -164,14 +166,14 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
 function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
   const item = items.find((candidate) => candidate.kind === 'value' && candidate.name === 'data')
   if (item?.kind !== 'value' || item.value.kind !== 'text') {
-    throw failure('value-type', path, 'data', 'not the text of a file')
+    throw failure('value-type', { path, name: 'data', type: 'not the text of a file' })
   }
   return item.value.bytes
 }
 
 function plaintextOf(envelope: Envelope, dataKey: Buffer, path: string): Plaintext {
   const nested = nestedName(envelope)
-  if (nested !== undefined) throw failure('value-type', path, nested.name, nested.what)
+  if (nested !== undefined) throw failure('value-type', { path, name: nested.name, type: nested.what })
   const items = openValues(envelope, dataKey)
   if (envelope.format === 'sops-json') return { kind: 'values', values: exactValues(items, path) }
   const bytes =
@@ -207,12 +209,12 @@ export function openBuiltin(
   const explain = (error: unknown) => explained(error, path, recipients)
   try {
     if (document.format === 'age') {
-      if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILE)
+      if (identities.length === 0) throw failure('key-missing', { path, file: USUAL_KEY_FILE })
       return then(openAgeFile(document.bytes, identities), (bytes) => ({ kind: 'bytes', bytes }), explain)
     }
     const envelope = envelopeOf(document)
-    if ('declines' in envelope) throw failure('engine-declines', path, envelope.declines)
-    if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILE)
+    if ('declines' in envelope) throw failure('engine-declines', { path, reason: envelope.declines })
+    if (identities.length === 0) throw failure('key-missing', { path, file: USUAL_KEY_FILE })
     recipients = envelope.keys.map(({ recipient }) => recipient)
     return then(dataKeyOf(envelope, identities), (dataKey) => plaintextOf(envelope, dataKey, path), explain)
   } catch (error) {

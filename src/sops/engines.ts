@@ -50,8 +50,8 @@ export function opener(
         return { plaintext: await openInProcess(builtin, document, keys), by: 'builtin' }
       }
       const { path } = document.source
-      if (document.format === 'age') throw failure('age-declines', path, reason)
-      if (engine === 'builtin') throw failure('engine-declines', path, reason)
+      if (document.format === 'age') throw failure('age-declines', { path, reason })
+      if (engine === 'builtin') throw failure('engine-declines', { path, reason })
     }
     const { sopsOpener } = await import('./program.ts')
     openBySops ??= sopsOpener(variables, workingDirectory, readKeys)

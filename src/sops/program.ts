@@ -57,10 +57,10 @@ async function valuesOf(
   try {
     parsed = JSON.parse(json.toString())
   } catch {
-    throw failure('sops-output', path)
+    throw failure('sops-output', { path })
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw failure('sops-output', path)
+    throw failure('sops-output', { path })
   let fields: Array<[string, unknown]> = Object.entries(parsed)
   if (document.format === 'sops-ini') {
     // What stands before the first section of an INI file is in a section of this name.
@@ -71,7 +71,7 @@ async function valuesOf(
     )
   }
   for (const [name, value] of fields) {
-    if (typeof value === 'object') throw failure('value-type', path, name, typeName(value))
+    if (typeof value === 'object') throw failure('value-type', { path, name, type: typeName(value) })
   }
   // JSON has one kind of number, sops has two: 3 and 3.0.
   const numbers = new Map<string, string>()
@@ -84,7 +84,7 @@ async function valuesOf(
   return fields.map(([name, value]) => {
     if (typeof value !== 'number') return [name, String(value)]
     const number = numbers.get(name)
-    if (number === undefined) throw failure('sops-output', path)
+    if (number === undefined) throw failure('sops-output', { path })
     return [name, number]
   })
 }
@@ -107,7 +107,7 @@ export function sopsRunner(
       return await capture(program, words, forSops, cwd)
     } catch (error) {
       if (error instanceof DisintoError) throw error
-      throw failure('sops-unstartable', path, errnoOf(error))
+      throw failure('sops-unstartable', { path, reason: errnoOf(error) })
     }
   }
 }
@@ -126,8 +126,8 @@ export function sopsOpener(
   const run = async (document: Document, input: string, output: string, reason?: string): Promise<Buffer> => {
     const { path } = document.source
     const words = ['decrypt', '--input-type', input, '--output-type', output, path]
-    const ended = await runSops(words, path, () => failure('sops-missing', path, reason))
-    if (ended.overflowed) throw failure('sops-output', path)
+    const ended = await runSops(words, path, () => failure('sops-missing', { path, reason }))
+    if (ended.overflowed) throw failure('sops-output', { path })
     if (ended.status !== 0) throw await refusalOf(document, ended, variables, readKeys)
     return ended.stdout
   }
@@ -135,10 +135,10 @@ export function sopsOpener(
   return async (document, reason) => {
     const { format } = document
     if (format === 'age' || format === 'plaintext')
-      throw failure('source-not-encrypted', document.source.path)
+      throw failure('source-not-encrypted', { path: document.source.path })
     // sops would hand back the first of them and drop the others without a word.
     if (format === 'sops-yaml' && /\n---(?:\s|$)/.test(document.bytes.toString())) {
-      throw failure('source-several', document.source.path)
+      throw failure('source-several', { path: document.source.path })
     }
     const [input, output] = TYPES[format]
     const opened = await run(document, input, output, reason)
