@@ -1,4 +1,4 @@
-/** What is odd about a value, as pasted ones often are: said, and never mended, since it may be meant so. */
+/** What is odd about a value, as pasted ones often are: said and not mended. */
 import { cannotHold } from '../../load/decrypt.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
