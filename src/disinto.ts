@@ -5,7 +5,7 @@ import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
 import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { processContext } from './host/context.ts'
-import { COMMANDS } from './host/commands.ts'
+import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
 import { failure } from './host/errors.ts'
@@ -50,9 +50,10 @@ function leadingOptions(words: readonly string[]): { leading: readonly string[];
 
 async function main(input: readonly string[]): Promise<number> {
   const { leading, words } = leadingOptions(input)
-  const found = findCommand(COMMANDS, words)
+  const callable = new Map([...COMMANDS, ...CALLED_BY_GIT])
+  const found = findCommand(callable, words)
   if (found !== undefined) {
-    const command = await COMMANDS.get(found.name)?.()
+    const command = await callable.get(found.name)?.()
     if (command !== undefined) return call(command, [...leading, ...found.rest])
   }
   const { groupHelp, namesUnder, unknownCommand } = await import('./host/cli/help.ts')
@@ -72,13 +73,7 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (thrown: unknown) => {
     const error = asDisintoError(thrown)
-    const speak = speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG)
-    // Somebody was asked, and answered No: that is an answer, and no error.
-    if (error.code === 'interrupted-nothing') {
-      speak.note(error.message)
-      process.exit(0)
-    }
-    speak.error(error)
+    speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
     process.exit(statusOf(error.code))
   },
 )

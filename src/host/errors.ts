@@ -213,27 +213,6 @@ export const HOST_CATALOGUE = {
     message: `${quote(name)} is in .env.enc, not in a file of its own`,
     hint: 'disinto secrets edit .env.enc changes it there',
   }),
-  'word-no-name': ({ command }: Texts<'command'>) => ({
-    message: `${command}: what was given as NAME is no variable name`,
-    hint: 'names match [A-Za-z_][A-Za-z0-9_]*; a value is never an argument: disinto secrets add NAME asks for it',
-  }),
-  'value-argument': ({ name }: Texts<'name'>) => ({
-    message:
-      'NAME=VALUE was given where only a name belongs: a value is never an argument, as arguments show in ps and in the history of the shell',
-    hint: `take it out of that history, then: disinto secrets add ${name}`,
-  }),
-  'value-several-lines': ({ name }: Texts<'name'>) => ({
-    message: `the value of ${quote(name)} had several lines, and a prompt takes one; nothing was stored`,
-    hint: `give all of them from a file or by a pipe: disinto secrets add ${name} --from-file FILE`,
-  }),
-  'name-kept': ({ name }: Texts<'name'>) => ({
-    message: `${quote(name)}: SOPS keeps this name for itself, and no SOPS file can hold a value of it`,
-    hint: 'choose another name',
-  }),
-  'secret-link': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: is a link, and a secret is never written through one`,
-    hint: `see where it points (ls -l ${quote(path)}), remove the link, then do it again`,
-  }),
   'value-empty': ({ name }: Texts<'name'>) => ({
     message: `the value of ${quote(name)} is empty`,
     hint: 'check what wrote to the pipe: an empty secret is refused',
@@ -293,6 +272,42 @@ export const HOST_CATALOGUE = {
   'verify-failed': ({ count }: { readonly count: number }) => ({
     message: `${count} of the files can't be opened`,
     hint: 'each is named above, with what to do',
+  }),
+  'git-missing': () => ({
+    message: 'the git program is not on PATH',
+    hint: 'install git: https://git-scm.com/downloads',
+  }),
+  'git-none': ({ root }: Texts<'root'>) => ({
+    message: `${quote(root)}: is in no git repository`,
+    hint: 'git init makes one; --root names another project',
+  }),
+  'git-failed': ({ command, reason }: Texts<'command' | 'reason'>) => ({
+    message: `git ${command}: failed: ${reason}`,
+    hint: 'git status shows whether git can use this repository',
+  }),
+  'git-attributes-overruled': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: other attributes than ours are in force for it`,
+    hint: `git check-attr diff merge -- ${quote(path)} shows them: look for lines in .git/info/attributes and in .gitattributes further down`,
+  }),
+  'git-bundle-tracked': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a tracked file of this repository, which any branch can change, so git must not start it`,
+    hint: 'install disinto outside of it, and run that one: npm install --global disinto',
+  }),
+  'git-hook-foreign': ({ path, line }: Texts<'path' | 'line'>) => ({
+    message: `${quote(path)}: others have hooks here, which stay as they are`,
+    hint: `add this line to their pre-commit and pre-merge-commit: ${line}`,
+  }),
+  'merge-conflict': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: both sides changed ${list(names)}, each in its own way; the file is left as ours`,
+    hint: `take one side whole (git checkout --ours -- ${quote(path)}, or --theirs), correct it with disinto secrets edit, then git add it`,
+  }),
+  'merge-unopened': ({ path, side, reason }: Texts<'path' | 'side' | 'reason'>) => ({
+    message: `${quote(path)}: not merged, since ${side} can't be opened here (${reason}); the file is left as ours`,
+    hint: `merge where a key opens all versions, or take one side whole: git checkout --ours -- ${quote(path)}, or --theirs`,
+  }),
+  'merge-impossible': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be merged by name: ${reason}; the file is left as ours`,
+    hint: `take one side whole: git checkout --ours -- ${quote(path)}, or --theirs; then git add it`,
   }),
   'interrupted-nothing': () => ({
     message: 'nothing was changed',

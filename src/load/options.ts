@@ -1,6 +1,5 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
-import { isLegalName } from './names.ts'
 import { cutWords, type Flag, type Grammar } from '../flags.ts'
 import { ENGINES, type EngineName } from '../nouns.ts'
 
@@ -91,12 +90,6 @@ export async function parseOptions(
       .flatMap((part) => part.split(','))
       .map((part) => part.trim())
       .filter((part) => part !== '')
-      .map((part) => {
-        // What is no name may be a value, and is not repeated.
-        if (!isLegalName(part))
-          throw failure('option-value', { option: `--${name}`, wanted: 'names of variables, and no values' })
-        return part
-      })
   const on = (name: string): boolean => {
     const values = given.get(name)
     if (values !== undefined) return values.at(-1) === true

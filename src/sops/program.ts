@@ -1,8 +1,7 @@
 /** The engine that runs the sops program; plaintext comes back through a pipe and touches nothing else. */
-import { accessSync, constants, statSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Keyring } from '../age/sources.ts'
-import { capture, type Ended } from '../child.ts'
+import { capture, type Ended, findProgram } from '../child.ts'
 import { DisintoError, errnoOf, failure } from '../errors.ts'
 import { refusalOf } from './refusal.ts'
 import type { Document, Plaintext, SopsFormat } from '../nouns.ts'
@@ -16,20 +15,9 @@ const TYPES: Record<SopsFormat, readonly [input: string, output: string]> = {
   'sops-binary': ['binary', 'binary'],
 }
 
-/** The sops program of a PATH, looked for in its absolute directories alone: the working directory may be anybody's. */
+/** The sops program of a PATH, as findProgram finds it. */
 export function findSops(variables: ReadonlyMap<string, string>): string | undefined {
-  return (variables.get('PATH') ?? '')
-    .split(':')
-    .filter(isAbsolute)
-    .map((directory) => join(directory, 'sops'))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return statSync(path).isFile()
-      } catch {
-        return false
-      }
-    })
+  return findProgram('sops', variables)
 }
 
 /** The environment for a sops that runs in another directory than ours: relative key files are made absolute. */

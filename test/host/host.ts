@@ -162,11 +162,10 @@ export class Host {
       )
   }
 
-  /** Starts the host command on a pseudo-terminal (script(1)); `after` is what has the terminal after it. */
-  terminal(words: readonly string[], { after, ...options }: RunOptions & { after?: string } = {}): Terminal {
+  /** Starts the host command on a pseudo-terminal (script(1)). */
+  terminal(words: readonly string[], options: RunOptions = {}): Terminal {
     const line = [process.execPath, DISINTO, ...words].map((word) => `'${word}'`).join(' ')
-    const all = after === undefined ? `exec ${line}` : `${line}; ${after}`
-    const child = spawn('script', ['-qec', `stty cols 200; ${all}`, '/dev/null'], {
+    const child = spawn('script', ['-qec', `stty cols 200; exec ${line}`, '/dev/null'], {
       cwd: options.cwd ?? this.directory,
       env: this.environment({ SHELL: '/bin/sh', ...options.env }),
     })

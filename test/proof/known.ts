@@ -115,7 +115,10 @@ export function knownInImage(bare: Facts): Difference {
     // `env -u NODE_OPTIONS` forgets where it stood.
     ...changed(bare, 'environ', ENTRYPOINT.includes('-u NODE_OPTIONS') ? movedNodeOptions(kept) : kept),
     // Node blocks SIGUSR1 at its start, and with this flag it stays blocked, in the command, too.
-    ...(mask !== undefined && { 'status.SigBlk': mask }),
-    ...(ENTRYPOINT.includes('--disable-sigusr1') && changed(bare, 'status.SigBlk', USR1)),
+    ...(ENTRYPOINT.includes('--disable-sigusr1')
+      ? changed(bare, 'status.SigBlk', USR1)
+      : mask === undefined
+        ? {}
+        : { 'status.SigBlk': mask }),
   }
 }

@@ -54,10 +54,7 @@ export async function entriesOf(
   open: Open,
   allow: ReadonlySet<string>,
 ): Promise<Entry[]> {
-  const { source } = document
-  // A file takes what an environment can't, and a secret file may hold it for --as-file.
-  const asFile = source.role === 'secret' ? [source.name] : []
-  return decrypt([document], open, { ...(await optionsFor(allow)), asFile })
+  return decrypt([document], open, await optionsFor(allow))
 }
 
 /** The names and values of a file. */

@@ -3,7 +3,6 @@ import { isUtf8 } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { DisintoError } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
-import { MAX_FILE_BYTES } from '../../load/read.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
 import type { HostContext } from '../context.ts'
 import type { CreationRules } from '../access/rules.ts'
@@ -88,6 +87,21 @@ async function seal(context: HostContext, content: Content, target: SealTarget):
   return sealJson(entries, rule.recipients, options)
 }
 
+/**
+ * Returns a content encrypted by the rule for its path. Throws rule-leaves-clear when a value would stand in the clear,
+ * rule-none where there is no rule.
+ */
+export async function sealContent(
+  context: HostContext,
+  content: Content,
+  target: SealTarget,
+): Promise<Buffer> {
+  const bytes = await seal(context, content, target)
+  const clear = clearName(content, bytes)
+  if (clear !== undefined) throw failure('rule-leaves-clear', { path: target.source.path, name: clear })
+  return bytes
+}
+
 /** Whether the plaintext of a file is what it was meant to be: to the byte, or to the meaning of dotenv text. */
 async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
   switch (content.kind) {
@@ -149,10 +163,7 @@ export async function prepareSealed(
   over?: WriteOptions['over'],
 ): Promise<Sealed> {
   const { path } = target.source
-  const bytes = await seal(context, content, target)
-  if (bytes.length > MAX_FILE_BYTES) throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
-  const clear = clearName(content, bytes)
-  if (clear !== undefined) throw failure('rule-leaves-clear', { path, name: clear })
+  const bytes = await sealContent(context, content, target)
   let opened = false
   const prepared = await prepareFile(path, bytes, {
     ...(over !== undefined && { over }),
