@@ -11,6 +11,7 @@ export const COMMANDS: Commands = new Map([
   ['secrets edit', async () => (await import('./commands/secrets/edit.ts')).edit],
   ['secrets rm', async () => (await import('./commands/secrets/rm.ts')).rm],
   ['secrets migrate', async () => (await import('./commands/secrets/migrate.ts')).migrate],
+  ['secrets check', async () => (await import('./commands/secrets/check.ts')).check],
   ['secrets verify', async () => (await import('./commands/secrets/verify.ts')).verify],
   ['secrets rotate-key', async () => (await import('./commands/secrets/rotate-key.ts')).rotateKey],
   [
