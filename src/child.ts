@@ -1,7 +1,5 @@
 /** Children whose output we read: sops, and the command behind SOPS_AGE_KEY_CMD. They end with us. */
 import type { ChildProcess } from 'node:child_process'
-import { accessSync, constants, statSync } from 'node:fs'
-import { isAbsolute, join } from 'node:path'
 import { refuseDebugLog } from './node-debug.ts'
 
 export interface Ended {
@@ -23,25 +21,6 @@ export function endChildren(): void {
   for (const child of living) child.kill('SIGKILL')
 }
 
-/**
- * A program of a PATH, looked for in its absolute directories alone: the working directory may be anybody's.
- * Undefined where there is none.
- */
-export function findProgram(name: string, variables: ReadonlyMap<string, string>): string | undefined {
-  return (variables.get('PATH') ?? '')
-    .split(':')
-    .filter(isAbsolute)
-    .map((directory) => join(directory, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return statSync(path).isFile()
-      } catch {
-        return false
-      }
-    })
-}
-
 let prepare = () => {}
 
 /** What is to be done before each child is started. */
@@ -50,7 +29,7 @@ export function beforeChildren(work: () => void): void {
 }
 
 /**
- * Runs a program to its end, with no standard input and its output on pipes. Rejects with a system error when it
+ * Runs a program to its end, with no standard input unless there is some, and its output on pipes. Rejects with a system error when it
  * can't be started, with node-debug when Node would tell its environment. The words end up in `ps`: never a secret among them.
  */
 export async function capture(
@@ -58,6 +37,7 @@ export async function capture(
   words: readonly string[],
   environment: ReadonlyMap<string, string>,
   workingDirectory: string,
+  input?: Buffer,
 ): Promise<Ended> {
   refuseDebugLog()
   const { spawn } = await import('node:child_process')
@@ -66,7 +46,7 @@ export async function capture(
     const child = spawn(program, words, {
       cwd: workingDirectory,
       env: Object.fromEntries(environment),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     living.add(child)
     const stdout: Buffer[] = []
@@ -77,8 +57,11 @@ export async function capture(
       if (length > OUTPUT_LIMIT) child.kill('SIGKILL')
       else into.push(chunk)
     }
-    child.stdout.on('data', take(stdout))
-    child.stderr.on('data', take(stderr))
+    // A program that ends without reading breaks the pipe; its exit status tells more than that.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    child.stdout?.on('data', take(stdout))
+    child.stderr?.on('data', take(stderr))
     child.on('error', (error) => {
       living.delete(child)
       reject(error)

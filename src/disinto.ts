@@ -1,14 +1,16 @@
 /** The host command: words to a command of the table; errors said as the shim says them. */
-import { asDisintoError } from './errors.ts'
+import { asDisintoError, failure } from './errors.ts'
 import type { CutWords } from './flags.ts'
 import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
-import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { processContext } from './host/context.ts'
-import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
+import { COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
-import { failure } from './host/errors.ts'
+
+/** Exit statuses of the host command: all went well, it failed, it was used wrongly. */
+const FAILED = 1
+const USAGE = 2
 
 function invocation({ words, rest, given }: CutWords): Invocation {
   const last = (option: string) => given.get(option)?.at(-1)
@@ -50,17 +52,16 @@ function leadingOptions(words: readonly string[]): { leading: readonly string[];
 
 async function main(input: readonly string[]): Promise<number> {
   const { leading, words } = leadingOptions(input)
-  const callable = new Map([...COMMANDS, ...CALLED_BY_GIT])
-  const found = findCommand(callable, words)
+  const found = findCommand(COMMANDS, words)
   if (found !== undefined) {
-    const command = await callable.get(found.name)?.()
+    const command = await COMMANDS.get(found.name)?.()
     if (command !== undefined) return call(command, [...leading, ...found.rest])
   }
   const { groupHelp, namesUnder, unknownCommand } = await import('./host/cli/help.ts')
   const first = words[0]
   if (first === '--version' || first === '-V') return main(['version'])
   if (first?.startsWith('-') === true && first !== '--help' && first !== '-h')
-    throw failure('option-unknown', { command: '', option: first.replace(/=.*$/s, ''), near: undefined })
+    throw failure('host-option-unknown', '', first.replace(/=.*$/s, ''), undefined)
   const wantsHelp = words.some((word) => word === '--help' || word === '-h')
   const group = words.filter((word) => !word.startsWith('-')).join(' ')
   if (namesUnder(COMMANDS, group).length === 0) throw unknownCommand(COMMANDS, words)
@@ -73,7 +74,7 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (thrown: unknown) => {
     const error = asDisintoError(thrown)
-    speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
-    process.exit(statusOf(error.code))
+    speaker(process.env.DISINTO_LOG).error(error)
+    process.exit(error.status === USAGE ? USAGE : FAILED)
   },
 )

@@ -1,12 +1,18 @@
 /** The shim: options -> locate -> read -> decrypt -> merge -> hand over. */
 import { isAbsolute } from 'node:path'
-import { keyFileWarnings } from './age/places.ts'
+import { keyFileWarnings, keyWithinReach } from './age/places.ts'
 import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'
-import { statusOf } from './handover/exit-status.ts'
 import { canExecve } from './handover/runtime.ts'
-import { becomeUser, lookUpUser } from './handover/user.ts'
+import {
+  type Account,
+  becomesAnother,
+  becomeUser,
+  lookUpUser,
+  withGivenGroups,
+  withHome,
+} from './handover/user.ts'
 import { toFiles } from './handover/value-files.ts'
 import { catchSignals, closeForExec, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
@@ -17,9 +23,16 @@ import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
 import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
-import { leaveTerminationMessage, type Speaker, speaker, writeAll } from './speak.ts'
+import type { Document, KeyType, Open } from './nouns.ts'
+import { leaveTerminationMessage, type Speaker, speaker, type Warning, writeAll } from './speak.ts'
 
 declare const DISINTO_VERSION: string
+
+const COMMAND_IS_ROOT: Warning = {
+  code: 'command-is-root',
+  message: 'DISINTO_USER is empty, so that the command is root and can read the key',
+  hint: 'leave DISINTO_USER as the image sets it, or name another user',
+}
 
 /** The filter of --redact; says in one line what it can't catch. */
 async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
@@ -38,6 +51,31 @@ function workingDirectory({ root, envFile, secretsDir }: Options): string {
     if (root === undefined || !named.every(isAbsolute) || !canExecve()) throw failure('directory-gone')
     return '/'
   }
+}
+
+/** What is said of a key that the user to become has in reach; throws key-within-reach unless that is allowed. */
+function reachWarnings(
+  account: Account,
+  inherited: ReadonlyMap<string, string>,
+  cwd: string,
+  options: Options,
+): Warning[] {
+  const reach = keyWithinReach(inherited, cwd, account.home, account)
+  if (reach === undefined) return []
+  const error = failure('key-within-reach', reach.path, account.spec, reach.can, reach.hint)
+  if (!options.allowReadableKey) throw error
+  return [{ code: error.code, message: error.message, hint: reach.hint }]
+}
+
+/** Opens the documents; the kinds of keys that may have opened one are told, too. */
+async function open(documents: readonly Document[], opens: Open, options: Options) {
+  const used = new Set<KeyType>()
+  const remembering: Open = async (document) => {
+    const opened = await opens(document)
+    for (const type of opened.keyTypes ?? []) used.add(type)
+    return opened
+  }
+  return { entries: await decrypt(documents, remembering, options), used }
 }
 
 /** The answer of --started, in words for the events of an orchestrator and as exit status 0 or 1. */
@@ -60,23 +98,34 @@ async function main(words: readonly string[]): Promise<void> {
   const [command] = options.command
   if (command === undefined && !options.check) throw failure('command-missing')
 
-  const account = options.user === undefined ? undefined : lookUpUser(options.user)
+  const account = options.user === undefined ? undefined : withGivenGroups(lookUpUser(options.user))
   const cwd = workingDirectory(options)
   const located = locate(options, cwd)
   const documents = located.sources.map(read)
   const encrypted = documents.some(({ format }) => format !== 'plaintext')
-  const entries = await decrypt(documents, opener(options.engine, inherited, cwd), options)
-  const merged = merge(inherited, entries, options)
+  const drops = account !== undefined && becomesAnother(account)
+  const home = drops ? account.home : undefined
+  // Before any key is read: what somebody else can put there is no key of ours.
+  const withinReach = drops && encrypted ? reachWarnings(account, inherited, cwd, options) : []
+  const opens = opener(options.engine, inherited, cwd, { keyTypes: options.keyTypes, home })
+  const { entries, used } = await open(documents, opens, options)
+  const merged = merge(inherited, entries, options, used)
 
   const warnings = [
     ...located.warnings,
-    ...(encrypted ? keyFileWarnings(inherited, cwd, account?.uid) : []),
+    ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, home) : withinReach),
+    ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
     ...warningsOf(documents, merged, options),
   ]
   for (const warning of warnings) speak.warning(warning)
   if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
 
-  const asUser = account === undefined ? merged.environment : becomeUser(account, merged.environment)
+  const asUser =
+    account !== undefined
+      ? becomeUser(account, merged.environment)
+      : options.home === undefined
+        ? merged.environment
+        : withHome(options.home, merged.environment)
   const file = command === undefined ? undefined : findCommand(command, asUser)
   const becomes = canExecve() && !options.redact
   if (options.check || file === undefined) {
@@ -102,7 +151,7 @@ async function main(words: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {
   const error = asDisintoError(thrown)
-  speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
+  speaker(process.env.DISINTO_LOG).error(error)
   leaveTerminationMessage(error)
-  process.exit(statusOf(error.code))
+  process.exit(error.status)
 })

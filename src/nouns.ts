@@ -39,8 +39,33 @@ export type OpenedBy = 'builtin' | 'sops'
  * Opens a document, by the engine that can, or throws. Nothing of a file is given out before all of it has proved
  * whole.
  */
-export type Open = (document: Document) => Promise<{ readonly plaintext: Plaintext; readonly by: OpenedBy }>
+export type Open = (document: Document) => Promise<Opened>
+
+export interface Opened {
+  readonly plaintext: Plaintext
+  readonly by: OpenedBy
+  /** The kinds of master keys that may have opened it, where sops chose among them. */
+  readonly keyTypes?: readonly KeyType[]
+}
 
 /** What --engine takes. */
 export const ENGINES = ['auto', 'builtin', 'sops'] as const
 export type EngineName = (typeof ENGINES)[number]
+
+/** The kinds of master keys, as sops' metadata names them (stores/stores.go, metadata). */
+export const KEY_TYPES = ['age', 'pgp', 'kms', 'gcp_kms', 'azure_kv', 'hckms', 'hc_vault'] as const
+export type KeyType = (typeof KEY_TYPES)[number]
+
+/** The kinds that are used without a word on it: those that open no connection. */
+export const USUAL_KEY_TYPES: ReadonlySet<KeyType> = new Set<KeyType>(['age', 'pgp'])
+
+export const EVERY_KEY_TYPE: ReadonlySet<KeyType> = new Set(KEY_TYPES)
+
+/** These hold a key, name one, or say how to get one; the command has no use for them. */
+export const KEY_VARIABLES = [
+  'SOPS_AGE_KEY',
+  'SOPS_AGE_KEY_FILE',
+  'SOPS_AGE_KEY_CMD',
+  'SOPS_AGE_SSH_PRIVATE_KEY_FILE',
+  'SOPS_AGE_SSH_PRIVATE_KEY_CMD',
+] as const

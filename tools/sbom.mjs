@@ -29,6 +29,7 @@ const encode = (text) => encodeURIComponent(text).replaceAll('%3A', ':')
 
 function debianPackages(image) {
   const format =
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
     '${Package}\\t${Version}\\t${Architecture}\\t${source:Package}\\t${source:Version}\\t${db:Status-Abbrev}\\n'
   return inImage(image, 'dpkg-query', '--show', `--showformat=${format}`)
     .trimEnd()

@@ -2,9 +2,9 @@
  * Where age identities are looked for: where sops does, in its order. The sops README says it in
  * "Encrypting using age". Opens no key, so that a start by the sops engine does not load what is needed to use one.
  */
-import { statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { quote } from '../errors.ts'
+import { couldRead, couldReplace, othersCouldRead, type Person } from '../file-access.ts'
 import type { Warning } from '../speak.ts'
 
 export type Variables = ReadonlyMap<string, string>
@@ -21,57 +21,83 @@ export function defaultKeyFile(variables: Variables): string | undefined {
   return base?.startsWith('/') ? join(base, 'sops', 'age', 'keys.txt') : undefined
 }
 
-/** The key files: the one a variable names, then the usual one, which may be missing. */
+/** The usual places: in the home of the user to become, where there is one, and in our own. */
+export function usualKeyFiles(variables: Variables, home?: string): string[] {
+  const others = home === undefined ? [] : [defaultKeyFile(new Map([['HOME', home]]))]
+  return [...new Set([...others, defaultKeyFile(variables)])].filter((path) => path !== undefined)
+}
+
+/** The key files: the one a variable names, then those of the usual places, which may be missing. */
 export function keyFiles(
   variables: Variables,
   workingDirectory: string,
+  home?: string,
 ): Array<{ path: string; named: boolean }> {
   const named = variables.get('SOPS_AGE_KEY_FILE')
-  const usual = defaultKeyFile(variables)
   return [
     ...(named === undefined || named === '' ? [] : [{ path: resolve(workingDirectory, named), named: true }]),
-    ...(usual === undefined ? [] : [{ path: usual, named: false }]),
+    ...usualKeyFiles(variables, home).map((path) => ({ path, named: false })),
   ]
 }
 
-/** Whether a user could read the file: by its mode, and those of its directories. Without a uid: any other user. */
-function canRead(path: string, uid: number | undefined): boolean {
-  const allows = (at: string, owner: number, others: number) => {
-    const stats = statSync(at)
-    return (stats.mode & (uid !== undefined && stats.uid === uid ? owner : others)) !== 0
+/** What is wrong with who can read a key file; undefined where nothing is, or it is not there. */
+function exposure(path: string): Warning | undefined {
+  try {
+    if (!othersCouldRead(path)) return undefined
+  } catch {
+    // Missing or out of reach: whoever needs the key says so.
+    return undefined
   }
-  if (!allows(path, 0o400, 0o044)) return false
-  for (let directory = dirname(path); ; directory = dirname(directory)) {
-    if (!allows(directory, 0o100, 0o011)) return false
-    if (directory === '/') return true
+  return {
+    code: 'key-file-open',
+    message: `${quote(path)}: other users can read this key`,
+    hint: hintToHide(path),
   }
 }
 
-function whoCanRead(path: string, commandUid: number | undefined): string | undefined {
-  try {
-    if (canRead(path, undefined)) return 'other users'
-    if (commandUid !== undefined && commandUid !== 0 && canRead(path, commandUid))
-      return 'the user of the command'
-  } catch {
-    // Missing or out of reach: whoever needs the key says so.
+/** How to keep a key from others, by where it is. */
+function hintToHide(path: string): string {
+  return path.startsWith('/run/secrets/')
+    ? 'in Swarm give the secret uid 0 and mode 0400; compose ignores both for a file: let root own that file on the host, with mode 0600, or mount it where only root can enter'
+    : `chmod 600 ${quote(path)}`
+}
+
+/** A warning for each key file that others can read. */
+export function keyFileWarnings(variables: Variables, workingDirectory: string, home?: string): Warning[] {
+  return keyFiles(variables, workingDirectory, home)
+    .map(({ path }) => exposure(path))
+    .filter((warning) => warning !== undefined)
+}
+
+/** What somebody could do with a key file, and how to prevent it. */
+export interface Reach {
+  readonly path: string
+  readonly can: 'read' | 'move or replace'
+  readonly hint: string
+}
+
+/** The first key file that the user to become could read, move or replace; undefined when there is none. */
+export function keyWithinReach(
+  variables: Variables,
+  workingDirectory: string,
+  home: string,
+  person: Person,
+): Reach | undefined {
+  const ssh = variables.get('SOPS_AGE_SSH_PRIVATE_KEY_FILE')
+  const paths = keyFiles(variables, workingDirectory, home).map(({ path }) => path)
+  for (const path of ssh ? [...paths, resolve(workingDirectory, ssh)] : paths) {
+    try {
+      if (couldRead(path, person)) return { path, can: 'read', hint: hintToKeep(path) }
+      if (couldReplace(path, person)) return { path, can: 'move or replace', hint: hintToKeep(path) }
+    } catch {
+      // Not there, or not to be reached by anybody.
+    }
   }
   return undefined
 }
 
-/** A warning for each key file that others can read, or the user that the command will be, if that is another. */
-export function keyFileWarnings(
-  variables: Variables,
-  workingDirectory: string,
-  commandUid?: number,
-): Warning[] {
-  return keyFiles(variables, workingDirectory).flatMap(({ path }) => {
-    const who = whoCanRead(path, commandUid)
-    if (who === undefined) return []
-    const hint = path.startsWith('/run/secrets/')
-      ? 'give it uid 0 and mode 0400 where the secret is attached to the service'
-      : who === 'other users'
-        ? `chmod 600 ${quote(path)}`
-        : 'let root own it, or put it in a directory that only root can enter'
-    return [{ code: 'key-file-open', message: `${quote(path)}: ${who} can read this key`, hint }]
-  })
+function hintToKeep(path: string): string {
+  return path.startsWith('/run/secrets/')
+    ? hintToHide(path)
+    : 'put it in a directory that only root can enter, below directories that only root can write: in the image /home/agent/.config/sops/age, with nothing mounted over /home/agent'
 }

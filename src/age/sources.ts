@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { capture } from '../child.ts'
 import { DisintoError, errnoOf } from '../errors.ts'
+import { KEY_VARIABLES } from '../nouns.ts'
+import { rootEnvironment } from '../root-environment.ts'
 import { type Identity, MalformedIdentity, parseIdentities } from './identities.ts'
 import { keyFiles, type Variables } from './places.ts'
 
@@ -16,19 +18,30 @@ export interface UnusablePlace {
 export interface Keyring {
   readonly identities: readonly Identity[]
   readonly unusable: readonly UnusablePlace[]
+  /** The key files that were looked for. */
+  readonly files: readonly string[]
+}
+
+/** What a program gets that we run as root for a key: no HOME or file of somebody whom root does not trust. */
+function trusted(variables: Variables, cwd: string): Variables {
+  return process.getuid?.() === 0 ? rootEnvironment(variables, cwd, KEY_VARIABLES) : variables
 }
 
 async function commandOutput(command: string, variables: Variables, cwd: string): Promise<string> {
   const { split } = await import('shlex')
   const [program, ...words] = split(command)
   if (program === undefined) throw new Error('empty command')
-  const { status, stdout } = await capture(program, words, variables, cwd)
+  const { status, stdout } = await capture(program, words, trusted(variables, cwd), cwd)
   if (status !== 0) throw new Error('failed')
   return stdout.toString()
 }
 
-/** Reads every place there is. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
-export async function readKeyring(variables: Variables, workingDirectory: string): Promise<Keyring> {
+/** Reads every place there is, `home` among them. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
+export async function readKeyring(
+  variables: Variables,
+  workingDirectory: string,
+  home?: string,
+): Promise<Keyring> {
   const identities: Identity[] = []
   const unusable: UnusablePlace[] = []
   const add = (place: string, text: string, words = false) => {
@@ -55,7 +68,7 @@ export async function readKeyring(variables: Variables, workingDirectory: string
     }
     add(path, text)
   }
-  const files = keyFiles(variables, workingDirectory)
+  const files = keyFiles(variables, workingDirectory, home)
   files.filter(({ named }) => named).forEach(readKeyFile)
   const command = variables.get('SOPS_AGE_KEY_CMD')
   if (command) {
@@ -67,5 +80,5 @@ export async function readKeyring(variables: Variables, workingDirectory: string
     }
   }
   files.filter(({ named }) => !named).forEach(readKeyFile)
-  return { identities, unusable }
+  return { identities, unusable, files: files.map(({ path }) => path) }
 }

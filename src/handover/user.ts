@@ -1,5 +1,5 @@
-/** Becoming another user: groups, gid, uid, in the one order that works, and HOME. */
-import { readFileSync } from 'node:fs'
+/** Becoming another user: stdio, groups, gid, uid, in the one order that works, and HOME. */
+import { fchownSync, fstatSync, readFileSync } from 'node:fs'
 import { errnoOf, failure } from '../errors.ts'
 
 export interface Account {
@@ -24,14 +24,14 @@ function table(path: string): string[][] {
   } catch (error) {
     // An image from scratch has no such file: then only numbers work.
     if (errnoOf(error) === 'ENOENT') return []
-    throw failure('source-unreadable', { path, reason: errnoOf(error) })
+    throw failure('source-unreadable', path, errnoOf(error))
   }
 }
 
 function toId(text: string, spec: string): number {
   const id = Number(text)
   if (!NUMBER.test(text) || id > MAX_ID)
-    throw failure('user-unknown', { spec, part: `${JSON.stringify(text)} is no number` })
+    throw failure('user-unknown', spec, `${JSON.stringify(text)} is no number`)
   return id
 }
 
@@ -44,23 +44,20 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
   )
   const groups = table(groupFile)
   if (!byNumber && passwd === undefined) {
-    throw failure('user-unknown', { spec, part: `no user ${JSON.stringify(user)} in ${passwdFile}` })
+    throw failure('user-unknown', spec, `no user ${JSON.stringify(user)} in ${passwdFile}`)
   }
   const uid = toId(passwd?.[2] ?? user, spec)
   const home = passwd?.[5] || '/'
   if (group !== undefined) {
     const row = groups.find(([name]) => name === group)
     if (row === undefined && !NUMBER.test(group)) {
-      throw failure('user-unknown', { spec, part: `no group ${JSON.stringify(group)} in ${groupFile}` })
+      throw failure('user-unknown', spec, `no group ${JSON.stringify(group)} in ${groupFile}`)
     }
     const gid = toId(row?.[2] ?? group, spec)
     return { spec, uid, gid, groups: [gid], home }
   }
   if (passwd === undefined) {
-    throw failure('user-unknown', {
-      spec,
-      part: `uid ${uid} is not in ${passwdFile}, so its group must be given`,
-    })
+    throw failure('user-unknown', spec, `uid ${uid} is not in ${passwdFile}, so its group must be given`)
   }
   const gid = toId(passwd[3] ?? '', spec)
   const memberOf = groups
@@ -70,7 +67,52 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
 }
 
 /**
- * Becomes the user and gives the environment with its HOME. Nothing changes for a process that already is that
+ * The supplementary groups that the container was given: `docker run --group-add`, `fsGroup`. Those that root has by its
+ * own line in group(5) are root's, and go.
+ */
+export function givenGroups(current: readonly number[], groupFile = '/etc/group'): number[] {
+  const ofRoot = table(groupFile)
+    .filter(([, , , members]) => members?.split(',').includes('root') === true)
+    .map(([, , id]) => Number(id))
+  return current.filter((id) => id !== 0 && !ofRoot.includes(id))
+}
+
+/** The account as it will be: with the groups of the container beside its own. Nothing to add for who is not root. */
+export function withGivenGroups(account: Account): Account {
+  if (process.getuid?.() !== 0 || process.getgroups === undefined) return account
+  return { ...account, groups: [...new Set([...account.groups, ...givenGroups(process.getgroups())])] }
+}
+
+/** Whether this process is root and would become somebody else. */
+export function becomesAnother(account: Account): boolean {
+  return process.getuid?.() === 0 && account.uid !== 0
+}
+
+/** Major numbers of terminals: tty, console and the first serial ones, and pseudo terminals (devices.txt). */
+function isTerminal(device: number): boolean {
+  const major = (device >> 8) & 0xfff
+  return major === 4 || major === 5 || (major >= 136 && major <= 143)
+}
+
+/**
+ * Gives the user the pipes and the terminal that the engine prepared for root, so that /dev/stdout and $(tty) open as they
+ * do under `docker run --user` (runc, fixStdioPermissions). Never a file or another's terminal. Where it is refused,
+ * without CAP_CHOWN for example, the command has its descriptors all the same.
+ */
+function handOverStdio(uid: number): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      const stats = fstatSync(descriptor)
+      const ours = stats.isFIFO() || (stats.isCharacterDevice() && isTerminal(stats.rdev))
+      if (ours && stats.uid === 0) fchownSync(descriptor, uid, stats.gid)
+    } catch {
+      // Closed, or not ours to give.
+    }
+  }
+}
+
+/**
+ * Becomes the user and returns the environment with its HOME. Nothing changes for a process that already is that
  * user; any other that is not root gets an error.
  */
 export function becomeUser(
@@ -81,18 +123,30 @@ export function becomeUser(
   const { setgroups, setgid, setuid, getuid, getgid } = process
   const uid = getuid?.()
   if (!setgroups || !setgid || !setuid || uid === undefined)
-    throw failure('user-refused', { spec, reason: process.platform })
+    throw failure('user-refused', spec, process.platform)
   if (uid !== 0) {
     const sameGroup = !spec.includes(':') || account.gid === getgid?.()
     if (uid === account.uid && sameGroup) return environment
-    throw failure('user-not-root', { spec, uid })
+    throw failure('user-not-root', spec, uid)
   }
+  if (account.uid !== 0) handOverStdio(account.uid)
   try {
     setgroups([...account.groups])
     setgid(account.gid)
     setuid(account.uid)
   } catch (error) {
-    throw failure('user-refused', { spec, reason: errnoOf(error) })
+    throw failure('user-refused', spec, errnoOf(error))
   }
   return new Map(environment).set('HOME', account.home)
+}
+
+/** The environment of a user that /etc/passwd does not know, whose HOME docker sets to `/`, with another HOME. */
+export function withHome(
+  home: string,
+  environment: ReadonlyMap<string, string>,
+  passwdFile = '/etc/passwd',
+): ReadonlyMap<string, string> {
+  const uid = String(process.getuid?.() ?? '')
+  if (table(passwdFile).some(([, , known]) => known === uid)) return environment
+  return (environment.get('HOME') || '/') === '/' ? new Map(environment).set('HOME', home) : environment
 }

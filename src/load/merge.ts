@@ -1,16 +1,9 @@
 /** The inherited environment and the entries, to the command's environment. */
 import { failure } from '../errors.ts'
+import { KEY_VARIABLES, type KeyType } from '../nouns.ts'
+import { CREDENTIALS } from './credentials.ts'
 import type { Entry } from './decrypt.ts'
 import type { Options } from './options.ts'
-
-/** Where sops takes age identities from; the command has no use for them. */
-export const KEY_VARIABLES = [
-  'SOPS_AGE_KEY',
-  'SOPS_AGE_KEY_FILE',
-  'SOPS_AGE_KEY_CMD',
-  'SOPS_AGE_SSH_PRIVATE_KEY_FILE',
-  'SOPS_AGE_SSH_PRIVATE_KEY_CMD',
-] as const
 
 /** With this before their names the image's ENTRYPOINT keeps variables that are for the command's Node, not ours. */
 const SAVED = 'DISINTO_SAVED_'
@@ -23,11 +16,16 @@ export interface Merged {
   readonly outcome: ReadonlyMap<string, { readonly entry: Entry; readonly kept: boolean }>
 }
 
-function startOf(inherited: ReadonlyMap<string, string>, keepKey: boolean): Map<string, string> {
+/** What the command does not get: the key, and what a KMS or Vault took that has opened a file. */
+function withheld(used: ReadonlySet<KeyType>): ReadonlySet<string> {
+  return new Set([...KEY_VARIABLES, ...[...used].flatMap((type) => CREDENTIALS[type] ?? [])])
+}
+
+function startOf(inherited: ReadonlyMap<string, string>, without: ReadonlySet<string>): Map<string, string> {
   const environment = new Map<string, string>()
   const passed = new Set<string>()
   for (const [name, value] of inherited) {
-    if (!keepKey && (KEY_VARIABLES as readonly string[]).includes(name)) continue
+    if (without.has(name)) continue
     const saved = SAVED_NAMES.includes(`${SAVED}${name}`) ? inherited.get(`${SAVED}${name}`) : undefined
     if (SAVED_NAMES.includes(name)) {
       passed.add(name)
@@ -43,14 +41,16 @@ function startOf(inherited: ReadonlyMap<string, string>, keepKey: boolean): Map<
 
 /**
  * Later wins: env file < secret files < inherited. An empty inherited variable counts as not set; with
- * `override` the files win. Throws when a required name ends up missing or empty.
+ * `override` the files win. `used` are the kinds of keys that opened files. Throws when a required name ends up missing
+ * or empty.
  */
 export function merge(
   inherited: ReadonlyMap<string, string>,
   entries: readonly Entry[],
   options: Options,
+  used: ReadonlySet<KeyType> = new Set(),
 ): Merged {
-  const environment = startOf(inherited, options.keepKey)
+  const environment = startOf(inherited, options.keepKey ? new Set() : withheld(used))
   const outcome = new Map<string, { entry: Entry; kept: boolean }>()
   for (const entry of entries) outcome.set(entry.name, { entry, kept: false })
   for (const [name, fate] of outcome) {
@@ -59,6 +59,6 @@ export function merge(
     else environment.set(name, fate.entry.value.reveal())
   }
   const unmet = options.require.filter((name) => (environment.get(name) ?? '') === '')
-  if (unmet.length > 0) throw failure('require-unmet', { names: unmet })
+  if (unmet.length > 0) throw failure('require-unmet', unmet)
   return { environment, outcome }
 }

@@ -1,7 +1,7 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
 import { cutWords, type Flag, type Grammar } from '../flags.ts'
-import { ENGINES, type EngineName } from '../nouns.ts'
+import { ENGINES, type EngineName, KEY_TYPES, type KeyType, USUAL_KEY_TYPES } from '../nouns.ts'
 
 export interface Options {
   readonly root: string | undefined
@@ -16,7 +16,14 @@ export interface Options {
   readonly asFile: readonly string[]
   readonly redact: boolean
   readonly engine: EngineName
+  /** The kinds of master keys that may be used. */
+  readonly keyTypes: ReadonlySet<KeyType>
   readonly user: string | undefined
+  /** The user is named, by an empty text: nobody is to be become, against what an image says. */
+  readonly noUser: boolean
+  readonly allowReadableKey: boolean
+  /** HOME for a command whose user has none. */
+  readonly home: string | undefined
   readonly check: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -42,7 +49,14 @@ export const FLAGS: readonly Flag[] = [
   { name: 'as-file', value: 'A,B', about: 'put these values in files on tmpfs and set A_FILE instead of A' },
   { name: 'redact', about: 'replace loaded values in what the command writes to stdout and stderr' },
   { name: 'engine', value: 'NAME', about: `what decrypts: ${ENGINES.join(', ')}` },
+  {
+    name: 'key-types',
+    value: 'A,B',
+    about: `the kinds of keys that may open files (default: ${[...USUAL_KEY_TYPES].join(',')}; or kms, hc_vault, …)`,
+  },
   { name: 'user', value: 'USER', about: 'become NAME or UID, or with :GROUP, before the command' },
+  { name: 'allow-readable-key', about: 'start even where that user could read, move or replace the key' },
+  { name: 'home', value: 'DIR', about: 'HOME for a command whose uid is not in /etc/passwd' },
   { name: 'check', about: 'do everything but run the command; list names, sources and formats' },
   { name: 'json', about: 'with --check: JSON' },
   { name: 'verbose', about: 'say what came from where, names only' },
@@ -64,8 +78,29 @@ const NO = ['0', 'false', 'no', 'off']
 const GRAMMAR: Grammar = {
   flags: FLAGS,
   endsAfter: 0,
-  unknown: (option, near) => failure('option-unknown', { option, near }),
-  needsValue: (option) => failure('option-value', { option, wanted: 'a value' }),
+  unknown: (option, near) => failure('option-unknown', option, near),
+  needsValue: (option) => failure('option-value', option, 'a value'),
+}
+
+/** The kinds of keys that these names allow; without any, the usual ones. Throws option-value for another name. */
+function keyTypesNamed(names: readonly string[]): ReadonlySet<KeyType> {
+  if (names.length === 0) return USUAL_KEY_TYPES
+  const types = KEY_TYPES.filter((known) => names.includes(known))
+  if (new Set(names).size !== types.length)
+    throw failure('option-value', '--key-types', `some of ${KEY_TYPES.join(', ')}`)
+  return new Set(types)
+}
+
+function namesIn(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
+
+/** The kinds of master keys that an environment allows, for who has no options. Throws option-value. */
+export function keyTypesOf(variables: ReadonlyMap<string, string>): ReadonlySet<KeyType> {
+  return keyTypesNamed(namesIn(variables.get(variableOf('key-types')) ?? ''))
 }
 
 /**
@@ -85,21 +120,17 @@ export async function parseOptions(
     return variable === undefined || variable === '' ? [] : [variable]
   }
   const text = (name: string): string | undefined => texts(name).at(-1)
-  const names = (name: string): string[] =>
-    texts(name)
-      .flatMap((part) => part.split(','))
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
+  const names = (name: string): string[] => texts(name).flatMap(namesIn)
   const on = (name: string): boolean => {
     const values = given.get(name)
     if (values !== undefined) return values.at(-1) === true
     const variable = variables.get(variableOf(name))?.toLowerCase() ?? ''
     if (variable === '' || NO.includes(variable)) return false
     if (YES.includes(variable)) return true
-    throw failure('option-value', { option: variableOf(name), wanted: '1 or 0' })
+    throw failure('option-value', variableOf(name), '1 or 0')
   }
   const engine = ENGINES.find((known) => known === (text('engine') ?? 'auto'))
-  if (engine === undefined) throw failure('option-value', { option: '--engine', wanted: ENGINES.join(', ') })
+  if (engine === undefined) throw failure('option-value', '--engine', ENGINES.join(', '))
 
   return Object.freeze({
     root: text('root'),
@@ -113,7 +144,11 @@ export async function parseOptions(
     asFile: names('as-file'),
     redact: on('redact'),
     engine,
+    keyTypes: keyTypesNamed(names('key-types')),
     user: text('user'),
+    noUser: variables.get(variableOf('user')) === '' && !given.has('user'),
+    allowReadableKey: on('allow-readable-key'),
+    home: text('home'),
     check: on('check'),
     json: on('json'),
     verbose: on('verbose'),

@@ -16,12 +16,12 @@ import type { Identity } from '../age/identities.ts'
 import { failure } from '../errors.ts'
 import { type Envelope, parseEnvelope } from './envelope.ts'
 import { SopsFault } from './fault.ts'
-import type { AgeKey, Declined } from './metadata.ts'
+import { type AgeKey, type Declined, KEY_TYPE_TITLES } from './metadata.ts'
 import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
-import type { Document, Plaintext } from '../nouns.ts'
+import { type Document, EVERY_KEY_TYPE, type KeyType, type Plaintext } from '../nouns.ts'
 
 /** Where a key is looked for last, for a caller that does not know better. */
-const USUAL_KEY_FILE = '~/.config/sops/age/keys.txt'
+const USUAL_KEY_FILES = ['~/.config/sops/age/keys.txt']
 
 /** Stanzas that this engine can open, and the one that is there to keep readers honest (age, "grease"). */
 const OPENABLE_STANZA = /^(?:X25519|mlkem768x25519)$/
@@ -42,6 +42,12 @@ function envelopeOf(document: Document): Envelope | Declined {
 function fits(recipient: string, identity: Identity): boolean {
   if (identity.kind === 'x25519') return identity.recipient === recipient
   return identity.kind === 'package' && recipient.startsWith('age1pq1')
+}
+
+/** Why sops might open it with a key of another kind than age; a kind that is not allowed is no reason. */
+function declinesOthers({ otherKeys }: Envelope, allowed: ReadonlySet<KeyType>): string | undefined {
+  const other = otherKeys.find((type) => allowed.has(type))
+  return other === undefined ? undefined : `it has ${KEY_TYPE_TITLES[other]}`
 }
 
 /** Why sops, with its SSH keys, plugins and pass phrases, might open what our identities do not. */
@@ -67,11 +73,16 @@ function declinesAge(bytes: Buffer, identities: readonly Identity[]): string | u
  * Why this engine leaves the document to another, from what can be read without a key; undefined when it does not.
  * A damaged file is not declined: nothing would make it good.
  */
-export function builtinDeclines(document: Document, identities: readonly Identity[]): string | undefined {
+export function builtinDeclines(
+  document: Document,
+  identities: readonly Identity[],
+  allowed: ReadonlySet<KeyType> = EVERY_KEY_TYPE,
+): string | undefined {
   try {
     if (document.format === 'age') return declinesAge(document.bytes, identities)
     const envelope = envelopeOf(document)
-    return 'declines' in envelope ? envelope.declines : declinesKeys(envelope.keys, identities)
+    if ('declines' in envelope) return envelope.declines
+    return declinesOthers(envelope, allowed) ?? declinesKeys(envelope.keys, identities)
   } catch (error) {
     if (error instanceof SopsFault || error instanceof AgeFault) return undefined
     throw error
@@ -81,14 +92,12 @@ export function builtinDeclines(document: Document, identities: readonly Identit
 /** Turns what went wrong below into what the user reads. */
 function explained(error: unknown, path: string, recipients: readonly string[]): unknown {
   if (error instanceof AgeFault) {
-    return error.kind === 'no-match'
-      ? failure('key-wrong', { path, recipients })
-      : failure('file-tampered', { path })
+    return error.kind === 'no-match' ? failure('key-wrong', path, recipients) : failure('file-tampered', path)
   }
   if (!(error instanceof SopsFault)) return error
   return error.kind === 'declined'
-    ? failure('engine-declines', { path, reason: error.message })
-    : failure('file-tampered', { path })
+    ? failure('engine-declines', path, error.message)
+    : failure('file-tampered', path)
 }
 
 /** Keys whose label says that they are ours come first: a label may lie, so the others follow. */
@@ -155,9 +164,9 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
   return items.flatMap((item) => {
     if (item.kind !== 'value') return []
     const { name, value } = item
-    if (value.kind === 'none') throw failure('value-type', { path, name, type: value.what })
+    if (value.kind === 'none') throw failure('value-type', path, name, value.what)
     if (value.kind === 'scalar') return [[name, value.scalar.shown] as const]
-    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', { path, name })
+    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', path, name)
     return [[name, value.bytes.toString()] as const]
   })
 }
@@ -166,14 +175,14 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
 function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
   const item = items.find((candidate) => candidate.kind === 'value' && candidate.name === 'data')
   if (item?.kind !== 'value' || item.value.kind !== 'text') {
-    throw failure('value-type', { path, name: 'data', type: 'not the text of a file' })
+    throw failure('value-type', path, 'data', 'not the text of a file')
   }
   return item.value.bytes
 }
 
 function plaintextOf(envelope: Envelope, dataKey: Buffer, path: string): Plaintext {
   const nested = nestedName(envelope)
-  if (nested !== undefined) throw failure('value-type', { path, name: nested.name, type: nested.what })
+  if (nested !== undefined) throw failure('value-type', path, nested.name, nested.what)
   const items = openValues(envelope, dataKey)
   if (envelope.format === 'sops-json') return { kind: 'values', values: exactValues(items, path) }
   const bytes =
@@ -203,18 +212,21 @@ function then<In, Out>(
 export function openBuiltin(
   document: Document,
   identities: readonly Identity[],
+  allowed: ReadonlySet<KeyType> = EVERY_KEY_TYPE,
 ): Plaintext | Promise<Plaintext> {
   const { path } = document.source
   let recipients: readonly string[] = []
   const explain = (error: unknown) => explained(error, path, recipients)
   try {
     if (document.format === 'age') {
-      if (identities.length === 0) throw failure('key-missing', { path, file: USUAL_KEY_FILE })
+      if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILES)
       return then(openAgeFile(document.bytes, identities), (bytes) => ({ kind: 'bytes', bytes }), explain)
     }
     const envelope = envelopeOf(document)
-    if ('declines' in envelope) throw failure('engine-declines', { path, reason: envelope.declines })
-    if (identities.length === 0) throw failure('key-missing', { path, file: USUAL_KEY_FILE })
+    const declines = 'declines' in envelope ? envelope.declines : declinesOthers(envelope, allowed)
+    if ('declines' in envelope || declines !== undefined)
+      throw failure('engine-declines', path, declines ?? '')
+    if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILES)
     recipients = envelope.keys.map(({ recipient }) => recipient)
     return then(dataKeyOf(envelope, identities), (dataKey) => plaintextOf(envelope, dataKey, path), explain)
   } catch (error) {

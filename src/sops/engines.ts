@@ -1,9 +1,18 @@
 /** Which engine opens a document: builtin where it can, sops for the rest. */
-import { defaultKeyFile } from '../age/places.ts'
 import type { Keyring } from '../age/sources.ts'
 import { DisintoError, failure } from '../errors.ts'
+import { keyTypesOf } from '../load/options.ts'
+import type { Document, EngineName, KeyType, Open } from '../nouns.ts'
+import type { OpenBySops } from './program.ts'
 import { keyRefusal, recipientsOf } from './refusal.ts'
-import type { Document, EngineName, Open } from '../nouns.ts'
+
+/** What else an opener may be told. */
+export interface OpenerOptions {
+  /** The kinds of keys that may be used; by default those that DISINTO_KEY_TYPES names. */
+  readonly keyTypes?: ReadonlySet<KeyType>
+  /** Another home than HOME in which a key may be: that of the user to become. */
+  readonly home?: string | undefined
+}
 
 /**
  * Makes what opens documents in an environment. The choice is made before anything is opened, from the metadata
@@ -13,11 +22,12 @@ export function opener(
   engine: EngineName,
   variables: ReadonlyMap<string, string>,
   workingDirectory: string,
+  { keyTypes = keyTypesOf(variables), home }: OpenerOptions = {},
 ): Open {
   let keyring: Promise<Keyring> | undefined
   const readKeys = () => {
     keyring ??= import('../age/sources.ts').then(({ readKeyring }) =>
-      readKeyring(variables, workingDirectory),
+      readKeyring(variables, workingDirectory, home),
     )
     return keyring
   }
@@ -29,32 +39,42 @@ export function opener(
     keys: Keyring,
   ) => {
     try {
-      return await openBuiltin(document, keys.identities)
+      return await openBuiltin(document, keys.identities, keyTypes)
     } catch (error) {
       if (!(error instanceof DisintoError) || (error.code !== 'key-wrong' && error.code !== 'key-missing'))
         throw error
       const recipients = document.format === 'age' ? [] : await recipientsOf(document)
-      throw keyRefusal(document.source.path, recipients, keys, defaultKeyFile(variables))
+      const { path } = document.source
+      const left = document.format === 'age' ? [] : await keyTypesLeftOut(document)
+      if (left.length > 0) throw failure('key-type-needed', path, left, [...keyTypes], true)
+      throw keyRefusal(path, recipients, keys)
     }
   }
-  let openBySops: ((document: Document, reason?: string) => ReturnType<typeof openInProcess>) | undefined
+  /** The kinds of keys that the file has and that may not be used. */
+  const keyTypesLeftOut = async (document: Document): Promise<KeyType[]> => {
+    const { restrictKeyTypes } = await import('./restrict.ts')
+    return [...(await restrictKeyTypes(document, keyTypes, variables)).left]
+  }
+  let openBySops: OpenBySops | undefined
 
   return async (document) => {
     let reason: string | undefined
+    const { path } = document.source
+    if (document.format === 'age' && !keyTypes.has('age'))
+      throw failure('key-type-needed', path, ['age'], [...keyTypes])
     // An age file is none of sops' formats: it is opened here, whatever the choice.
-    if (engine !== 'sops' || document.format === 'age') {
+    if ((engine !== 'sops' && keyTypes.has('age')) || document.format === 'age') {
       builtin ??= await import('./builtin.ts')
       const keys = await readKeys()
-      reason = builtin.builtinDeclines(document, keys.identities)
+      reason = builtin.builtinDeclines(document, keys.identities, keyTypes)
       if (reason === undefined) {
         return { plaintext: await openInProcess(builtin, document, keys), by: 'builtin' }
       }
-      const { path } = document.source
-      if (document.format === 'age') throw failure('age-declines', { path, reason })
-      if (engine === 'builtin') throw failure('engine-declines', { path, reason })
+      if (document.format === 'age') throw failure('age-declines', path, reason)
+      if (engine === 'builtin') throw failure('engine-declines', path, reason)
     }
     const { sopsOpener } = await import('./program.ts')
-    openBySops ??= sopsOpener(variables, workingDirectory, readKeys)
-    return { plaintext: await openBySops(document, reason), by: 'sops' }
+    openBySops ??= sopsOpener({ variables, workingDirectory, keyTypes, home }, readKeys)
+    return { ...(await openBySops(document, reason)), by: 'sops' }
   }
 }

@@ -1,4 +1,5 @@
 /** The metadata of a SOPS file (stores/stores.go, metadata; stores/metadata.go), as far as this engine goes. */
+import { KEY_TYPES, type KeyType } from '../nouns.ts'
 import { damaged } from './fault.ts'
 import { isList, isMap, isNumber, type JsonMap, type JsonValue } from './json.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from './rule.ts'
@@ -11,6 +12,8 @@ export interface AgeKey {
 
 export interface Metadata {
   readonly keys: readonly AgeKey[]
+  /** The other kinds of keys that it is encrypted to. */
+  readonly otherKeys: readonly KeyType[]
   readonly lastModified: string
   readonly mac: string
   readonly macOnlyEncrypted: boolean
@@ -22,18 +25,24 @@ export interface Declined {
   readonly declines: string
 }
 
-const OTHER_KEYS: Readonly<Record<string, string>> = {
+/** What each kind is called in a message. */
+export const KEY_TYPE_TITLES: Readonly<Record<KeyType, string>> = {
+  age: 'age keys',
+  pgp: 'PGP keys',
   kms: 'AWS KMS keys',
   gcp_kms: 'GCP KMS keys',
-  hckms: 'HuaweiCloud KMS keys',
   azure_kv: 'Azure Key Vault keys',
+  hckms: 'HuaweiCloud KMS keys',
   hc_vault: 'HashiCorp Vault keys',
-  pgp: 'PGP keys',
-  key_groups: 'key groups',
 }
 
-const KNOWN = [
-  'age',
+/** Whether the name of an entry is that of a kind of keys. */
+export function isKeyType(name: string): name is KeyType {
+  return (KEY_TYPES as readonly string[]).includes(name)
+}
+
+/** The entries that are no keys. */
+export const PLAIN_ENTRIES: readonly string[] = [
   'lastmodified',
   'mac',
   'mac_only_encrypted',
@@ -106,10 +115,12 @@ function readFlag(value: JsonValue | undefined): boolean | Declined {
 export function readMetadata({ members }: JsonMap): Metadata | Declined {
   const fields = new Map(members)
   if (fields.size !== members.length) return { declines: 'its metadata has an entry twice' }
+  const otherKeys: KeyType[] = []
   for (const [name, value] of members) {
-    const other = OTHER_KEYS[name]
-    if (other !== undefined && !isNone(value)) return { declines: `it has ${other}` }
-    if (other === undefined && !KNOWN.includes(name))
+    if (name === 'key_groups' && !isNone(value)) return { declines: 'it has key groups' }
+    if (isKeyType(name)) {
+      if (name !== 'age' && !isNone(value)) otherKeys.push(name)
+    } else if (name !== 'key_groups' && !PLAIN_ENTRIES.includes(name))
       return { declines: 'its metadata has entries unknown here' }
   }
   const threshold = fields.get('shamir_threshold')
@@ -118,6 +129,8 @@ export function readMetadata({ members }: JsonMap): Metadata | Declined {
   }
 
   const age = fields.get('age')
+  const [other] = otherKeys
+  if (isNone(age) && other !== undefined) return { declines: `it has ${KEY_TYPE_TITLES[other]}` }
   if (isNone(age)) throw damaged('no keys')
   if (!isList(age)) return { declines: 'its age keys are no list' }
   const keys = age.map(readKey).filter((key) => key !== undefined)
@@ -132,5 +145,5 @@ export function readMetadata({ members }: JsonMap): Metadata | Declined {
   const macOnlyEncrypted = readFlag(fields.get('mac_only_encrypted'))
   if (typeof macOnlyEncrypted !== 'boolean') return macOnlyEncrypted
   const rule = readRule(fields)
-  return 'declines' in rule ? rule : { keys, lastModified, mac, macOnlyEncrypted, rule }
+  return 'declines' in rule ? rule : { keys, otherKeys, lastModified, mac, macOnlyEncrypted, rule }
 }

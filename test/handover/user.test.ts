@@ -44,13 +44,13 @@ describe('a user', () => {
   })
 
   test('without the files, numbers still work', () => {
-    expect(lookUpUser('1:2', '/nowhere', '/nowhere')).toEqual({
+    expect(lookUpUser('1:2', join(directory, 'none'), join(directory, 'none'))).toEqual({
       spec: '1:2',
       uid: 1,
       gid: 2,
       groups: [2],
       home: '/',
     })
-    expect(() => lookUpUser('agent', '/nowhere', '/nowhere')).toThrow()
+    expect(() => lookUpUser('agent', join(directory, 'none'), join(directory, 'none'))).toThrow()
   })
 })

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { MARK, makeKey, Project } from './project.ts'
@@ -118,21 +118,6 @@ describe('a key that opens', () => {
       /^disinto: warning: .*keys\.txt: other users can read this key\ndisinto: hint: chmod 600/,
     )
   })
-
-  test.skipIf(process.getuid?.() !== 0)(
-    'in a file that the user of the command can read, with a warning',
-    () => {
-      const project = withSecret()
-      for (const directory of [project.directory, project.home]) chmodSync(directory, 0o755)
-      chownSync(project.keyFile, 12345, 12345)
-      const run = () => project.run(['--user', '12345:12345', '--', 'true']).stderr
-      expect(run()).toMatch(
-        /^disinto: warning: .*keys\.txt: the user of the command can read this key\ndisinto: hint: let root/,
-      )
-      chmodSync(project.home, 0o700)
-      expect(run()).toBe('')
-    },
-  )
 
   test('a post-quantum one', () => {
     const project = withSecret()

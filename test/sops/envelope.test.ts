@@ -29,12 +29,12 @@ describe('what builtin declines', () => {
   })
 
   it.each([
-    [{ kms: [{}] }, 'it has AWS KMS keys'],
-    [{ gcp_kms: [{}] }, 'it has GCP KMS keys'],
-    [{ hckms: [{}] }, 'it has HuaweiCloud KMS keys'],
-    [{ azure_kv: [{}] }, 'it has Azure Key Vault keys'],
-    [{ hc_vault: [{}] }, 'it has HashiCorp Vault keys'],
-    [{ pgp: [{}] }, 'it has PGP keys'],
+    [{ kms: [{}], age: [] }, 'it has AWS KMS keys'],
+    [{ gcp_kms: [{}], age: null }, 'it has GCP KMS keys'],
+    [{ hckms: [{}], age: [] }, 'it has HuaweiCloud KMS keys'],
+    [{ azure_kv: [{}], age: [] }, 'it has Azure Key Vault keys'],
+    [{ hc_vault: [{}], age: [] }, 'it has HashiCorp Vault keys'],
+    [{ pgp: [{}], age: [] }, 'it has PGP keys'],
     [{ key_groups: [{}, {}] }, 'it has key groups'],
     [{ shamir_threshold: 2 }, 'it has a Shamir threshold'],
     [{ more: 1 }, 'its metadata has entries unknown here'],
@@ -45,6 +45,14 @@ describe('what builtin declines', () => {
   ])('%j: %s', (more, reason) => {
     expect(declines({ ...GOOD, ...more })).toBe(reason)
   })
+
+  it.each(['kms', 'gcp_kms', 'hckms', 'azure_kv', 'hc_vault', 'pgp'])(
+    'keys of another kind beside age are told, and whoever allows kinds decides: %s',
+    (kind) => {
+      const text = JSON.stringify({ A: 'x', sops: { ...GOOD, [kind]: [{}] } })
+      expect(parseEnvelope(Buffer.from(text), 'sops-json')).toMatchObject({ otherKeys: [kind] })
+    },
+  )
 
   it.each([
     ['2024-02-29', true],
@@ -71,8 +79,8 @@ describe('what builtin declines', () => {
 
   it('is known from flattened metadata too', () => {
     const more = (line: string) => parseEnvelope(Buffer.from(`${DOTENV}${line}\n`), 'sops-dotenv')
-    expect(more('sops_kms__list_0__map_arn=x')).toEqual({ declines: 'it has AWS KMS keys' })
-    expect(more('sops_pgp__list_0__map_fp=x')).toEqual({ declines: 'it has PGP keys' })
+    expect(more('sops_kms__list_0__map_arn=x')).toMatchObject({ otherKeys: ['kms'] })
+    expect(more('sops_pgp__list_0__map_fp=x')).toMatchObject({ otherKeys: ['pgp'] })
     expect(more('sops_key_groups__list_0__map_age__list_0__map_enc=x')).toEqual({
       declines: 'it has key groups',
     })

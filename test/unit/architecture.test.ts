@@ -26,9 +26,9 @@ const ORDER = [
   ['host/errors.ts'],
   ['sops/', 'handover/'],
   ['age/', 'redact/', 'load/'],
-  ['child.ts', 'flags.ts', 'memory-directory.ts'],
+  ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts'],
   ['node-debug.ts', 'speak.ts'],
-  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts'],
+  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
 ] as const
 
 /** The files of src with what each imports, statically or not, types included. */

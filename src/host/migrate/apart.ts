@@ -1,6 +1,6 @@
 /** Values that move to secret files of their own. Those that are there must agree, the others are prepared. */
 import { existsSync, mkdirSync } from 'node:fs'
-import { errnoOf } from '../../errors.ts'
+import { errnoOf, failure } from '../../errors.ts'
 import { checkValue } from '../../load/decrypt.ts'
 import { checkName } from '../../load/names.ts'
 import type { Secret } from '../../secret.ts'
@@ -10,7 +10,6 @@ import { secretSource } from '../store/inventory.ts'
 import { allowed, entriesAt, openWith } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
 import type { Prepared } from '../files/write.ts'
-import { failure } from '../errors.ts'
 
 export interface MigrateOptions {
   readonly dryRun: boolean
@@ -39,8 +38,7 @@ export async function missingAmong(
     const [entry] = await entriesAt(source, open, letThrough)
     if (entry?.value.reveal() !== value.reveal()) differing.push(name)
   }
-  if (differing.length > 0)
-    throw failure('migrate-differs', { path: context.project.secretsDir, names: differing })
+  if (differing.length > 0) throw failure('migrate-differs', context.project.secretsDir, differing)
   return missing
 }
 
@@ -57,7 +55,7 @@ export async function prepareSecrets(
     try {
       mkdirSync(project.secretsDir, { recursive: true })
     } catch (error) {
-      throw failure('write-failed', { path: project.secretsDir, reason: errnoOf(error) })
+      throw failure('host-write', project.secretsDir, errnoOf(error))
     }
   }
   const prepared: Prepared[] = []

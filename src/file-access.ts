@@ -1,0 +1,124 @@
+/** Who could read a file or put another in its place. By owners, modes and sticky directories, links followed. */
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+
+/** A user as the kernel knows one. */
+export interface Person {
+  readonly uid: number
+  readonly groups: readonly number[]
+}
+
+/** As the kernel counts them (path_resolution(7)). */
+const MOST_LINKS = 40
+
+/** A name on the way to a file: the directory that it stands in, and what it is there. */
+interface Step {
+  readonly directory: Stats
+  readonly entry: Stats
+}
+
+/** Every name on the way to a file, those of links and of what they lead to included. Throws where it does not exist. */
+function stepsTo(path: string): Step[] {
+  const steps: Step[] = []
+  const left = resolve(path)
+    .split('/')
+    .filter((name) => name !== '')
+  let at = '/'
+  for (let links = 0; left.length > 0; ) {
+    const name = left.shift() ?? ''
+    const directory = statSync(at)
+    const here = resolve(at, name)
+    const entry = lstatSync(here)
+    steps.push({ directory, entry })
+    if (!entry.isSymbolicLink()) {
+      at = here
+      continue
+    }
+    links += 1
+    if (links > MOST_LINKS) throw Object.assign(new Error('too many links'), { code: 'ELOOP' })
+    left.unshift(
+      ...resolve(at, readlinkSync(here))
+        .split('/')
+        .filter((part) => part !== ''),
+    )
+    at = '/'
+  }
+  return steps
+}
+
+/** Whether a mode allows this person what the bits for "others" say: read 4, write 2, search 1. Owners can allow it. */
+function allows(stats: Stats, bits: number, person: Person): boolean {
+  if (stats.uid === person.uid) return true
+  return (stats.mode & (person.groups.includes(stats.gid) ? bits << 3 : bits)) !== 0
+}
+
+/** Whether a person could read a file; throws a system error where that can't be known. */
+export function couldRead(path: string, person: Person): boolean {
+  const steps = stepsTo(path)
+  const last = steps.at(-1)
+  return (
+    last !== undefined &&
+    allows(last.entry, 4, person) &&
+    steps.every(({ directory }) => allows(directory, 1, person))
+  )
+}
+
+function couldMove({ directory, entry }: Step, person: Person): boolean {
+  if (!allows(directory, 2, person) || !allows(directory, 1, person)) return false
+  const sticky = (directory.mode & 0o1000) !== 0
+  return !sticky || entry.uid === person.uid || directory.uid === person.uid
+}
+
+/** Whether a person could write a file or directory, or have another found by its name. Throws a system error, as above. */
+export function couldReplace(path: string, person: Person): boolean {
+  const steps = stepsTo(path)
+  const last = steps.at(-1)
+  return (
+    (last !== undefined && allows(last.entry, 2, person)) || steps.some((step) => couldMove(step, person))
+  )
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink()
+  } catch {
+    return false
+  }
+}
+
+/** Whether somebody who is not root could do so, whoever that is; for a path that does not exist yet, make it. */
+export function othersCouldReplace(path: string): boolean {
+  let there = resolve(path)
+  // Everybody can write to it, and nobody can put anything there.
+  if (there === '/dev/null') return false
+  let steps: Step[] | undefined
+  while (steps === undefined) {
+    try {
+      steps = stepsTo(there)
+    } catch {
+      // A link to nothing: what it leads to is nobody's yet.
+      if (there === '/' || isLink(there)) return true
+      there = dirname(there)
+    }
+  }
+  const open = ({ uid, gid, mode }: Stats) =>
+    uid !== 0 || (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0)
+  const last = steps.at(-1)?.entry ?? statSync('/')
+  // Where it can be made, a sticky bit does not help.
+  if (open(last)) return true
+  return steps.some(({ directory, entry }) => {
+    const sticky = (directory.mode & 0o1000) !== 0 && directory.uid === 0 && entry.uid === 0
+    return open(directory) && !sticky
+  })
+}
+
+/** Whether users other than the owner could read a file, by the modes of it and of its directories. */
+export function othersCouldRead(path: string): boolean {
+  const steps = stepsTo(path)
+  const last = steps.at(-1)
+  return (
+    last !== undefined &&
+    (last.entry.mode & 0o044) !== 0 &&
+    steps.every(({ directory }) => (directory.mode & 0o011) !== 0)
+  )
+}

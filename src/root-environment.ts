@@ -1,0 +1,52 @@
+/**
+ * What a program that root starts gets of an environment. A root whose HOME, PATH or configuration somebody else can
+ * write runs what that one likes: `credential_process` in ~/.aws/config, a `sops` in ~/bin, a FIFO at ~/.ssh/id_ed25519.
+ */
+import { isAbsolute, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { othersCouldReplace } from './file-access.ts'
+
+type Variables = ReadonlyMap<string, string>
+
+/** Where root's settings are, if HOME is not a place of root's own. */
+const HOMES_OF_ROOT: readonly string[] = ['/root', '/']
+const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/** The directories of a PATH from which root may run programs: absolute, and nobody else can write there. */
+export function trustedDirectories(path: string): string[] {
+  return path.split(':').filter((directory) => isAbsolute(directory) && !othersCouldReplace(directory))
+}
+
+function trustedHome(home: string | undefined): string {
+  const candidates = [...(home !== undefined && isAbsolute(home) ? [home] : []), ...HOMES_OF_ROOT]
+  return candidates.find((directory) => !othersCouldReplace(directory)) ?? '/nonexistent'
+}
+
+/** Whether a value, or one of several with `:` between, is the path of what somebody else could write. */
+function namesForeign(value: string, workingDirectory: string): boolean {
+  if (value.includes('://')) return false
+  return value.split(':').some((part) => {
+    if (isAbsolute(part)) return othersCouldReplace(part)
+    const path = resolve(workingDirectory, part)
+    return part !== '' && !part.includes('\0') && existsSync(path) && othersCouldReplace(path)
+  })
+}
+
+/**
+ * The environment for a child of root's: HOME is a directory that root alone can write, PATH has no others, and
+ * variables that lead to files which somebody else can write are left out, whatever they are called. `kept` are names
+ * that stay as they are.
+ */
+export function rootEnvironment(
+  variables: Variables,
+  workingDirectory: string,
+  kept: readonly string[],
+): Map<string, string> {
+  const environment = new Map<string, string>()
+  for (const [name, value] of variables) {
+    if (name === 'PATH') environment.set(name, trustedDirectories(value).join(':') || USUAL_PATH)
+    else if (name !== 'HOME' && (kept.includes(name) || !namesForeign(value, workingDirectory)))
+      environment.set(name, value)
+  }
+  return environment.set('HOME', trustedHome(variables.get('HOME')))
+}

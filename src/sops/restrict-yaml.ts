@@ -1,0 +1,69 @@
+/**
+ * SOPS YAML written anew from what was read. No two readers of YAML see the same in every text, and what sops is given
+ * must be what was looked at. Comments, which no environment has a use for, are left out; the MAC does not cover them.
+ */
+import type { Scalar } from 'yaml'
+import { failure } from '../errors.ts'
+import { isMap, type JsonMap, type JsonValue } from './json.ts'
+import { jsonText } from './json-text.ts'
+import type { Allowance } from './allowance.ts'
+
+/** Plain scalars that may be something else than a string: numbers, booleans, null, dates. */
+const MAYBE_NO_STRING = /^[\w.+:-]*$/
+
+/** The text of a scalar that means the same to every reader. */
+function scalarText(node: Scalar): string {
+  const source = node.source ?? ''
+  if (node.type === 'PLAIN' && MAYBE_NO_STRING.test(source)) return source === '' ? 'null' : source
+  // A block or quoted scalar is a string, as is a plain one with other marks in it, "ENC[…]" above all.
+  return jsonText(node.type === 'PLAIN' ? source : String(node.value))
+}
+
+/** A value of the metadata, in which sops writes strings, numbers and booleans, lists and maps. */
+function jsonOf(value: unknown): JsonValue {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') return { number: String(value) }
+  if (Array.isArray(value)) return value.map(jsonOf)
+  if (value instanceof Map) {
+    return {
+      members: [...value].map(([name, member]): [string, JsonValue] => [String(name), jsonOf(member)]),
+    }
+  }
+  return null
+}
+
+/**
+ * The file as sops may see it. Throws value-type for a value that no environment can hold, key-types-unclear and
+ * source-not-encrypted.
+ */
+export async function restrictYaml(bytes: Buffer, path: string, allowance: Allowance): Promise<Buffer> {
+  const { isMap: isYamlMap, isScalar, isSeq, parseDocument, visit } = await import('yaml')
+  const document = parseDocument(bytes.toString(), { uniqueKeys: false, merge: false, logLevel: 'silent' })
+  const { contents } = document
+  if (document.errors.length > 0 || !isYamlMap(contents)) throw failure('source-not-encrypted', path)
+  visit(document, {
+    // Could bring in what stands elsewhere; `<<` does so with those who merge.
+    Alias: () => allowance.unclear('an alias'),
+    Pair: (_, { key }) => {
+      if (!isScalar(key) || typeof key.value !== 'string' || key.value === '<<')
+        allowance.unclear('a name that is no text')
+    },
+    Value: (_, { anchor, tag }) => {
+      if (anchor !== undefined || tag !== undefined) allowance.unclear('a tag or an anchor')
+    },
+  })
+  let metadata: JsonMap | undefined
+  const lines: string[] = []
+  for (const { key, value } of contents.items) {
+    const name = isScalar(key) ? String(key.value) : ''
+    if (name === 'sops') {
+      if (metadata !== undefined) allowance.unclear('metadata twice')
+      const read = jsonOf(value?.toJS(document, { mapAsMap: true }))
+      metadata = isMap(read) ? allowance.metadata(read) : allowance.unclear('metadata that is no map')
+    } else if (isYamlMap(value) || isSeq(value))
+      throw failure('value-type', path, name, isSeq(value) ? 'a list' : 'a map')
+    else lines.push(`${jsonText(name)}: ${isScalar(value) ? scalarText(value) : 'null'}\n`)
+  }
+  if (metadata === undefined) throw failure('source-not-encrypted', path)
+  return Buffer.from(`${lines.join('')}"sops": ${jsonText(metadata)}\n`)
+}

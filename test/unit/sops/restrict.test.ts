@@ -1,0 +1,244 @@
+import { describe, expect, test } from 'vitest'
+import type { Document, KeyType, SopsFormat } from '../../../src/nouns.ts'
+import { allowsVault } from '../../../src/sops/allowance.ts'
+import { restrictKeyTypes } from '../../../src/sops/restrict.ts'
+
+const AGE = { recipient: 'age1x', enc: 'wrapped\n' }
+const KMS = { arn: 'arn:aws:kms:eu-west-1:111122223333:key/1', created_at: '2026-11-25T00:00:00Z', enc: 'x' }
+const REST = {
+  lastmodified: '2026-11-25T00:00:00Z',
+  mac: 'ENC[AES256_GCM,data:a,iv:a,tag:a,type:str]',
+  version: '3.13.2',
+}
+
+const documentOf = (text: string, format: SopsFormat): Document => ({
+  source: { role: 'env-file', path: '/x/.env.enc', plaintextAllowed: false },
+  bytes: Buffer.from(text),
+  format,
+})
+
+const restrict = (
+  text: string,
+  format: SopsFormat = 'sops-json',
+  allowed: readonly KeyType[] = ['age', 'pgp'],
+  variables: Record<string, string> = {},
+) => restrictKeyTypes(documentOf(text, format), new Set(allowed), new Map(Object.entries(variables)))
+
+const json = (sops: object, values: object = { A: 'ENC[x]' }) =>
+  JSON.stringify({ ...values, sops: { ...REST, ...sops } })
+const textOf = async (...call: Parameters<typeof restrict>) => (await restrict(...call)).bytes.toString()
+const unclear = expect.objectContaining({ code: 'key-types-unclear' })
+
+describe('JSON', () => {
+  test('loses the keys that are not allowed, and nothing else', async () => {
+    const text = `{"A":"ENC[x]","n":3.0,"n":3,"sops":${JSON.stringify({ age: [AGE], kms: [KMS], ...REST })}}`
+    const seen = await restrict(text)
+    expect(seen.bytes.toString()).toBe(
+      `{"A":"ENC[x]","n":3.0,"n":3,"sops":${JSON.stringify({ age: [AGE], ...REST })}}`,
+    )
+    expect([...seen.held]).toEqual(['age'])
+    expect([...seen.left]).toEqual(['kms'])
+  })
+
+  test('loses them in key groups', async () => {
+    const seen = await restrict(json({ key_groups: [{ age: [AGE], kms: [KMS] }, { hc_vault: [{}] }] }))
+    expect(JSON.parse(seen.bytes.toString()).sops.key_groups).toEqual([{ age: [AGE] }, {}])
+    expect([...seen.left]).toEqual(['kms', 'hc_vault'])
+  })
+
+  test('keeps what is allowed by name', async () => {
+    const text = json({ age: [AGE], kms: [KMS] })
+    expect(JSON.parse(await textOf(text, 'sops-json', ['kms'])).sops).toEqual({ kms: [KMS], ...REST })
+  })
+
+  test('knows an empty list and null for none', async () => {
+    const seen = await restrict(json({ age: [AGE], kms: null, gcp_kms: [] }))
+    expect([...seen.left]).toEqual([])
+    expect(seen.bytes.toString()).not.toContain('kms')
+  })
+
+  test.each([
+    ['another spelling, which sops reads alike', { KMS: [KMS] }],
+    ['a spelling of Unicode’s', { '\u212Ams': [KMS] }],
+    ['an entry that is new', { quantum_kms: [KMS] }],
+    ['a kind in a key group', { key_groups: [{ Kms: [KMS] }] }],
+    ['a kind that is no list', { kms: KMS }],
+  ])('is refused with %s', async (_, more) => {
+    await expect(restrict(json({ age: [AGE], ...more }))).rejects.toThrow(unclear)
+  })
+
+  test.each([
+    ['twice', `"sops":${JSON.stringify({ ...REST, age: [AGE] })},"sops":${JSON.stringify({ kms: [KMS] })}`],
+    ['in capitals, too', `"sops":${JSON.stringify({ ...REST, age: [AGE] })},"SOPS":{"kms":[]}`],
+    ['with a long s, too', `"sops":${JSON.stringify({ ...REST, age: [AGE] })},"\\u017fops":{"kms":[]}`],
+    ['with an entry twice', `"sops":{"age":[],"age":[]}`],
+  ])('is refused with metadata %s', async (_, members) => {
+    await expect(restrict(`{"A":"x",${members}}`)).rejects.toThrow(unclear)
+  })
+})
+
+describe('dotenv', () => {
+  const flat = (...lines: string[]) =>
+    [
+      'A=ENC[x]',
+      '#sops_kms__list_0__map_arn=in a comment',
+      ...lines,
+      'sops_mac=m',
+      'sops_version=3.13.2',
+      '',
+    ].join('\n')
+  const age = ['sops_age__list_0__map_enc=wrapped\\n', 'sops_age__list_0__map_recipient=age1x']
+
+  test('loses the lines of keys that are not allowed', async () => {
+    const kms = [
+      'sops_kms__list_0__map_arn=arn',
+      'sops_kms__list_0__map_context__map_a=b',
+      'sops_kms__list_0__map_enc=x',
+    ]
+    const seen = await restrict(flat(...age, ...kms), 'sops-dotenv')
+    expect(seen.bytes.toString()).toBe(flat(...age))
+    expect([...seen.left]).toEqual(['kms'])
+  })
+
+  test('loses them in key groups', async () => {
+    const groups = (kind: string) => [`sops_key_groups__list_0__map_${kind}__list_0__map_enc=x`]
+    const seen = await restrict(flat(...groups('age'), ...groups('gcp_kms')), 'sops-dotenv')
+    expect(seen.bytes.toString()).toBe(flat(...groups('age')))
+  })
+
+  test('keeps bytes that are no text', async () => {
+    const bytes = Buffer.concat([Buffer.from('A=\xff\xfe\n', 'latin1'), Buffer.from(flat(...age))])
+    const document = { ...documentOf('', 'sops-dotenv'), bytes }
+    expect((await restrictKeyTypes(document, new Set(['age']), new Map())).bytes).toEqual(bytes)
+  })
+
+  test.each([
+    'sops_KMS__list_0__map_arn=x',
+    'sops_kms=x',
+    'sops_new=x',
+    'sops_key_groups__list_0__map_kms=x',
+    'sops_mac=m',
+  ])('is refused with %s', async (line) => {
+    await expect(restrict(flat(...age, line), 'sops-dotenv')).rejects.toThrow(unclear)
+  })
+})
+
+describe('YAML', () => {
+  const yaml = (...more: string[]) =>
+    [
+      'A: ENC[AES256_GCM,data:a+/=,iv:b,tag:c,type:str]',
+      'n_unencrypted: 3.0',
+      '# a comment',
+      ...more,
+      'sops:',
+      '    age:',
+      '        - recipient: age1x',
+      '          enc: |',
+      '            wrapped',
+      '    mac: m',
+      '    version: 3.13.2',
+      '',
+    ].join('\n')
+  const kms = '    kms:\n        - arn: arn:aws:kms:x\n          enc: x'
+
+  test('is written anew without the keys that are not allowed', async () => {
+    const seen = await restrict(yaml().replace('    mac: m', `${kms}\n    mac: m`), 'sops-yaml')
+    expect(seen.bytes.toString()).toBe(
+      '"A": "ENC[AES256_GCM,data:a+/=,iv:b,tag:c,type:str]"\n"n_unencrypted": 3.0\n' +
+        '"sops": {"age":[{"recipient":"age1x","enc":"wrapped\\n"}],"mac":"m","version":"3.13.2"}\n',
+    )
+    expect([...seen.left]).toEqual(['kms'])
+  })
+
+  test('has no line end but our own in it, whatever other readers take for one', async () => {
+    const text = await textOf(yaml('"B": "x\u2028sops:\\n  kms: []\u0085"'), 'sops-yaml')
+    expect(text).toContain('"B": "x\\u2028sops:\\n  kms: []\\u0085"\n')
+  })
+
+  test.each([
+    ['an anchor', '"B": &x y'],
+    ['an alias', 'B: &x y\nC: *x'],
+    ['a merge', '"<<": {sops: {kms: [{arn: x}]}}'],
+    ['a tag', 'B: !!binary aGk='],
+    ['its metadata twice', 'sops: {kms: [{arn: x}]}'],
+    ['a name that is no text', '? [a]\n: b'],
+  ])('is refused with %s', async (_, line) => {
+    await expect(restrict(yaml(line), 'sops-yaml')).rejects.toThrow(unclear)
+  })
+
+  test('names a value that no environment can hold', async () => {
+    await expect(restrict(yaml('B: {a: b}'), 'sops-yaml')).rejects.toThrow(/"?B"? is a map/)
+    await expect(restrict(yaml('B: [a]'), 'sops-yaml')).rejects.toThrow(/"?B"? is a list/)
+  })
+
+  test('that is no YAML is not encrypted', async () => {
+    await expect(restrict('a: [', 'sops-yaml')).rejects.toThrow(/is not encrypted/)
+  })
+})
+
+describe('INI', () => {
+  const ini = (...more: string[]) =>
+    [
+      '; mine',
+      '[DEFAULT]',
+      'A = ENC[x]',
+      '[sops]',
+      'age__list_0__map_recipient = age1x',
+      'age__list_0__map_enc       = wrapped\\n',
+      ...more,
+      'mac = m',
+      '',
+    ].join('\n')
+
+  test('is handed over as JSON', async () => {
+    const seen = await restrict(ini('kms__list_0__map_arn = x'), 'sops-ini')
+    expect(JSON.parse(seen.bytes.toString())).toEqual({
+      DEFAULT: { A: 'ENC[x]' },
+      sops: { age: [{ recipient: 'age1x', enc: 'wrapped\n' }], mac: 'm' },
+    })
+    expect(seen.type).toBe('json')
+    expect([...seen.left]).toEqual(['kms'])
+  })
+
+  test.each(['"kms__list_0__map_arn" = x', 'kms__list_0__map_arn : x', '`kms` = x', 'A = "x', '[a]b'])(
+    'is refused in another form than sops writes: %s',
+    async (line) => {
+      await expect(restrict(ini(line), 'sops-ini')).rejects.toThrow(unclear)
+    },
+  )
+})
+
+describe('a Vault', () => {
+  test.each([
+    [{}, false],
+    [{ VAULT_ADDR: 'https://vault.example' }, true],
+    [{ VAULT_ADDR: 'https://vault.example/' }, true],
+    [{ VAULT_ADDR: 'https://vault' }, false],
+    [{ VAULT_ADDR: 'https://other.example' }, false],
+    [{ SOPS_HC_VAULT_ALLOWLIST: 'https://a.example,https://vault.example' }, true],
+    [{ SOPS_HC_VAULT_ALLOWLIST: 'none', VAULT_ADDR: 'https://vault.example' }, false],
+    [{ SOPS_HC_VAULT_ALLOWLIST: 'all' }, true],
+  ])('is asked only where the environment names it: %j', async (variables, allowed) => {
+    const address = 'https://vault.example'
+    expect(allowsVault(address, new Map(Object.entries(variables)))).toBe(allowed)
+    const text = json({ hc_vault: [{ vault_address: address, enc: 'x' }] })
+    const seen = await restrict(text, 'sops-json', ['hc_vault'], variables)
+    expect(seen.vaults).toEqual(allowed ? [] : [address])
+    expect(JSON.parse(seen.bytes.toString()).sops.hc_vault).toHaveLength(allowed ? 1 : 0)
+  })
+
+  test('of flattened metadata is, too', async () => {
+    const line = (name: string) => `sops_hc_vault__list_0__map_${name}=https://vault.example\n`
+    const text = `A=x\n${line('vault_address')}${line('enc')}sops_mac=m\n`
+    const seen = await restrict(text, 'sops-dotenv', ['hc_vault'])
+    expect(seen.bytes.toString()).toBe('A=x\nsops_mac=m\n')
+    expect(seen.vaults).toEqual(['https://vault.example'])
+  })
+
+  test.each([{ Vault_address: 'x' }, { 'vault_addre\u017f\u017f': 'x' }, {}])(
+    'in another form is refused: %j',
+    async (entry) => {
+      await expect(restrict(json({ hc_vault: [entry] }), 'sops-json', ['hc_vault'])).rejects.toThrow(unclear)
+    },
+  )
+})
