@@ -1,8 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { MAX_FILE_BYTES } from '../../src/load/read.ts'
 import { sealJson } from '../../src/sops/seal.ts'
@@ -205,22 +203,5 @@ describe('a file that changes while it is read', () => {
       const { status } = project.run(['--', 'true'], { through: UNLESS_IT_HANGS })
       expect([0, 125]).toContain(status)
     }
-  })
-})
-
-test('the fuzzer finds nothing in a few seconds, and finds a reader that is broken', () => {
-  const fuzz = fileURLToPath(new URL('../../tools/fuzz.mjs', import.meta.url))
-  const run = (words: readonly string[]) =>
-    spawnSync(process.execPath, [fuzz, '--json', '--fresh', '--seed', '8', ...words], { encoding: 'utf8' })
-  const sound = run(['--seconds', '9'])
-  const results = JSON.parse(sound.stdout) as Array<{ reader: string; runs: number; finds: unknown[] }>
-  expect(results.filter(({ runs }) => runs < 100)).toEqual([])
-  expect(results.flatMap(({ finds }) => finds)).toEqual([])
-  const broken = run(['--seconds', '30', '--reader', 'broken'])
-  const [found] = JSON.parse(broken.stdout) as Array<{ finds: Array<{ text: string }> }>
-  expect(found?.finds.map(({ text }) => text)).toEqual([expect.stringContaining('planted')])
-  rmSync(join(fileURLToPath(new URL('../../.tools/fuzz/finds', import.meta.url))), {
-    recursive: true,
-    force: true,
   })
 })

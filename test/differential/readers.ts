@@ -1,26 +1,39 @@
 /**
- * What the fuzzer feeds: every reader of bytes that a stranger may have written. Each takes bytes and returns, or
- * throws one of the errors that are answers; everything else that it throws is a find, as is a broken promise.
+ * Every reader of bytes that a stranger may have written. Each takes bytes and returns, or throws one of the errors that
+ * are answers; everything else that it throws is a find, as is a broken promise.
  */
-import { parse as parseDotenvText } from 'dotenv'
-import { armor, dearmor } from '../src/age/armor.ts'
-import { AgeFault } from '../src/age/fault.ts'
-import { parseAgeFile } from '../src/age/file.ts'
-import { type Identity, MalformedIdentity, parseIdentities } from '../src/age/identities.ts'
-import { DisintoError } from '../src/errors.ts'
-import { detectFormat } from '../src/load/format.ts'
-import { builtinDeclines, openBuiltin } from '../src/sops/builtin.ts'
-import { parseEnvelope } from '../src/sops/envelope.ts'
-import { SopsFault } from '../src/sops/fault.ts'
-import { isList, isMap, isNumber, type JsonValue, parseJson } from '../src/sops/json.ts'
-import { translatePattern } from '../src/sops/pattern.ts'
-import { selectorOf } from '../src/sops/rule.ts'
-import type { Document } from '../src/nouns.ts'
+import { armor, dearmor } from '../../src/age/armor.ts'
+import { AgeFault } from '../../src/age/fault.ts'
+import { parseAgeFile } from '../../src/age/file.ts'
+import { type Identity, MalformedIdentity, parseIdentities } from '../../src/age/identities.ts'
+import { DisintoError } from '../../src/errors.ts'
+import { detectFormat } from '../../src/load/format.ts'
+import { diagnoseText } from '../../src/load/diagnosis.ts'
+import { ForeignName, readDotenv } from '../../src/load/dotenv.ts'
+import { fillReferences, ReferencesTooLarge } from '../../src/load/references.ts'
+import { readOutside } from '../../src/sops/outside.ts'
+import { readYamlTree } from '../../src/sops/outside-yaml.ts'
+import { builtinDeclines, openBuiltin } from '../../src/sops/builtin.ts'
+import { parseEnvelope } from '../../src/sops/envelope.ts'
+import { SopsFault } from '../../src/sops/fault.ts'
+import { isList, isMap, isNumber, type JsonValue, parseJson } from '../../src/sops/json.ts'
+import { translatePattern } from '../../src/sops/pattern.ts'
+import { selectorOf } from '../../src/sops/rule.ts'
+import type { Document } from '../../src/nouns.ts'
 
-const ANSWERS = [AgeFault, DisintoError, MalformedIdentity, SopsFault]
+const ANSWERS = [AgeFault, DisintoError, ForeignName, MalformedIdentity, ReferencesTooLarge, SopsFault]
 
 export function isAnswer(error: unknown): boolean {
   return ANSWERS.some((kind) => error instanceof kind)
+}
+
+/** Does something of which an answer in place of a result is as good. */
+async function answered(work: () => unknown): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!isAnswer(error)) throw error
+  }
 }
 
 function promise(kept: boolean, what: string): void {
@@ -69,20 +82,17 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
       promise(JSON.stringify(plain(ours)) === JSON.stringify(theirs), 'parseJson and JSON.parse differ')
     },
 
-    envelope(bytes) {
-      for (const format of SOPS_FORMATS) {
-        try {
+    async envelope(bytes) {
+      for (const format of SOPS_FORMATS)
+        await answered(() => {
           const envelope = parseEnvelope(bytes, format)
-          if ('declines' in envelope) continue
+          if ('declines' in envelope) return
           const selects = selectorOf(envelope.rule)
           for (const item of envelope.items) {
             if (item.kind === 'comment') selects?.comment(item.text)
             else selects?.value(item.name)
           }
-        } catch (error) {
-          if (!isAnswer(error)) throw error
-        }
-      }
+        })
     },
 
     pattern(bytes) {
@@ -102,29 +112,27 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
       promise(dearmor(armor(inner)).equals(inner), 'armor that does not open to what was armored')
     },
 
-    identities(bytes) {
-      const text = bytes.toString()
-      for (const words of [true, false]) {
-        try {
-          parseIdentities(text, { words })
-        } catch (error) {
-          if (!isAnswer(error)) throw error
-        }
-      }
+    async identities(bytes) {
+      for (const words of [true, false]) await answered(() => parseIdentities(bytes.toString(), { words }))
     },
 
-    dotenv(bytes) {
-      for (const value of Object.values(parseDotenvText(bytes.toString())))
-        promise(typeof value === 'string', 'a value that is no text')
+    async dotenv(bytes) {
+      const reading = await readDotenv(bytes.toString())
+      await diagnoseText(bytes.toString())
+      fillReferences(reading.assignments, '/home')
     },
 
-    /** Not one of ours: four conditions deep, it shows that the fuzzer would find such a place. */
-    broken(bytes) {
-      const text = bytes.toString('latin1')
-      if (!text.startsWith('sops_')) return
-      const [name, value] = text.slice(5).split('=')
-      if (name !== 'mac' && name !== 'version') return
-      if (value?.includes('"') && value.length > 20) throw new Error('planted')
+    async outside(bytes) {
+      for (const format of [...SOPS_FORMATS, 'sops-yaml', 'sops-ini'] as const)
+        await answered(() => readOutside(bytes, format, readYamlTree))
+    },
+
+    /** Two that are not ours: they show that a crash and a hang are found. */
+    crashes(bytes) {
+      if (bytes.includes('"')) throw new Error('planted')
+    },
+    hangs(bytes) {
+      while (bytes.includes('"'));
     },
 
     /** From bytes to values, as a start does it; the key of the corpus opens the corpus. */
@@ -141,5 +149,3 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
     },
   }
 }
-
-export { parseIdentities }
