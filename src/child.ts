@@ -1,5 +1,7 @@
 /** Children whose output we read: sops, and the command behind SOPS_AGE_KEY_CMD. They end with us. */
 import type { ChildProcess } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { refuseDebugLog } from './node-debug.ts'
 
 export interface Ended {
@@ -19,6 +21,25 @@ const living = new Set<ChildProcess>()
 /** Ends every child at once; for a signal to us, since a child that hangs may hang for ever. */
 export function endChildren(): void {
   for (const child of living) child.kill('SIGKILL')
+}
+
+/**
+ * A program of a PATH, looked for in its absolute directories alone: the working directory may be anybody's.
+ * Undefined where there is none.
+ */
+export function findProgram(name: string, variables: ReadonlyMap<string, string>): string | undefined {
+  return (variables.get('PATH') ?? '')
+    .split(':')
+    .filter(isAbsolute)
+    .map((directory) => join(directory, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return statSync(path).isFile()
+      } catch {
+        return false
+      }
+    })
 }
 
 let prepare = () => {}

@@ -1,16 +1,14 @@
 /** The host command: words to a command of the table; errors said as the shim says them. */
-import { asDisintoError, failure } from './errors.ts'
+import { asDisintoError } from './errors.ts'
 import type { CutWords } from './flags.ts'
 import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
+import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { processContext } from './host/context.ts'
-import { COMMANDS } from './host/commands.ts'
+import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
-
-/** Exit statuses of the host command: all went well, it failed, it was used wrongly. */
-const FAILED = 1
-const USAGE = 2
+import { failure } from './host/errors.ts'
 
 function invocation({ words, rest, given }: CutWords): Invocation {
   const last = (option: string) => given.get(option)?.at(-1)
@@ -52,16 +50,17 @@ function leadingOptions(words: readonly string[]): { leading: readonly string[];
 
 async function main(input: readonly string[]): Promise<number> {
   const { leading, words } = leadingOptions(input)
-  const found = findCommand(COMMANDS, words)
+  const callable = new Map([...COMMANDS, ...CALLED_BY_GIT])
+  const found = findCommand(callable, words)
   if (found !== undefined) {
-    const command = await COMMANDS.get(found.name)?.()
+    const command = await callable.get(found.name)?.()
     if (command !== undefined) return call(command, [...leading, ...found.rest])
   }
   const { groupHelp, namesUnder, unknownCommand } = await import('./host/cli/help.ts')
   const first = words[0]
   if (first === '--version' || first === '-V') return main(['version'])
   if (first?.startsWith('-') === true && first !== '--help' && first !== '-h')
-    throw failure('host-option-unknown', '', first.replace(/=.*$/s, ''), undefined)
+    throw failure('option-unknown', { command: '', option: first.replace(/=.*$/s, ''), near: undefined })
   const wantsHelp = words.some((word) => word === '--help' || word === '-h')
   const group = words.filter((word) => !word.startsWith('-')).join(' ')
   if (namesUnder(COMMANDS, group).length === 0) throw unknownCommand(COMMANDS, words)
@@ -74,7 +73,7 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (thrown: unknown) => {
     const error = asDisintoError(thrown)
-    speaker(process.env.DISINTO_LOG).error(error)
-    process.exit(error.status === USAGE ? USAGE : FAILED)
+    speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
+    process.exit(statusOf(error.code))
   },
 )

@@ -4,6 +4,7 @@ import { keyFileWarnings, keyWithinReach } from './age/places.ts'
 import { asDisintoError, failure } from './errors.ts'
 import { findCommand } from './handover/command.ts'
 import { becomeCommand } from './handover/exec.ts'
+import { statusOf } from './handover/exit-status.ts'
 import { canExecve } from './handover/runtime.ts'
 import {
   type Account,
@@ -62,7 +63,12 @@ function reachWarnings(
 ): Warning[] {
   const reach = keyWithinReach(inherited, cwd, account.home, account)
   if (reach === undefined) return []
-  const error = failure('key-within-reach', reach.path, account.spec, reach.can, reach.hint)
+  const error = failure('key-within-reach', {
+    path: reach.path,
+    user: account.spec,
+    can: reach.can,
+    how: reach.hint,
+  })
   if (!options.allowReadableKey) throw error
   return [{ code: error.code, message: error.message, hint: reach.hint }]
 }
@@ -151,7 +157,7 @@ async function main(words: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {
   const error = asDisintoError(thrown)
-  speaker(process.env.DISINTO_LOG).error(error)
+  speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
   leaveTerminationMessage(error)
-  process.exit(error.status)
+  process.exit(statusOf(error.code))
 })

@@ -21,6 +21,13 @@ export interface Speaker {
   note(message: string): void
 }
 
+interface Facts {
+  readonly code?: string
+  readonly message: string
+  readonly hint?: string
+  readonly frames?: readonly string[]
+}
+
 /** Writes all of the text to a descriptor; a reader that went away is not our failure. */
 export function writeAll(descriptor: number, text: string): void {
   let rest = Buffer.from(text)
@@ -34,19 +41,23 @@ export function writeAll(descriptor: number, text: string): void {
   }
 }
 
-/** A speaker in plain lines, or in JSON objects a line where DISINTO_LOG is "json". */
-export function speaker(log: string | undefined): Speaker {
+/**
+ * Returns a speaker in plain lines, or in JSON objects a line where DISINTO_LOG is "json". Where DISINTO_DEBUG is "1",
+ * an unexpected error tells where it was thrown.
+ */
+export function speaker(log: string | undefined, debug?: string): Speaker {
   const line =
     log === 'json'
-      ? (level: string, facts: { code?: string; message: string; hint?: string }) =>
+      ? (level: string, facts: Facts) =>
           writeAll(2, `${JSON.stringify({ program: 'disinto', level, ...facts })}\n`)
-      : (level: string, { message, hint }: { message: string; hint?: string }) =>
+      : (level: string, { message, hint, frames = [] }: Facts) =>
           writeAll(
             2,
-            `disinto: ${level === 'note' ? '' : `${level}: `}${message}\n${hint === undefined ? '' : `disinto: hint: ${hint}\n`}`,
+            `disinto: ${level === 'note' ? '' : `${level}: `}${message}\n${hint === undefined ? '' : `disinto: hint: ${hint}\n`}${frames.map((frame) => `disinto: ${frame}\n`).join('')}`,
           )
   return {
-    error: ({ code, message, hint }) => line('error', { code, message, hint }),
+    error: ({ code, message, hint, frames }) =>
+      line('error', { code, message, hint, ...(debug === '1' && frames.length > 0 && { frames }) }),
     warning: (warning) => line('warning', warning),
     note: (message) => line('note', { message }),
   }

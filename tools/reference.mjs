@@ -8,9 +8,12 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { errorCodes, failure } from '../src/errors.ts'
+import { CORE_CATALOGUE } from '../src/errors.ts'
+import { statusOf as shimStatusOf } from '../src/handover/exit-status.ts'
 import { COMMON_OPTIONS } from '../src/host/cli/command.ts'
+import { statusOf as hostStatusOf } from '../src/host/cli/exit-status.ts'
 import { COMMANDS } from '../src/host/commands.ts'
+import { HOST_CATALOGUE } from '../src/host/errors.ts'
 import { FLAGS, variableOf } from '../src/load/options.ts'
 import { MAX_FILE_BYTES } from '../src/load/read.ts'
 
@@ -57,22 +60,36 @@ function placeholder(name, type) {
   return name === 'path' ? 'FILE' : name.toUpperCase()
 }
 
-/** The parameters of each message, as src/errors.ts declares them. */
-function parameters() {
-  const found = [...source('errors.ts').matchAll(/^ {2}'?([a-z0-9-]+)'?: \(([^)]*)\) =>/gm)]
-  return new Map(found.map(([, name, list]) => [name, [...list.matchAll(/(\w+)\??: ([^,=]+)/g)]]))
+/** The facts of each message, as a catalogue declares them: `Texts<'a' | 'b'> & { readonly c: … }`. */
+function factsIn(path) {
+  const found = [...source(path).matchAll(/^ {2}'?([a-z0-9-]+)'?: \((.*?)\) => /gms)]
+  return new Map(
+    found.map(([, name, parameter]) => {
+      const type = parameter.slice(parameter.lastIndexOf('}: ') + 1)
+      const texts = /Texts<([^>]*)>/.exec(type)?.[1] ?? ''
+      const others = /\{(.*)\}/s.exec(type)?.[1] ?? ''
+      return [
+        name,
+        Object.fromEntries([
+          ...[...texts.matchAll(/'(\w+)'/g)].map(([, fact]) => [fact, placeholder(fact, 'string')]),
+          ...[...others.matchAll(/readonly (\w+)(\??): ([^;\n]+)/g)].map(([, fact, optional, of]) => [
+            fact,
+            placeholder(fact, optional ? of.replace(' | undefined', '').trim() : of.trim()),
+          ]),
+        ]),
+      ]
+    }),
+  )
 }
 
-function errors() {
-  const facts = parameters()
-  const rows = errorCodes.map((name) => {
-    const list = facts.get(name)
-    if (list === undefined) throw new Error(`${name}: not found in src/errors.ts`)
-    const { message, hint, status } = failure(
-      name,
-      ...list.map(([, fact, type]) => placeholder(fact, type.trim())),
-    )
-    return [code(name), String(status), cell(message), cell(hint)]
+function errors(catalogue, path, statusOf) {
+  const facts = factsIn(path)
+  const rows = Object.entries(catalogue).map(([name, compose]) => {
+    const given = facts.get(name)
+    if (given === undefined) throw new Error(`${name}: not found in src/${path}`)
+    const { message, hint } = compose(given)
+    if (/undefined/.test(message + hint)) throw new Error(`${name}: a fact of it was not found`)
+    return [code(name), String(statusOf(name)), cell(message), cell(hint)]
   })
   return table(['code', 'status', 'message', 'what to do'], rows)
 }
@@ -108,7 +125,8 @@ export async function tables() {
   return new Map([
     ['options', shimOptions()],
     ['host-options', await hostOptions()],
-    ['errors', errors()],
+    ['errors', errors(CORE_CATALOGUE, 'errors.ts', shimStatusOf)],
+    ['host-errors', errors(HOST_CATALOGUE, 'host/errors.ts', hostStatusOf)],
     ['findings', findings()],
     ['refused-names', names()],
   ])

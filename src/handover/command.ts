@@ -27,8 +27,8 @@ export function findCommand(word: string, environment: ReadonlyMap<string, strin
     const reason = whyNot(word)
     if (reason === undefined) return word
     throw isMissing(reason)
-      ? failure('command-not-found', word)
-      : failure('command-not-executable', word, reason)
+      ? failure('command-not-found', { command: word })
+      : failure('command-not-executable', { command: word, reason })
   }
   let found: string | undefined
   for (const directory of word === '' ? [] : (environment.get('PATH') ?? DEFAULT_PATH).split(':')) {
@@ -39,6 +39,6 @@ export function findCommand(word: string, environment: ReadonlyMap<string, strin
     if (!isMissing(reason) && reason !== 'it is a directory') found ??= reason
   }
   throw found === undefined
-    ? failure('command-not-found', word)
-    : failure('command-not-executable', word, found)
+    ? failure('command-not-found', { command: word })
+    : failure('command-not-executable', { command: word, reason: found })
 }

@@ -21,10 +21,10 @@ export function orderedObject(environment: ReadonlyMap<string, string>): Record<
  */
 export function refusalOf(command: string, thrown: unknown): DisintoError {
   const number = thrown instanceof Error && 'errno' in thrown ? Math.abs(Number(thrown.errno)) : 0
-  if (number === ENOENT) return failure('interpreter-missing', command)
+  if (number === ENOENT) return failure('interpreter-missing', { command })
   // Node 26 leaves the code of this one empty.
-  if (number === E2BIG) return failure('environment-too-large', command)
-  return failure('command-not-executable', command, errnoOf(thrown))
+  if (number === E2BIG) return failure('environment-too-large', { command })
+  return failure('command-not-executable', { command, reason: errnoOf(thrown) })
 }
 
 /** Becomes the command, or throws why not. */

@@ -59,7 +59,7 @@ function refuseUnknownFormat(file: string, word: string): void {
   }
   const text = start.toString('latin1')
   if (!text.startsWith('#!') && text !== '\x7fELF' && process.platform === 'linux') {
-    throw failure('command-not-executable', word, 'ENOEXEC')
+    throw failure('command-not-executable', { command: word, reason: 'ENOEXEC' })
   }
 }
 

@@ -24,14 +24,14 @@ function table(path: string): string[][] {
   } catch (error) {
     // An image from scratch has no such file: then only numbers work.
     if (errnoOf(error) === 'ENOENT') return []
-    throw failure('source-unreadable', path, errnoOf(error))
+    throw failure('source-unreadable', { path, reason: errnoOf(error) })
   }
 }
 
 function toId(text: string, spec: string): number {
   const id = Number(text)
   if (!NUMBER.test(text) || id > MAX_ID)
-    throw failure('user-unknown', spec, `${JSON.stringify(text)} is no number`)
+    throw failure('user-unknown', { spec, part: `${JSON.stringify(text)} is no number` })
   return id
 }
 
@@ -44,20 +44,23 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
   )
   const groups = table(groupFile)
   if (!byNumber && passwd === undefined) {
-    throw failure('user-unknown', spec, `no user ${JSON.stringify(user)} in ${passwdFile}`)
+    throw failure('user-unknown', { spec, part: `no user ${JSON.stringify(user)} in ${passwdFile}` })
   }
   const uid = toId(passwd?.[2] ?? user, spec)
   const home = passwd?.[5] || '/'
   if (group !== undefined) {
     const row = groups.find(([name]) => name === group)
     if (row === undefined && !NUMBER.test(group)) {
-      throw failure('user-unknown', spec, `no group ${JSON.stringify(group)} in ${groupFile}`)
+      throw failure('user-unknown', { spec, part: `no group ${JSON.stringify(group)} in ${groupFile}` })
     }
     const gid = toId(row?.[2] ?? group, spec)
     return { spec, uid, gid, groups: [gid], home }
   }
   if (passwd === undefined) {
-    throw failure('user-unknown', spec, `uid ${uid} is not in ${passwdFile}, so its group must be given`)
+    throw failure('user-unknown', {
+      spec,
+      part: `uid ${uid} is not in ${passwdFile}, so its group must be given`,
+    })
   }
   const gid = toId(passwd[3] ?? '', spec)
   const memberOf = groups
@@ -123,11 +126,11 @@ export function becomeUser(
   const { setgroups, setgid, setuid, getuid, getgid } = process
   const uid = getuid?.()
   if (!setgroups || !setgid || !setuid || uid === undefined)
-    throw failure('user-refused', spec, process.platform)
+    throw failure('user-refused', { spec, reason: process.platform })
   if (uid !== 0) {
     const sameGroup = !spec.includes(':') || account.gid === getgid?.()
     if (uid === account.uid && sameGroup) return environment
-    throw failure('user-not-root', spec, uid)
+    throw failure('user-not-root', { spec, uid })
   }
   if (account.uid !== 0) handOverStdio(account.uid)
   try {
@@ -135,7 +138,7 @@ export function becomeUser(
     setgid(account.gid)
     setuid(account.uid)
   } catch (error) {
-    throw failure('user-refused', spec, errnoOf(error))
+    throw failure('user-refused', { spec, reason: errnoOf(error) })
   }
   return new Map(environment).set('HOME', account.home)
 }

@@ -37,7 +37,7 @@ export function toFiles(
 ): ReadonlyMap<string, string> {
   if (names.length === 0) return environment
   const unmet = names.filter((name) => (environment.get(name) ?? '') === '')
-  if (unmet.length > 0) throw failure('as-file-unmet', unmet)
+  if (unmet.length > 0) throw failure('as-file-unmet', { names: unmet })
   const places = [environment.get('XDG_RUNTIME_DIR') ?? '', '/dev/shm', '/run'].filter(isTmpfs)
   for (const place of places) {
     let directory: string
@@ -58,5 +58,5 @@ export function toFiles(
       }),
     )
   }
-  throw failure('as-file-no-tmpfs', names)
+  throw failure('as-file-no-tmpfs', { names })
 }

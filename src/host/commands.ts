@@ -11,6 +11,7 @@ export const COMMANDS: Commands = new Map([
   ['secrets edit', async () => (await import('./commands/secrets/edit.ts')).edit],
   ['secrets rm', async () => (await import('./commands/secrets/rm.ts')).rm],
   ['secrets migrate', async () => (await import('./commands/secrets/migrate.ts')).migrate],
+  ['secrets check', async () => (await import('./commands/secrets/check.ts')).check],
   ['secrets verify', async () => (await import('./commands/secrets/verify.ts')).verify],
   ['secrets rotate-key', async () => (await import('./commands/secrets/rotate-key.ts')).rotateKey],
   [
@@ -29,8 +30,15 @@ export const COMMANDS: Commands = new Map([
   ['logs', async () => (await import('./commands/logs.ts')).logs],
   ['shell', async () => (await import('./commands/shell.ts')).shell],
   ['vault-run', async () => (await import('./commands/vault-run.ts')).vaultRun],
+  ['git setup', async () => (await import('./commands/git/setup.ts')).setup],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctor],
   ['completion', async () => (await import('./commands/completion.ts')).completion],
   ['help', async () => (await import('./commands/help.ts')).help],
   ['version', async () => (await import('./commands/version.ts')).version],
+])
+
+/** Those that git calls, as `git setup` told it; no help lists them. */
+export const CALLED_BY_GIT: Commands = new Map([
+  ['git textconv', async () => (await import('./commands/git/textconv.ts')).textconv],
+  ['git merge-driver', async () => (await import('./commands/git/merge-driver.ts')).mergeDriver],
 ])

@@ -1,9 +1,10 @@
 /** What a command works with: the project, the environment, and who is at the other end. */
 import { readSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { errnoOf, failure } from '../errors.ts'
+import { errnoOf } from '../errors.ts'
 import { type Speaker, speaker, writeAll } from '../speak.ts'
 import { type Project, projectAt } from './project.ts'
+import { failure } from './errors.ts'
 
 export interface HostContext {
   readonly project: Project
@@ -36,11 +37,11 @@ function readInput(): Buffer {
         // Another process made the pipe non-blocking: ask again a little later.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
         continue
-      } else throw failure('host-input', errno)
+      } else throw failure('input-failed', { reason: errno })
     }
     if (got === 0) return Buffer.concat(parts)
     length += got
-    if (length > MAX_INPUT_BYTES) throw failure('host-input', 'more than 10 MiB')
+    if (length > MAX_INPUT_BYTES) throw failure('input-failed', { reason: 'more than 10 MiB' })
     parts.push(part.subarray(0, got))
   }
 }

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { defaultKeyFile } from '../age/places.ts'
-import { failure } from '../errors.ts'
+import { failure } from './errors.ts'
 
 /** The service whose agents work with .env.enc. */
 export const AGENTS = 'agents'
@@ -55,9 +55,9 @@ export function projectAt(
 ): Project {
   const root = resolve(workingDirectory, given ?? (variables.get('DISINTO_ROOT') || '.'))
   try {
-    if (!statSync(root).isDirectory()) throw failure('root-missing', root)
+    if (!statSync(root).isDirectory()) throw failure('root-missing', { path: root })
   } catch {
-    throw failure('root-missing', root)
+    throw failure('root-missing', { path: root })
   }
   const name = projectName(root, variables)
   const usual = defaultKeyFile(variables)

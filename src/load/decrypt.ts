@@ -19,7 +19,7 @@ export interface Entry {
 const MAX_STRING_BYTES = 128 * 1024
 
 function text(bytes: Buffer, path: string, name: string): string {
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', path, name)
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name })
   return bytes.toString()
 }
 
@@ -38,12 +38,11 @@ function ofSecretFile(
   }
   const only = values[0]
   if (values.length !== 1 || only?.[0] !== source.name) {
-    throw failure(
-      'name-mismatch',
-      source.path,
-      source.name,
-      values.map(([name]) => name),
-    )
+    throw failure('name-mismatch', {
+      path: source.path,
+      expected: source.name,
+      found: values.map(([name]) => name),
+    })
   }
   return values
 }
@@ -60,15 +59,16 @@ async function namedValues(
   if (source.role === 'secret' && format !== 'sops-dotenv') return ofSecretFile(source, plaintext, [])
   const values = await parseDotenv(text(plaintext.bytes, source.path, '.env'))
   if (source.role === 'env-file') return values
-  if (values.length === 0) throw failure('name-mismatch', source.path, source.name, [])
+  if (values.length === 0)
+    throw failure('name-mismatch', { path: source.path, expected: source.name, found: [] })
   return ofSecretFile(source, plaintext, values)
 }
 
 /** Checks what the kernel would refuse, or Node would print, at the exec. */
 export function checkValue(name: string, value: string, path: string): void {
-  if (value.includes('\0')) throw failure('value-nul', path, name)
+  if (value.includes('\0')) throw failure('value-nul', { path, name })
   if (Buffer.byteLength(name) + Buffer.byteLength(value) + 2 > MAX_STRING_BYTES) {
-    throw failure('value-too-long', path, name)
+    throw failure('value-too-long', { path, name })
   }
 }
 

@@ -34,7 +34,8 @@ export function inheritedEnvironment(environment: NodeJS.ProcessEnv): Map<string
   if (strings === undefined) {
     for (const name of Object.keys(environment)) {
       const value = environment[name] ?? ''
-      if (name.includes(REPLACEMENT) || value.includes(REPLACEMENT)) throw failure('inherited-not-utf8', name)
+      if (name.includes(REPLACEMENT) || value.includes(REPLACEMENT))
+        throw failure('inherited-not-utf8', { what: name })
       inherited.set(name, value)
     }
     return inherited
@@ -43,7 +44,9 @@ export function inheritedEnvironment(environment: NodeJS.ProcessEnv): Map<string
     const equals = string.indexOf('=', 1)
     if (!isUtf8(string)) {
       const name = string.subarray(0, equals === -1 ? 0 : equals)
-      throw failure('inherited-not-utf8', name.length > 0 && isUtf8(name) ? name.toString() : 'a variable')
+      throw failure('inherited-not-utf8', {
+        what: name.length > 0 && isUtf8(name) ? name.toString() : 'a variable',
+      })
     }
     if (equals === -1) continue
     const name = string.toString('utf8', 0, equals)
@@ -56,5 +59,5 @@ export function inheritedEnvironment(environment: NodeJS.ProcessEnv): Map<string
 /** Throws when an argument holds bytes that Node could not read. */
 export function checkArguments(): void {
   if (readProc('cmdline')?.every((word) => isUtf8(word)) === false)
-    throw failure('inherited-not-utf8', 'an argument')
+    throw failure('inherited-not-utf8', { what: 'an argument' })
 }

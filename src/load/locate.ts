@@ -21,7 +21,7 @@ function isThere(path: string): boolean {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') return false
-    throw failure('source-unreadable', path, errno)
+    throw failure('source-unreadable', { path, reason: errno })
   }
 }
 
@@ -31,7 +31,7 @@ function isDirectory(path: string): boolean {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return false
-    throw failure('source-unreadable', path, errno)
+    throw failure('source-unreadable', { path, reason: errno })
   }
 }
 
@@ -42,7 +42,7 @@ function locateEnvFile(
 ): { found: EnvFile | undefined; warnings: Warning[] } {
   if (options.envFile !== undefined) {
     const path = resolve(workingDirectory, options.envFile)
-    if (!isThere(path)) throw failure('source-missing', path)
+    if (!isThere(path)) throw failure('source-missing', { path })
     return { found: { role: 'env-file', path, plaintextAllowed: /(^|\/)\.env$/.test(path) }, warnings: [] }
   }
   const encrypted = join(root, '.env.enc')
@@ -69,15 +69,15 @@ function locateSecrets(options: Options, root: string, workingDirectory: string)
   const directory =
     options.secretsDir === undefined ? join(root, 'secrets') : resolve(workingDirectory, options.secretsDir)
   if (!isThere(directory)) {
-    if (options.secretsDir !== undefined) throw failure('source-missing', directory)
+    if (options.secretsDir !== undefined) throw failure('source-missing', { path: directory })
     return []
   }
-  if (!isDirectory(directory)) throw failure('secrets-dir-irregular', directory)
+  if (!isDirectory(directory)) throw failure('secrets-dir-irregular', { path: directory })
   let entries: Buffer[]
   try {
     entries = readdirSync(directory, { encoding: 'buffer' })
   } catch (error) {
-    throw failure('source-unreadable', directory, errnoOf(error))
+    throw failure('source-unreadable', { path: directory, reason: errnoOf(error) })
   }
   return entries
     .sort(Buffer.compare)
@@ -96,7 +96,7 @@ function locateSecrets(options: Options, root: string, workingDirectory: string)
  */
 export function locate(options: Options, workingDirectory: string): Located {
   const root = resolve(workingDirectory, options.root ?? '.')
-  if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', root)
+  if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', { path: root })
   const { only } = options
   const { found, warnings } = locateEnvFile(options, root, workingDirectory)
   const secrets = locateSecrets(options, root, workingDirectory).filter(

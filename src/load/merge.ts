@@ -59,6 +59,6 @@ export function merge(
     else environment.set(name, fate.entry.value.reveal())
   }
   const unmet = options.require.filter((name) => (environment.get(name) ?? '') === '')
-  if (unmet.length > 0) throw failure('require-unmet', unmet)
+  if (unmet.length > 0) throw failure('require-unmet', { names: unmet })
   return { environment, outcome }
 }

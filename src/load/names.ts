@@ -82,14 +82,19 @@ const PREFIXES = REFUSED.flatMap(([pattern, reason]) =>
   pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],
 )
 
+/** Whether an environment can hold this name. */
+export function isLegalName(name: string): boolean {
+  return LEGAL.test(name)
+}
+
 function reasonAgainst(name: string): string | undefined {
   return EXACT.get(name) ?? PREFIXES.find(([prefix]) => name.startsWith(prefix))?.[1]
 }
 
 /** Throws unless a file may set this name: `path` is the file, `allow` the names let through by option. */
 export function checkName(name: string, path: string, allow: ReadonlySet<string>): void {
-  if (!LEGAL.test(name)) throw failure('name-bad', path, name)
+  if (!LEGAL.test(name)) throw failure('name-bad', { path, name })
   if (allow.has(name)) return
   const reason = reasonAgainst(name)
-  if (reason !== undefined) throw failure('name-refused', path, name, reason)
+  if (reason !== undefined) throw failure('name-refused', { path, name, reason })
 }

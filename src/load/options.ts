@@ -78,8 +78,8 @@ const NO = ['0', 'false', 'no', 'off']
 const GRAMMAR: Grammar = {
   flags: FLAGS,
   endsAfter: 0,
-  unknown: (option, near) => failure('option-unknown', option, near),
-  needsValue: (option) => failure('option-value', option, 'a value'),
+  unknown: (option, near) => failure('option-unknown', { option, near }),
+  needsValue: (option) => failure('option-value', { option, wanted: 'a value' }),
 }
 
 /** The kinds of keys that these names allow; without any, the usual ones. Throws option-value for another name. */
@@ -87,7 +87,7 @@ function keyTypesNamed(names: readonly string[]): ReadonlySet<KeyType> {
   if (names.length === 0) return USUAL_KEY_TYPES
   const types = KEY_TYPES.filter((known) => names.includes(known))
   if (new Set(names).size !== types.length)
-    throw failure('option-value', '--key-types', `some of ${KEY_TYPES.join(', ')}`)
+    throw failure('option-value', { option: '--key-types', wanted: `some of ${KEY_TYPES.join(', ')}` })
   return new Set(types)
 }
 
@@ -127,10 +127,10 @@ export async function parseOptions(
     const variable = variables.get(variableOf(name))?.toLowerCase() ?? ''
     if (variable === '' || NO.includes(variable)) return false
     if (YES.includes(variable)) return true
-    throw failure('option-value', variableOf(name), '1 or 0')
+    throw failure('option-value', { option: variableOf(name), wanted: '1 or 0' })
   }
   const engine = ENGINES.find((known) => known === (text('engine') ?? 'auto'))
-  if (engine === undefined) throw failure('option-value', '--engine', ENGINES.join(', '))
+  if (engine === undefined) throw failure('option-value', { option: '--engine', wanted: ENGINES.join(', ') })
 
   return Object.freeze({
     root: text('root'),

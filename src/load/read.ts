@@ -21,26 +21,26 @@ export function readWhole(path: string): Buffer {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'ENOENT') throw failure('source-dangling', path)
-    if (errno === 'ENXIO') throw failure('source-irregular', path, 'a socket or device')
-    throw failure('source-unreadable', path, errno)
+    if (errno === 'ENOENT') throw failure('source-dangling', { path })
+    if (errno === 'ENXIO') throw failure('source-irregular', { path, kind: 'a socket or device' })
+    throw failure('source-unreadable', { path, reason: errno })
   }
   try {
     const stats = fstatSync(descriptor)
-    if (!stats.isFile()) throw failure('source-irregular', path, kindOf(stats))
+    if (!stats.isFile()) throw failure('source-irregular', { path, kind: kindOf(stats) })
     // One byte more than it says, so that a file that grows meanwhile is noticed.
     let buffer = Buffer.allocUnsafe(Math.min(stats.size, MAX_FILE_BYTES) + 1)
     let length = 0
     for (;;) {
       const got = readSync(descriptor, buffer, length, buffer.length - length, null)
       length += got
-      if (length > MAX_FILE_BYTES) throw failure('source-too-large', path, MAX_FILE_BYTES)
+      if (length > MAX_FILE_BYTES) throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
       if (got === 0) return buffer.subarray(0, length)
       if (length === buffer.length)
         buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, MAX_FILE_BYTES + 1))
     }
   } catch (error) {
-    if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', path, errnoOf(error))
+    if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', { path, reason: errnoOf(error) })
     throw error
   } finally {
     closeSync(descriptor)
@@ -53,13 +53,13 @@ export function read(source: Source): Document {
   if (source.role === 'env-file' && source.plaintextAllowed) {
     // An empty .env sets nothing, which is how one begins.
     const format = detectFormat(bytes) ?? (bytes.includes('ENC[AES256_GCM') ? undefined : 'plaintext')
-    if (format === undefined) throw failure('source-not-encrypted', source.path)
+    if (format === undefined) throw failure('source-not-encrypted', { path: source.path })
     return { source, bytes, format }
   }
-  if (bytes.length === 0) throw failure('source-empty', source.path)
+  if (bytes.length === 0) throw failure('source-empty', { path: source.path })
   const format = detectFormat(bytes)
   if (format === undefined || (format === 'age' && source.role === 'env-file')) {
-    throw failure('source-not-encrypted', source.path)
+    throw failure('source-not-encrypted', { path: source.path })
   }
   // `{"data": …}` is how sops wraps a binary file, and also how it writes a secret of that name.
   if (format === 'sops-binary' && source.role === 'secret' && source.name === 'data') {

@@ -29,7 +29,7 @@ export class Allowance {
 
   /** Throws for what this reader can't vouch for. */
   unclear(what: string): never {
-    throw failure('key-types-unclear', this.#path, what)
+    throw failure('key-types-unclear', { path: this.#path, what })
   }
 
   /** Whether entries of this kind may stay. */

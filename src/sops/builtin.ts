@@ -92,12 +92,14 @@ export function builtinDeclines(
 /** Turns what went wrong below into what the user reads. */
 function explained(error: unknown, path: string, recipients: readonly string[]): unknown {
   if (error instanceof AgeFault) {
-    return error.kind === 'no-match' ? failure('key-wrong', path, recipients) : failure('file-tampered', path)
+    return error.kind === 'no-match'
+      ? failure('key-wrong', { path, recipients })
+      : failure('file-tampered', { path })
   }
   if (!(error instanceof SopsFault)) return error
   return error.kind === 'declined'
-    ? failure('engine-declines', path, error.message)
-    : failure('file-tampered', path)
+    ? failure('engine-declines', { path, reason: error.message })
+    : failure('file-tampered', { path })
 }
 
 /** Keys whose label says that they are ours come first: a label may lie, so the others follow. */
@@ -164,9 +166,9 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
   return items.flatMap((item) => {
     if (item.kind !== 'value') return []
     const { name, value } = item
-    if (value.kind === 'none') throw failure('value-type', path, name, value.what)
+    if (value.kind === 'none') throw failure('value-type', { path, name, type: value.what })
     if (value.kind === 'scalar') return [[name, value.scalar.shown] as const]
-    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', path, name)
+    if (!isUtf8(value.bytes)) throw failure('value-not-utf8', { path, name })
     return [[name, value.bytes.toString()] as const]
   })
 }
@@ -175,14 +177,14 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
 function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
   const item = items.find((candidate) => candidate.kind === 'value' && candidate.name === 'data')
   if (item?.kind !== 'value' || item.value.kind !== 'text') {
-    throw failure('value-type', path, 'data', 'not the text of a file')
+    throw failure('value-type', { path, name: 'data', type: 'not the text of a file' })
   }
   return item.value.bytes
 }
 
 function plaintextOf(envelope: Envelope, dataKey: Buffer, path: string): Plaintext {
   const nested = nestedName(envelope)
-  if (nested !== undefined) throw failure('value-type', path, nested.name, nested.what)
+  if (nested !== undefined) throw failure('value-type', { path, name: nested.name, type: nested.what })
   const items = openValues(envelope, dataKey)
   if (envelope.format === 'sops-json') return { kind: 'values', values: exactValues(items, path) }
   const bytes =
@@ -219,14 +221,14 @@ export function openBuiltin(
   const explain = (error: unknown) => explained(error, path, recipients)
   try {
     if (document.format === 'age') {
-      if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILES)
+      if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
       return then(openAgeFile(document.bytes, identities), (bytes) => ({ kind: 'bytes', bytes }), explain)
     }
     const envelope = envelopeOf(document)
     const declines = 'declines' in envelope ? envelope.declines : declinesOthers(envelope, allowed)
     if ('declines' in envelope || declines !== undefined)
-      throw failure('engine-declines', path, declines ?? '')
-    if (identities.length === 0) throw failure('key-missing', path, USUAL_KEY_FILES)
+      throw failure('engine-declines', { path, reason: declines ?? '' })
+    if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
     recipients = envelope.keys.map(({ recipient }) => recipient)
     return then(dataKeyOf(envelope, identities), (dataKey) => plaintextOf(envelope, dataKey, path), explain)
   } catch (error) {

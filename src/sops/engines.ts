@@ -46,7 +46,8 @@ export function opener(
       const recipients = document.format === 'age' ? [] : await recipientsOf(document)
       const { path } = document.source
       const left = document.format === 'age' ? [] : await keyTypesLeftOut(document)
-      if (left.length > 0) throw failure('key-type-needed', path, left, [...keyTypes], true)
+      if (left.length > 0)
+        throw failure('key-type-needed', { path, types: left, allowed: [...keyTypes], tried: true })
       throw keyRefusal(path, recipients, keys)
     }
   }
@@ -61,7 +62,7 @@ export function opener(
     let reason: string | undefined
     const { path } = document.source
     if (document.format === 'age' && !keyTypes.has('age'))
-      throw failure('key-type-needed', path, ['age'], [...keyTypes])
+      throw failure('key-type-needed', { path, types: ['age'], allowed: [...keyTypes] })
     // An age file is none of sops' formats: it is opened here, whatever the choice.
     if ((engine !== 'sops' && keyTypes.has('age')) || document.format === 'age') {
       builtin ??= await import('./builtin.ts')
@@ -70,8 +71,8 @@ export function opener(
       if (reason === undefined) {
         return { plaintext: await openInProcess(builtin, document, keys), by: 'builtin' }
       }
-      if (document.format === 'age') throw failure('age-declines', path, reason)
-      if (engine === 'builtin') throw failure('engine-declines', path, reason)
+      if (document.format === 'age') throw failure('age-declines', { path, reason })
+      if (engine === 'builtin') throw failure('engine-declines', { path, reason })
     }
     const { sopsOpener } = await import('./program.ts')
     openBySops ??= sopsOpener({ variables, workingDirectory, keyTypes, home }, readKeys)

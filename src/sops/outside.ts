@@ -8,6 +8,13 @@ import { KEY_KINDS, type KeyKind, nameAzureKey, nameKey, nameVaultKey, uniqueKey
 import type { AgeKey } from './metadata.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from './rule.ts'
 
+/** A value as it stands in a file. */
+export interface SeenValue {
+  readonly name: string
+  /** All of its ciphertext; undefined where a part of it stands in the clear. */
+  readonly ciphertext: string | undefined
+}
+
 export interface Outside {
   readonly format: Exclude<Format, 'plaintext'> | undefined
   /** The names of the values, in the file's order, each once; age files and binary ones do not tell. */
@@ -27,6 +34,10 @@ export interface Outside {
   readonly mac: string | undefined
   /** The names whose values, or values below them, stand in the clear. */
   readonly clear: readonly string[]
+  /** The values in the file's order. */
+  readonly values: readonly SeenValue[]
+  /** The ciphertext of the comments in the file's order; undefined for one in the clear. */
+  readonly comments: ReadonlyArray<string | undefined>
   /** How many comments do. */
   readonly clearComments: number
   /** Whether the file could be taken apart; if not, what it does not say may be there all the same. */
@@ -94,7 +105,7 @@ function ruleIn(metadata: ReadonlyMap<string, Node>): Rule {
   return { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
 }
 
-type Keys = Omit<Outside, 'format' | 'names' | 'clear' | 'clearComments' | 'whole'>
+type Keys = Omit<Outside, 'format' | 'names' | 'clear' | 'values' | 'comments' | 'clearComments' | 'whole'>
 
 function readMetadata(metadata: ReadonlyMap<string, Node>): Keys {
   const flat = keysIn(metadata)
@@ -125,6 +136,13 @@ function hasClear(node: Node): boolean {
   if (Array.isArray(node)) return node.some(hasClear)
   if (node instanceof Map) return [...node.values()].some(hasClear)
   return typeof node === 'string' ? !isCiphertext(node) : true
+}
+
+/** All that is encrypted of a value, in its order. */
+function ciphertextIn(node: Node): string {
+  if (Array.isArray(node)) return node.map(ciphertextIn).join(' ')
+  if (node instanceof Map) return [...node].map(([name, part]) => `${name} ${ciphertextIn(part)}`).join(' ')
+  return textOf(node)
 }
 
 /** A file taken apart. */
@@ -251,6 +269,8 @@ const NOTHING: Omit<Outside, 'format' | 'whole'> = {
   ...readMetadata(new Map()),
   names: [],
   clear: [],
+  values: [],
+  comments: [],
   clearComments: 0,
 }
 
@@ -278,6 +298,11 @@ export async function readOutside(
     format,
     // A binary file is one value, which has no name.
     names: format === 'sops-binary' ? [] : unique(named.map(([name]) => name)),
+    values: named.map(([name, value]) => ({
+      name,
+      ciphertext: hasClear(value) ? undefined : ciphertextIn(value),
+    })),
+    comments: tree.comments.map((comment) => (isCiphertext(comment) ? comment : undefined)),
     clear: unique(named.filter(([, value]) => hasClear(value)).map(([name]) => name)),
     clearComments: tree.comments.filter((comment) => comment.trim() !== '' && !isCiphertext(comment)).length,
     whole: true,

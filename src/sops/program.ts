@@ -1,9 +1,9 @@
 /** The engine that runs the sops program; plaintext comes back through a pipe and touches nothing else. */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { isAbsolute, join, resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { defaultKeyFile, usualKeyFiles } from '../age/places.ts'
 import type { Keyring } from '../age/sources.ts'
-import { capture, type Ended } from '../child.ts'
+import { capture, type Ended, findProgram } from '../child.ts'
 import { DisintoError, errnoOf, failure } from '../errors.ts'
 import { othersCouldReplace } from '../file-access.ts'
 import { type Document, KEY_VARIABLES, type KeyType, type Plaintext, type SopsFormat } from '../nouns.ts'
@@ -20,20 +20,9 @@ const OUTPUTS: Record<SopsFormat, string> = {
   'sops-binary': 'binary',
 }
 
-/** The sops program of a PATH, looked for in its absolute directories alone: the working directory may be anybody's. */
+/** The sops program of a PATH, as findProgram finds it. */
 export function findSops(variables: ReadonlyMap<string, string>): string | undefined {
-  return (variables.get('PATH') ?? '')
-    .split(':')
-    .filter(isAbsolute)
-    .map((directory) => join(directory, 'sops'))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return statSync(path).isFile()
-      } catch {
-        return false
-      }
-    })
+  return findProgram('sops', variables)
 }
 
 /** What of an environment a program that decrypts for us gets: no HOME or file of somebody whom root does not trust. */
@@ -98,10 +87,10 @@ async function valuesOf(
   try {
     parsed = JSON.parse(json.toString())
   } catch {
-    throw failure('sops-output', path)
+    throw failure('sops-output', { path })
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw failure('sops-output', path)
+    throw failure('sops-output', { path })
   let fields: Array<[string, unknown]> = Object.entries(parsed)
   if (document.format === 'sops-ini') {
     // What stands before the first section of an INI file is in a section of this name.
@@ -112,7 +101,7 @@ async function valuesOf(
     )
   }
   for (const [name, value] of fields) {
-    if (typeof value === 'object') throw failure('value-type', path, name, typeName(value))
+    if (typeof value === 'object') throw failure('value-type', { path, name, type: typeName(value) })
   }
   // JSON has one kind of number, sops has two: 3 and 3.0.
   const numbers = new Map<string, string>()
@@ -125,7 +114,7 @@ async function valuesOf(
   return fields.map(([name, value]) => {
     if (typeof value !== 'number') return [name, String(value)]
     const number = numbers.get(name)
-    if (number === undefined) throw failure('sops-output', path)
+    if (number === undefined) throw failure('sops-output', { path })
     return [name, number]
   })
 }
@@ -153,15 +142,15 @@ export function sopsRunner(
     program ??= findSops(forSops)
     if (program === undefined) {
       const untrusted = findSops(variables)
-      throw untrusted === undefined ? missing() : failure('sops-untrusted', path, untrusted)
+      throw untrusted === undefined ? missing() : failure('sops-untrusted', { path, program: untrusted })
     }
     if (process.getuid?.() === 0 && othersCouldReplace(program))
-      throw failure('sops-untrusted', path, program)
+      throw failure('sops-untrusted', { path, program })
     try {
       return await capture(program, words, forSops, cwd, input)
     } catch (error) {
       if (error instanceof DisintoError) throw error
-      throw failure('sops-unstartable', path, errnoOf(error))
+      throw failure('sops-unstartable', { path, reason: errnoOf(error) })
     }
   }
 }
@@ -171,8 +160,8 @@ async function restricted(document: Document, { keyTypes, variables }: SopsSetti
   const { path } = document.source
   const seen = await restrictKeyTypes(document, keyTypes, variables)
   if (seen.held.size > 0 || (seen.left.size === 0 && seen.vaults.length === 0)) return seen
-  if (seen.vaults.length > 0) throw failure('vault-unnamed', path, seen.vaults)
-  throw failure('key-type-needed', path, [...seen.left], [...keyTypes])
+  if (seen.vaults.length > 0) throw failure('vault-unnamed', { path, addresses: seen.vaults })
+  throw failure('key-type-needed', { path, types: [...seen.left], allowed: [...keyTypes] })
 }
 
 /** What sops is run with. */
@@ -209,25 +198,25 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
   ): Promise<Buffer> => {
     const { path } = document.source
     const words = ['decrypt', '--input-type', seen.type, '--output-type', output]
-    const missing = () => failure('sops-missing', path, reason)
+    const missing = () => failure('sops-missing', { path, reason })
     const ended = await runSops(words, path, missing, '/', seen.bytes)
-    if (ended.overflowed) throw failure('sops-output', path)
+    if (ended.overflowed) throw failure('sops-output', { path })
     if (ended.status === 0) return ended.stdout
     const refusal = await refusalOf(document, ended, readKeys)
     if (!NO_KEY.includes(refusal.code)) throw refusal
-    if (seen.vaults.length > 0) throw failure('vault-unnamed', path, seen.vaults)
+    if (seen.vaults.length > 0) throw failure('vault-unnamed', { path, addresses: seen.vaults })
     throw seen.left.size === 0
       ? refusal
-      : failure('key-type-needed', path, [...seen.left], [...keyTypes], true)
+      : failure('key-type-needed', { path, types: [...seen.left], allowed: [...keyTypes], tried: true })
   }
 
   return async (document, reason) => {
     const { format } = document
     if (format === 'age' || format === 'plaintext')
-      throw failure('source-not-encrypted', document.source.path)
+      throw failure('source-not-encrypted', { path: document.source.path })
     // sops would hand back the first of them and drop the others without a word.
     if (format === 'sops-yaml' && /\n---(?:\s|$)/.test(document.bytes.toString())) {
-      throw failure('source-several', document.source.path)
+      throw failure('source-several', { path: document.source.path })
     }
     const seen = await restricted(document, settings)
     const used = [...seen.held]

@@ -76,9 +76,10 @@ function publicHalves({ identities }: Keyring): string[] {
 /** Why no identity at hand opened a file: there is none, one can't be read, or they are others'. */
 export function keyRefusal(path: string, recipients: readonly string[], keyring: Keyring): DisintoError {
   const [unusable] = keyring.unusable
-  if (unusable !== undefined) return failure('key-unreadable', path, unusable.place, unusable.reason)
-  if (keyring.identities.length === 0) return failure('key-missing', path, keyring.files)
-  return failure('key-wrong', path, recipients, publicHalves(keyring))
+  if (unusable !== undefined)
+    return failure('key-unreadable', { path, place: unusable.place, reason: unusable.reason })
+  if (keyring.identities.length === 0) return failure('key-missing', { path, files: keyring.files })
+  return failure('key-wrong', { path, recipients, tried: publicHalves(keyring) })
 }
 
 /** The error for a file that sops did not decrypt. `readKeys` is asked only when a key is the matter. */
@@ -89,13 +90,16 @@ export async function refusalOf(
 ): Promise<DisintoError> {
   const { path } = document.source
   const text = unwrap(ended.stderr)
-  if (TAMPERED.test(text)) return failure('file-tampered', path)
-  if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', path)
+  if (TAMPERED.test(text)) return failure('file-tampered', { path })
+  if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', { path })
   if (NO_DATA_KEY.test(text)) {
-    if (BROKEN_STANZA.test(text)) return failure('file-tampered', path)
+    if (BROKEN_STANZA.test(text)) return failure('file-tampered', { path })
     const recipients = await recipientsOf(document)
     if (recipients.length > 0) return keyRefusal(path, recipients, await readKeys())
   }
   const words = withoutValues(text, document, ended.stdout)
-  return failure('sops-failed', path, words || `exit status ${ended.status ?? 'none, a signal ended it'}`)
+  return failure('sops-failed', {
+    path,
+    text: words || `exit status ${ended.status ?? 'none, a signal ended it'}`,
+  })
 }

@@ -40,7 +40,7 @@ export async function restrictYaml(bytes: Buffer, path: string, allowance: Allow
   const { isMap: isYamlMap, isScalar, isSeq, parseDocument, visit } = await import('yaml')
   const document = parseDocument(bytes.toString(), { uniqueKeys: false, merge: false, logLevel: 'silent' })
   const { contents } = document
-  if (document.errors.length > 0 || !isYamlMap(contents)) throw failure('source-not-encrypted', path)
+  if (document.errors.length > 0 || !isYamlMap(contents)) throw failure('source-not-encrypted', { path })
   visit(document, {
     // Could bring in what stands elsewhere; `<<` does so with those who merge.
     Alias: () => allowance.unclear('an alias'),
@@ -61,9 +61,9 @@ export async function restrictYaml(bytes: Buffer, path: string, allowance: Allow
       const read = jsonOf(value?.toJS(document, { mapAsMap: true }))
       metadata = isMap(read) ? allowance.metadata(read) : allowance.unclear('metadata that is no map')
     } else if (isYamlMap(value) || isSeq(value))
-      throw failure('value-type', path, name, isSeq(value) ? 'a list' : 'a map')
+      throw failure('value-type', { path, name, type: isSeq(value) ? 'a list' : 'a map' })
     else lines.push(`${jsonText(name)}: ${isScalar(value) ? scalarText(value) : 'null'}\n`)
   }
-  if (metadata === undefined) throw failure('source-not-encrypted', path)
+  if (metadata === undefined) throw failure('source-not-encrypted', { path })
   return Buffer.from(`${lines.join('')}"sops": ${jsonText(metadata)}\n`)
 }

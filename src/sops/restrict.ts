@@ -25,7 +25,7 @@ export interface Restricted {
 
 function restrictJson(bytes: Buffer, path: string, allowance: Allowance): Buffer {
   const root = parseJson(bytes.toString())
-  if (root === undefined || !isMap(root)) throw failure('source-not-encrypted', path)
+  if (root === undefined || !isMap(root)) throw failure('source-not-encrypted', { path })
   const own = root.members.filter(([name]) => name === 'sops')
   // Before 3.11 sops took any spelling of it for its metadata, the last one for all of it.
   const alike = root.members.filter(([name]) => name.replaceAll('\u017f', 's').toLowerCase() === 'sops')
@@ -99,7 +99,7 @@ function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer 
     sections.set(section, entries)
   }
   const flat = (sections.get('sops') ?? []).map(([name, value]): [string, string] => [name, String(value)])
-  if (flat.length === 0) throw failure('source-not-encrypted', path)
+  if (flat.length === 0) throw failure('source-not-encrypted', { path })
   const kept = restrictFlat(flat, allowance)
   const members = [...sections]
     .filter(([name, values]) => name !== 'sops' && values.length > 0)
@@ -147,7 +147,7 @@ export async function restrictKeyTypes(
   const allowance = new Allowance(path, allowed, variables)
   const { held, left, vaults } = allowance
   const restricted = (text: Buffer, type: Restricted['type']) => ({ bytes: text, type, held, left, vaults })
-  if (format === 'age' || format === 'plaintext') throw failure('source-not-encrypted', path)
+  if (format === 'age' || format === 'plaintext') throw failure('source-not-encrypted', { path })
   if (format === 'sops-dotenv') return restricted(restrictDotenv(bytes, allowance), 'dotenv')
   if (format === 'sops-ini') return restricted(restrictIni(bytes, path, allowance), 'json')
   if (format !== 'sops-yaml') {

@@ -53,7 +53,6 @@ describe('what a file means', () => {
   const HOSTILE = {
     multi: 'one\ntwo\r\n\nthree\n',
     quotes: `"double" 'single' \`back\``,
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell would see something in it
     shell: '$HOME $(id) `id` ${X} \\ \\n #not a comment',
     blanks: '  both ends \t',
     unicode: '\u00e4 \u4e16 \u{1f511} \u202e',

@@ -1,12 +1,13 @@
 /** The first use of secrets in a project: the operator key and the creation rules. What exists is used as it is. */
 import { dirname } from 'node:path'
-import { failure, quote } from '../../errors.ts'
+import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules, rulesOf } from './rules.ts'
 import { keyAt, ownRecipients, wasFirst } from './keys.ts'
 import { newRules } from './first-rules.ts'
 import { writeFile } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 /** The operator's recipient: of the first key at hand, or of a new one. */
 export async function operatorRecipient(
@@ -16,7 +17,7 @@ export async function operatorRecipient(
   const [own] = await ownRecipients(context)
   if (own !== undefined) return { recipient: own, made: false }
   const path = context.project.operatorKeyFile
-  if (path === undefined) throw failure('host-no-home')
+  if (path === undefined) throw failure('home-missing')
   const key = await keyAt(path, postQuantum)
   if (key.made) {
     context.speak.note(

@@ -5,9 +5,10 @@ import { type Identity, MalformedIdentity, parseIdentities } from '../../age/ide
 import { generateKey, generatePostQuantumKey, type NewKey, recipientOf } from '../../age/keygen.ts'
 import { keyFileWarnings } from '../../age/places.ts'
 import { readKeyring } from '../../age/sources.ts'
-import { DisintoError, errnoOf, failure, quote } from '../../errors.ts'
+import { DisintoError, errnoOf, quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 /** The public halves of identities; those that only another program can use have none that we know. */
 export async function recipientsOf(identities: readonly Identity[]): Promise<string[]> {
@@ -25,7 +26,7 @@ export async function ownRecipients({ variables, workingDirectory }: HostContext
   const [place] = unusable
   // A file that a variable names and that does not exist yet is where the new key goes.
   if (recipients.length === 0 && place !== undefined && place.reason !== 'ENOENT')
-    throw failure('host-key-place', place.place, place.reason)
+    throw failure('key-unusable', { place: place.place, reason: place.reason })
   return recipients
 }
 
@@ -47,12 +48,13 @@ export async function recipientsOfFile(path: string): Promise<string[] | undefin
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') return undefined
-    throw failure('host-key-place', path, errno)
+    throw failure('key-unusable', { place: path, reason: errno })
   }
   try {
     return await recipientsOf(parseIdentities(text))
   } catch (error) {
-    if (error instanceof MalformedIdentity) throw failure('host-key-place', path, error.message)
+    if (error instanceof MalformedIdentity)
+      throw failure('key-unusable', { place: path, reason: error.message })
     throw error
   }
 }
@@ -83,13 +85,13 @@ export function makeKeyDirectory(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw failure('host-write', path, errnoOf(error))
+    throw failure('write-failed', { path, reason: errnoOf(error) })
   }
 }
 
 /** Whether an error says that another process was first. */
 export function wasFirst(error: unknown): boolean {
-  return error instanceof DisintoError && error.code === 'host-file-exists'
+  return error instanceof DisintoError && error.code === 'file-exists'
 }
 
 /** The recipient of the key in a file, which is made if it does not exist. */
@@ -107,7 +109,7 @@ export async function keyAt(
   } catch (error) {
     if (!wasFirst(error)) throw error
     const [theirs] = (await recipientsOfFile(path)) ?? []
-    if (theirs === undefined) throw failure('host-key-place', path, 'it holds no identity')
+    if (theirs === undefined) throw failure('key-unusable', { place: path, reason: 'it holds no identity' })
     return { recipient: theirs, made: false }
   }
 }

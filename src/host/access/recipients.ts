@@ -1,5 +1,5 @@
 /** Recipients as a person types them, and as lists of them are compared. */
-import { failure } from '../../errors.ts'
+import { failure } from '../errors.ts'
 
 /** What recipients look like: native, SSH and of plugins. Whatever else is typed is not shown. */
 const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)$/

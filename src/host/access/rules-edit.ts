@@ -1,6 +1,6 @@
 /** Changes to the recipients in .sops.yaml; comments, order and everything else stay as they are. */
-import { failure } from '../../errors.ts'
 import { type CreationRules, parseRules } from './rules.ts'
+import { failure } from '../errors.ts'
 
 /** Gives the new recipients of a rule from its old ones; the same array for no change. */
 export type Change = (recipients: readonly string[], index: number) => readonly string[]
@@ -17,7 +17,7 @@ export async function changeRecipients(rules: CreationRules, change: Change): Pr
   const { isAlias, isMap, isScalar, isSeq, parseDocument } = await import('yaml')
   const document = parseDocument(rules.text)
   const list = document.get('creation_rules')
-  if (!isSeq(list)) throw failure('sops-config', rules.path, 'has no creation rules')
+  if (!isSeq(list)) throw failure('sops-config', { path: rules.path, reason: 'has no creation rules' })
   for (const [index, rule] of list.items.entries()) {
     if (!isMap(rule)) continue
     const holders = [rule]

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { isNativeRecipient } from '../../age/file.ts'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { translatePattern } from '../../sops/pattern.ts'
 import { DEFAULT_SUFFIX } from '../../sops/rule.ts'
+import { failure } from '../errors.ts'
 
 const Recipients = v.union([v.string(), v.array(v.string())])
 const RuleSchema = v.looseObject({
@@ -79,16 +80,15 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
   try {
     parsed = parse(text)
   } catch {
-    throw failure('sops-config', path, 'is no YAML')
+    throw failure('sops-config', { path, reason: 'is no YAML' })
   }
   const result = v.safeParse(ConfigSchema, parsed ?? {})
   if (!result.success) {
     const [issue] = result.issues
-    throw failure(
-      'sops-config',
+    throw failure('sops-config', {
       path,
-      `not what sops expects${issue === undefined ? '' : ` at ${v.getDotPath(issue) ?? 'its top'}`}`,
-    )
+      reason: `not what sops expects${issue === undefined ? '' : ` at ${v.getDotPath(issue) ?? 'its top'}`}`,
+    })
   }
   const raw = result.output.creation_rules ?? []
   const directory = dirname(path)
@@ -111,7 +111,7 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
       // Many a project has a rule for `.env` alone, since `sops encrypt .env > .env.enc` asks for that name.
       const rule =
         ruleFor(file) ?? (basename(file) === '.env.enc' ? ruleFor(join(dirname(file), '.env')) : undefined)
-      if (rule === undefined) throw failure('rule-none', path, file)
+      if (rule === undefined) throw failure('rule-none', { config: path, path: file })
       return rule
     },
   }
@@ -126,7 +126,8 @@ export async function findRules(root: string): Promise<CreationRules | undefined
       text = readFileSync(path, 'utf8')
     } catch (error) {
       const errno = errnoOf(error)
-      if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw failure('source-unreadable', path, errno)
+      if (errno !== 'ENOENT' && errno !== 'ENOTDIR')
+        throw failure('source-unreadable', { path, reason: errno })
     }
     if (text !== undefined) return parseRules(path, text)
     if (directory === dirname(directory)) return undefined
@@ -136,6 +137,6 @@ export async function findRules(root: string): Promise<CreationRules | undefined
 /** The rules in force; a project that has none yet is told how it gets them. */
 export async function rulesOf(root: string): Promise<CreationRules> {
   const rules = await findRules(root)
-  if (rules === undefined) throw failure('rules-missing', join(root, '.sops.yaml'))
+  if (rules === undefined) throw failure('rules-missing', { path: join(root, '.sops.yaml') })
   return rules
 }

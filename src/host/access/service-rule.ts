@@ -1,9 +1,9 @@
 /** The rule of .env.enc in .sops.yaml, which names the services that may open it. */
 import type { YAMLSeq } from 'yaml'
-import { failure } from '../../errors.ts'
 import { type CreationRule, type CreationRules, parseRules } from './rules.ts'
 import { changeRecipients } from './rules-edit.ts'
 import type { Project } from '../project.ts'
+import { failure } from '../errors.ts'
 
 function ruleFor(rules: CreationRules, path: string): CreationRule | undefined {
   try {
@@ -25,7 +25,7 @@ async function withOwnRule(
   const list: unknown = document.get('creation_rules')
   if (isSeq(list)) (list as YAMLSeq).items.splice(shared?.index ?? 0, 0, rule)
   else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
-  else throw failure('sops-config', rules.path, 'has no list of creation rules')
+  else throw failure('sops-config', { path: rules.path, reason: 'has no list of creation rules' })
   return parseRules(rules.path, document.toString({ lineWidth: 0 }))
 }
 
@@ -44,8 +44,9 @@ export async function withService(
   const shared = rule === undefined || ruleFor(rules, project.secretFile('ANY'))?.index === rule.index
   if (!shared)
     return changeRecipients(rules, (old, index) => (index === rule.index ? [...old, recipient] : old))
-  if (rule?.needsSops !== undefined) throw failure('rules-foreign', rules.path, rule.needsSops)
+  if (rule?.needsSops !== undefined)
+    throw failure('rules-foreign', { path: rules.path, what: rule.needsSops })
   const others = rule?.recipients ?? present.filter((one) => one !== recipient)
-  if (others.length === 0) throw failure('rules-foreign', rules.path, 'names nobody')
+  if (others.length === 0) throw failure('rules-foreign', { path: rules.path, what: 'names nobody' })
   return withOwnRule(rules, rule, [...others, recipient])
 }

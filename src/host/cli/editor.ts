@@ -1,8 +1,8 @@
 /** The editor of a person, on a file. */
 import { realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { failure } from '../../errors.ts'
 import { lendTerminal, whenLeaving } from '../files/cleanup.ts'
+import { failure } from '../errors.ts'
 
 /** Vim copies what it edits to its history, undo files and backups, which are on disk: here it must not. */
 const VIM_KEEPS_NOTHING = [
@@ -46,12 +46,12 @@ export async function editFile(path: string, variables: ReadonlyMap<string, stri
         })
         // Ended by a signal, we take the plaintext away; an editor that lived on could write it back.
         const forget = whenLeaving(() => child.kill('SIGKILL'))
-        child.once('error', () => reject(failure('editor-missing', editor)))
+        child.once('error', () => reject(failure('editor-missing', { editor })))
         child.once('close', (code) => {
           forget()
           resolve(code)
         })
       }),
   )
-  if (status !== 0) throw failure('editor-failed', editor)
+  if (status !== 0) throw failure('editor-failed', { editor })
 }

@@ -1,7 +1,7 @@
 /** The help: of all commands, those of a group, or one; and what was meant by words that call none. */
-import { failure } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
 import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
+import { failure } from '../errors.ts'
 
 /** The text of --help, made from what the command is. */
 export function helpOf(command: HostCommand): string {
@@ -62,7 +62,7 @@ export function unknownCommand(commands: Commands, words: readonly string[]): Er
     nearest(word, heads) ??
     [...commands.keys()].find((name) => name.endsWith(` ${word}`))
   const told = near === undefined ? undefined : heads.includes(near) ? full(near) : near
-  return failure('subcommand-unknown', full(word), told, group)
+  return failure('subcommand-unknown', { word: full(word), near: told, group })
 }
 
 /** The list of the commands of a group; of all for an empty one. */

@@ -1,9 +1,9 @@
 /** Questions to a person, on the terminal; what is typed in secret is never shown. */
-import { failure } from '../../errors.ts'
 import { Secret } from '../../secret.ts'
 import { writeAll } from '../../speak.ts'
 import type { HostContext } from '../context.ts'
 import { dieOf } from '../files/cleanup.ts'
+import { failure } from '../errors.ts'
 
 /** Prompts are drawn on standard error: standard output is for what a program would read. */
 const TERMINAL = { input: process.stdin, output: process.stderr }
@@ -28,7 +28,7 @@ export async function confirmed(
   option: string,
   otherwise = false,
 ): Promise<boolean> {
-  if (!context.interactive) throw failure('host-unasked', message, option)
+  if (!context.interactive) throw failure('unasked', { question: message, option })
   const { default: confirm } = await import('@inquirer/confirm')
   return asked(confirm({ message, default: otherwise }, TERMINAL))
 }

@@ -1,8 +1,8 @@
 /** `disinto completion`: scripts for shells, and the words that they offer. */
-import { failure } from '../../errors.ts'
 import { COMMON_OPTIONS, type HostCommand, type Invocation } from '../cli/command.ts'
 import { findCommand } from '../cli/words.ts'
 import { allNames } from '../store/find.ts'
+import { failure } from '../errors.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `_disinto() {
@@ -71,7 +71,8 @@ export const completion: HostCommand = {
       return 0
     }
     const script = SCRIPTS[words[0] ?? '']
-    if (script === undefined) throw failure('host-words-missing', 'completion', 'bash|zsh|fish')
+    if (script === undefined)
+      throw failure('words-missing', { command: 'completion', usage: 'bash|zsh|fish' })
     context.print(script)
     return 0
   },

@@ -1,12 +1,13 @@
 /** `disinto init`: the files a project begins with; what exists is never touched. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, failure, quote } from '../../errors.ts'
+import { errnoOf, quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { composeFiles } from '../compose/docker.ts'
 import { composeFile, DOCKERIGNORE, ENV_EXAMPLE, GITIGNORE, withEntries } from '../template.ts'
 import { writeFile } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 const NEW = { mode: 0o644, over: 'new' } as const
 
@@ -24,7 +25,7 @@ async function addEntries(path: string, entries: readonly string[]): Promise<boo
   try {
     before = readFileSync(path)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw failure('source-unreadable', path, errnoOf(error))
+    if (errnoOf(error) !== 'ENOENT') throw failure('source-unreadable', { path, reason: errnoOf(error) })
   }
   const text = withEntries(before?.toString() ?? '', entries)
   if (text === undefined) return false

@@ -1,9 +1,9 @@
 /** `disinto restart`: the stack once more, with the secrets and mounts of what exists now. */
-import { failure } from '../../errors.ts'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { askDocker, checkEngine, lastLine, readComposeModel, runCompose } from '../compose/docker.ts'
 import { ALLOW, afterCompose, composeArguments, PASSES_ON } from '../compose/pass-on.ts'
 import { prepareStack } from '../compose/stack.ts'
+import { failure } from '../errors.ts'
 
 export const restart: HostCommand = {
   ...PASSES_ON,
@@ -38,7 +38,7 @@ async function servicesUp({ context }: Invocation): Promise<string[]> {
   const filters = ['--filter', `${label}.project=${name}`, '--filter', `${label}.oneoff=False`]
   const format = '{{.Label "com.docker.compose.service"}}'
   const ended = await askDocker(context, ['ps', '--all', ...filters, '--format', format])
-  if (ended.status !== 0) throw failure('engine-silent', lastLine(ended))
+  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
   const names = ended.stdout.toString().split('\n')
   return [...new Set(names.filter((service) => service !== ''))]
 }

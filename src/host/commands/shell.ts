@@ -1,12 +1,12 @@
 /** `disinto shell`: a shell in a running container, as the user that the command has there. */
 import { isatty } from 'node:tty'
-import { failure } from '../../errors.ts'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { askDocker, checkEngine, composeWords, readComposeModel, runCompose } from '../compose/docker.ts'
 import { standIns } from '../compose/interpolation.ts'
 import { checkService } from '../compose/stack.ts'
 import { AGENTS } from '../project.ts'
+import { failure } from '../errors.ts'
 
 interface Container {
   readonly entrypoint: readonly string[]
@@ -18,11 +18,11 @@ interface Container {
 async function inspect(context: HostContext, service: string): Promise<Container> {
   const listed = await askDocker(context, [...composeWords(context), 'ps', '--quiet', service])
   const [id] = listed.stdout.toString().trim().split('\n')
-  if (listed.status !== 0 || id === undefined || id === '') throw failure('service-down', service)
+  if (listed.status !== 0 || id === undefined || id === '') throw failure('service-down', { service })
   // Two fields of it: the whole would hold the values of `environment:`.
   const format = '{{json .Config.Entrypoint}}\n{{range .Config.Env}}{{println .}}{{end}}'
   const ended = await askDocker(context, ['inspect', '--format', format, id])
-  if (ended.status !== 0) throw failure('service-down', service)
+  if (ended.status !== 0) throw failure('service-down', { service })
   const [entrypoint = 'null', ...environment] = ended.stdout.toString().split('\n')
   const user = environment.find((line) => line.startsWith('DISINTO_USER='))?.slice('DISINTO_USER='.length)
   return { entrypoint: JSON.parse(entrypoint) ?? [], user: user === '' ? undefined : user }
@@ -49,7 +49,7 @@ async function openShell(invocation: Invocation): Promise<number> {
   ])
   const container = await inspect({ ...context, variables }, service)
   const withSecrets = invocation.on('with-secrets')
-  if (withSecrets && container.entrypoint.length === 0) throw failure('shell-no-shim', service)
+  if (withSecrets && container.entrypoint.length === 0) throw failure('shell-no-shim', { service })
   if (!withSecrets) context.speak.note('this shell does not have the secrets; --with-secrets loads them')
   const command = rest.length > 0 ? rest : ['/bin/bash']
   return runCompose(context, execWords(service, container, withSecrets, command), { values })

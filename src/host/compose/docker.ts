@@ -5,11 +5,12 @@ import { constants } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { capture, type Ended } from '../../child.ts'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
 import { type Model, readModel } from './model.ts'
+import { failure } from '../errors.ts'
 
 /** The names compose looks for, in its order; each may have an override beside it. */
 const FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
@@ -22,7 +23,7 @@ export function composeFiles({ project, variables }: HostContext): string[] {
     return named.split(separator).map((file) => resolve(project.root, file))
   }
   const found = FILES.map((name) => join(project.root, name)).find((path) => existsSync(path))
-  if (found === undefined) throw failure('compose-file-missing', project.root)
+  if (found === undefined) throw failure('compose-file-missing', { root: project.root })
   const overrides = ['yaml', 'yml'].map((ending) => found.replace(/ya?ml$/, `override.${ending}`))
   return [found, ...overrides.filter((path) => existsSync(path)).slice(0, 1)]
 }
@@ -80,13 +81,13 @@ export async function readComposeModel(context: HostContext): Promise<Model> {
   if (ended.status === 0) return readModel(ended.stdout.toString())
   const reason = lastLine(ended)
   if (NO_COMPOSE.test(ended.stderr.toString())) throw failure('compose-missing')
-  throw failure('compose-file-wrong', composeFiles(context)[0] ?? '', reason)
+  throw failure('compose-file-wrong', { path: composeFiles(context)[0] ?? '', reason })
 }
 
 /** Throws unless there are docker, compose, and an engine that answers; the engine's version. */
 export async function checkEngine(context: HostContext): Promise<string> {
   const ended = await askDocker(context, ['version', '--format', '{{.Server.Version}}'])
-  if (ended.status !== 0) throw failure('engine-silent', lastLine(ended))
+  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
   return ended.stdout.toString().trim()
 }
 

@@ -1,6 +1,6 @@
 /** What each service gets mounted, from what exists now; given to compose in memory, never written. */
-import { failure } from '../../errors.ts'
 import type { Model, Service } from './model.ts'
+import { failure } from '../errors.ts'
 
 /** Where the image looks, Dockerfile.agent. */
 export const IMAGE_ROOT = '/etc/disinto'
@@ -71,7 +71,7 @@ export function checkSources(model: Model, isThere: (path: string) => boolean): 
     for (const { type, source, target } of service.mounts) {
       const ours = target.startsWith(`${IMAGE_ROOT}/`) || target.startsWith(IMAGE_KEYS)
       if (type !== 'bind' || !ours || source === undefined || source.includes('$')) continue
-      if (!isThere(source)) throw failure('mount-missing', service.name, source, target)
+      if (!isThere(source)) throw failure('mount-missing', { service: service.name, source, target })
     }
   }
 }

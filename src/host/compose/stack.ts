@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { errnoOf, failure, quote } from '../../errors.ts'
+import { errnoOf, quote } from '../../errors.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
@@ -12,6 +12,7 @@ import { exposuresOf, OTHER_WAY, valuesFor } from './interpolation.ts'
 import type { Model } from './model.ts'
 import { checkSources, type EnvFile, IMAGE_KEYS, overrideDocument } from './mounts.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
+import { failure } from '../errors.ts'
 
 export interface Stack {
   readonly model: Model
@@ -25,7 +26,7 @@ function isThere(path: string): boolean {
     return true
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
-    throw failure('source-unreadable', path, errnoOf(error))
+    throw failure('source-unreadable', { path, reason: errnoOf(error) })
   }
 }
 
@@ -45,9 +46,9 @@ function envFileOf({ project, speak }: HostContext): Pick<EnvFile, 'path' | 'nam
   try {
     isFile = statSync(path).isFile()
   } catch {
-    throw failure('source-dangling', path)
+    throw failure('source-dangling', { path })
   }
-  if (!isFile) throw failure('source-irregular', path, 'a directory or a device')
+  if (!isFile) throw failure('source-irregular', { path, kind: 'a directory or a device' })
   if (!encrypted) {
     speak.warning({
       code: 'plaintext-env',
@@ -112,6 +113,10 @@ export async function prepareStack(context: HostContext, allow: readonly string[
 export function checkService(context: HostContext, model: Model, service: string): void {
   const known = model.services.map(({ name }) => name)
   if (!known.includes(service)) {
-    throw failure('service-missing', composeFiles(context)[0] ?? context.project.composeFile, service, known)
+    throw failure('service-missing', {
+      path: composeFiles(context)[0] ?? context.project.composeFile,
+      service,
+      known,
+    })
   }
 }

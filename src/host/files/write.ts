@@ -18,16 +18,17 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { whenLeaving } from './cleanup.ts'
 import { temporaryName } from './leftovers.ts'
+import { failure } from '../errors.ts'
 
 export interface WriteOptions {
   /** Called with what was read back, and where it still is; throws when it is not as it should be. */
   readonly verify?: (bytes: Buffer, temporary: string) => void | Promise<void>
   /** Mode of a new file; an existing one keeps its own. 0600 unless told. */
   readonly mode?: number
-  /** `new`: throws host-file-exists when there is one by then. Otherwise what the file must still hold. */
+  /** `new`: throws file-exists when there is one by then. Otherwise what the file must still hold. */
   readonly over?: 'new' | Buffer
 }
 
@@ -94,9 +95,9 @@ function linkNew(temporary: string, path: string): void {
     linkSync(temporary, path)
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'EEXIST') throw failure('host-file-exists', path)
+    if (errno === 'EEXIST') throw failure('file-exists', { path })
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errno)) throw error
-    if (isThere(path)) throw failure('host-file-exists', path)
+    if (isThere(path)) throw failure('file-exists', { path })
     renameSync(temporary, path)
     return
   }
@@ -114,7 +115,7 @@ function isThere(path: string): boolean {
 
 function explained(error: unknown, path: string): unknown {
   const errno = errnoOf(error)
-  return /^E[A-Z0-9]+$/.test(errno) ? failure('host-write', path, errno) : error
+  return /^E[A-Z0-9]+$/.test(errno) ? failure('write-failed', { path, reason: errno }) : error
 }
 
 /** Writes a file beside its target, and checks it. For ciphertext and keys: never give it a secret's plaintext. */
@@ -136,7 +137,7 @@ export async function prepareFile(
   try {
     fill(temporary, bytes, target, options.mode ?? 0o600)
     const written = readFileSync(temporary)
-    if (!written.equals(bytes)) throw failure('host-write', path, 'it reads back differently')
+    if (!written.equals(bytes)) throw failure('write-failed', { path, reason: 'it reads back differently' })
     await options.verify?.(written, temporary)
   } catch (error) {
     discard()
@@ -144,8 +145,8 @@ export async function prepareFile(
   }
   const check = () => {
     const { over } = options
-    if (over === 'new' && isThere(path)) throw failure('host-file-exists', path)
-    if (Buffer.isBuffer(over) && !readFileSync(path).equals(over)) throw failure('host-file-changed', path)
+    if (over === 'new' && isThere(path)) throw failure('file-exists', { path })
+    if (Buffer.isBuffer(over) && !readFileSync(path).equals(over)) throw failure('file-changed', { path })
   }
   const commit = () => {
     try {

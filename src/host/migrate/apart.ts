@@ -1,6 +1,6 @@
 /** Values that move to secret files of their own. Those that are there must agree, the others are prepared. */
 import { existsSync, mkdirSync } from 'node:fs'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { checkValue } from '../../load/decrypt.ts'
 import { checkName } from '../../load/names.ts'
 import type { Secret } from '../../secret.ts'
@@ -10,6 +10,7 @@ import { secretSource } from '../store/inventory.ts'
 import { allowed, entriesAt, openWith } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
 import type { Prepared } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 export interface MigrateOptions {
   readonly dryRun: boolean
@@ -38,7 +39,8 @@ export async function missingAmong(
     const [entry] = await entriesAt(source, open, letThrough)
     if (entry?.value.reveal() !== value.reveal()) differing.push(name)
   }
-  if (differing.length > 0) throw failure('migrate-differs', context.project.secretsDir, differing)
+  if (differing.length > 0)
+    throw failure('migrate-differs', { path: context.project.secretsDir, names: differing })
   return missing
 }
 
@@ -55,7 +57,7 @@ export async function prepareSecrets(
     try {
       mkdirSync(project.secretsDir, { recursive: true })
     } catch (error) {
-      throw failure('host-write', project.secretsDir, errnoOf(error))
+      throw failure('write-failed', { path: project.secretsDir, reason: errnoOf(error) })
     }
   }
   const prepared: Prepared[] = []

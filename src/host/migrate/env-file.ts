@@ -1,7 +1,7 @@
 /** `.env` to `.env.enc`. The plaintext is removed last, when all of it can be read from encrypted files. */
 import { isUtf8 } from 'node:buffer'
 import { existsSync, lstatSync, rmSync } from 'node:fs'
-import { errnoOf, failure, quote } from '../../errors.ts'
+import { errnoOf, quote } from '../../errors.ts'
 import { checkValue } from '../../load/decrypt.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { checkName } from '../../load/names.ts'
@@ -16,6 +16,7 @@ import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
 import { allowed, entriesAt, openWith } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
 import { syncDirectory } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 type Values = ReadonlyMap<string, Secret>
 
@@ -43,11 +44,11 @@ function differing(one: Values, other: Values): string[] {
 
 function removePlaintext(path: string, before: Buffer): void {
   // Somebody may have edited it meanwhile.
-  if (!readWhole(path).equals(before)) throw failure('host-file-changed', path)
+  if (!readWhole(path).equals(before)) throw failure('file-changed', { path })
   try {
     rmSync(path)
   } catch (error) {
-    throw failure('host-write', path, errnoOf(error))
+    throw failure('write-failed', { path, reason: errnoOf(error) })
   }
 }
 
@@ -92,9 +93,9 @@ export async function migrateEnvFile(context: HostContext, how: MigrateOptions):
   const { project, speak, variables } = context
   const path = project.plainEnvFile
   if (!existsSync(path)) return 0
-  if (lstatSync(path).isSymbolicLink()) throw failure('migrate-link', path)
+  if (lstatSync(path).isSymbolicLink()) throw failure('migrate-link', { path })
   const bytes = readWhole(path)
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', path, '.env')
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name: '.env' })
   const allow = allowed(variables, how.allow)
   const values = new Map(
     (await parseDotenv(bytes.toString())).map(([name, value]) => [name, new Secret(value)]),
@@ -109,14 +110,14 @@ export async function migrateEnvFile(context: HostContext, how: MigrateOptions):
   }
   if (existsSync(project.envFile)) {
     const names = differing(values, await encryptedValues(context, allow, values))
-    if (names.length > 0) throw failure('migrate-differs', project.envFile, names)
+    if (names.length > 0) throw failure('migrate-differs', { path: project.envFile, names })
     speak.note('.env.enc is there already and holds the same')
   } else await encryptEnvFile(context, bytes, values, how)
   await warnOfGit(context, path)
   if (how.dryRun) return 1
   // Once more, from the files as they are now: the plaintext goes only if it can be read without it.
   if (differing(values, await encryptedValues(context, allow, values)).length > 0)
-    throw failure('host-verify', project.envFile)
+    throw failure('written-differs', { path: project.envFile })
   removePlaintext(path, bytes)
   syncDirectory(project.root)
   speak.note('.env: removed; every value was read back from the encrypted files')

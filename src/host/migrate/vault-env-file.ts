@@ -1,7 +1,7 @@
 /** `.env.vault.enc`, where older installations kept the vault's secrets, to secret files. */
 import { isUtf8 } from 'node:buffer'
 import { rmSync } from 'node:fs'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
@@ -10,12 +10,14 @@ import { ensureRules } from '../access/first-use.ts'
 import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
 import { documentOf, openWith, plaintextOf } from '../store/open.ts'
 import { syncDirectory } from '../files/write.ts'
+import { failure } from '../errors.ts'
 
 async function valuesOf(context: HostContext, path: string): Promise<Map<string, Secret>> {
   const document = documentOf({ role: 'env-file', path, plaintextAllowed: false }, readWhole(path))
-  if (document.format === 'plaintext') throw failure('source-not-encrypted', path)
+  if (document.format === 'plaintext') throw failure('source-not-encrypted', { path })
   const plaintext = await plaintextOf(document, openWith(context))
-  if (plaintext.kind === 'bytes' && !isUtf8(plaintext.bytes)) throw failure('value-not-utf8', path, '.env')
+  if (plaintext.kind === 'bytes' && !isUtf8(plaintext.bytes))
+    throw failure('value-not-utf8', { path, name: '.env' })
   const values =
     plaintext.kind === 'values' ? plaintext.values : await parseDotenv(plaintext.bytes.toString())
   return new Map(values.map(([name, value]) => [name, new Secret(value)]))
@@ -32,11 +34,11 @@ export async function migrateVaultFile(context: HostContext, how: MigrateOptions
   const rules = await ensureRules(context)
   for (const prepared of await prepareSecrets(context, rules, missing, values)) prepared.commit()
   const left = await missingAmong(context, values, path, how)
-  if (left.length > 0) throw failure('host-verify', path)
+  if (left.length > 0) throw failure('written-differs', { path })
   try {
     rmSync(path)
   } catch (error) {
-    throw failure('host-write', path, errnoOf(error))
+    throw failure('write-failed', { path, reason: errnoOf(error) })
   }
   syncDirectory(project.root)
   speak.note('.env.vault.enc: removed; every value was read back from the secret files')

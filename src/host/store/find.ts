@@ -1,10 +1,10 @@
 /** Finds a secret by its name: in a file of its own, which wins, or in .env.enc. */
 import { existsSync } from 'node:fs'
-import { failure } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
 import { outsideOf, envSource, secretNames, secretSource } from './inventory.ts'
 import type { Project } from '../project.ts'
 import type { Source } from '../../nouns.ts'
+import { failure } from '../errors.ts'
 
 /** All names there are, also those inside .env.enc. */
 export async function allNames(project: Project): Promise<string[]> {
@@ -17,5 +17,5 @@ export async function findSecret(project: Project, name: string): Promise<Source
   if (secretNames(project).includes(name)) return secretSource(project, name)
   const names = await allNames(project)
   if (names.includes(name)) return envSource(project)
-  throw failure('secret-missing', name, nearest(name, names))
+  throw failure('secret-missing', { name, near: nearest(name, names) })
 }

@@ -1,7 +1,7 @@
 /** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
 import { statSync } from 'node:fs'
 import { readKeyring } from '../../age/sources.ts'
-import { failure, quote } from '../../errors.ts'
+import { quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'
 import { builtinDeclines, openBuiltin } from '../../sops/builtin.ts'
 import { sopsRunner } from '../../sops/program.ts'
@@ -15,6 +15,7 @@ import { openWith } from './open.ts'
 import { withService } from '../access/service-rule.ts'
 import { writeFile } from '../files/write.ts'
 import type { Document } from '../../nouns.ts'
+import { failure } from '../errors.ts'
 
 export interface ServiceKey {
   readonly path: string
@@ -46,9 +47,10 @@ async function addRecipient(context: HostContext, document: Document, recipient:
   if (declined) {
     const type = document.format.replace('sops-', '')
     const words = ['updatekeys', '--yes', '--input-type', type, path]
-    const missing = () => failure('sops-missing', path)
+    const missing = () => failure('sops-missing', { path })
     const ended = await sopsRunner(variables, workingDirectory)(words, path, missing, project.root)
-    if (ended.status !== 0) throw failure('sops-failed', path, 'updatekeys did not add the service key')
+    if (ended.status !== 0)
+      throw failure('sops-failed', { path, text: 'updatekeys did not add the service key' })
     return
   }
   const opened = await openBuiltin(document, identities)
@@ -56,7 +58,7 @@ async function addRecipient(context: HostContext, document: Document, recipient:
   const verify = async (written: Buffer) => {
     const again = await openBuiltin({ ...document, bytes: written }, identities)
     if (JSON.stringify(again) !== JSON.stringify(opened))
-      throw failure('host-write', path, 'it opens to something else')
+      throw failure('write-failed', { path, reason: 'it opens to something else' })
   }
   await writeFile(path, bytes, { over: document.bytes, verify })
 }

@@ -1,6 +1,6 @@
 /** The encrypted files of a project, and what each says of itself to somebody without a key. */
 import { existsSync, readdirSync } from 'node:fs'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
@@ -8,6 +8,7 @@ import type { Document, SecretFile, Source } from '../../nouns.ts'
 import { type Outside, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
 import type { Project } from '../project.ts'
+import { failure } from '../errors.ts'
 
 /** The source of a secret file. */
 export function secretSource(project: Project, name: string): SecretFile {
@@ -30,8 +31,8 @@ export function secretNames(project: Project): string[] {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') return []
     throw errno === 'ENOTDIR'
-      ? failure('secrets-dir-irregular', project.secretsDir)
-      : failure('source-unreadable', project.secretsDir, errno)
+      ? failure('secrets-dir-irregular', { path: project.secretsDir })
+      : failure('source-unreadable', { path: project.secretsDir, reason: errno })
   }
 }
 

@@ -1,6 +1,5 @@
 /** Files encrypted anew, for the recipients that rules now give them: every file or none. */
 import { isUtf8 } from 'node:buffer'
-import { failure } from '../../errors.ts'
 import { read } from '../../load/read.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { sopsRunner } from '../../sops/program.ts'
@@ -11,6 +10,7 @@ import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { type Prepared, prepareFile } from '../files/write.ts'
 import type { Document, Plaintext, Source } from '../../nouns.ts'
+import { failure } from '../errors.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, all encrypted, under the usual rule. */
 function isPlain({ bytes, format }: Document): boolean {
@@ -44,9 +44,10 @@ async function rotatedBySops(
     ...(removed.length === 0 ? [] : ['--rm-age', removed.join(',')]),
     source.path,
   ]
-  const missing = () => failure('sops-needed', source.path, 'of its format')
+  const missing = () => failure('sops-needed', { path: source.path, reason: 'of its format' })
   const ended = await sopsRunner(variables, workingDirectory)(words, source.path, missing)
-  if (ended.status !== 0) throw failure('sops-failed', source.path, 'it could not be encrypted anew')
+  if (ended.status !== 0)
+    throw failure('sops-failed', { path: source.path, text: 'it could not be encrypted anew' })
   return ended.stdout
 }
 
@@ -65,7 +66,7 @@ async function contentOf(
     if (plaintext.kind === 'bytes' && format === 'sops-dotenv' && isUtf8(plaintext.bytes))
       return { kind: 'dotenv', text: plaintext.bytes.toString() }
   }
-  if (format === 'age') throw failure('age-left', source.path)
+  if (format === 'age') throw failure('age-left', { path: source.path })
   const bytes = await rotatedBySops(context, document, rules.for(source.path).recipients)
   return { kind: 'sealed', bytes, plaintext }
 }

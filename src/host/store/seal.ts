@@ -1,7 +1,7 @@
 /** Values to encrypted files by the creation rules, each opened again before it gets its name. */
 import { isUtf8 } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
-import { DisintoError, type ErrorCode, failure } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
 import type { HostContext } from '../context.ts'
@@ -10,6 +10,7 @@ import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile, type WriteOptions } from '../files/write.ts'
 import type { Plaintext, Source } from '../../nouns.ts'
+import { type ErrorCode, failure } from '../errors.ts'
 
 /** What a new file is to hold. */
 export type Content =
@@ -86,6 +87,21 @@ async function seal(context: HostContext, content: Content, target: SealTarget):
   return sealJson(entries, rule.recipients, options)
 }
 
+/**
+ * Returns a content encrypted by the rule for its path. Throws rule-leaves-clear when a value would stand in the clear,
+ * rule-none where there is no rule.
+ */
+export async function sealContent(
+  context: HostContext,
+  content: Content,
+  target: SealTarget,
+): Promise<Buffer> {
+  const bytes = await seal(context, content, target)
+  const clear = clearName(content, bytes)
+  if (clear !== undefined) throw failure('rule-leaves-clear', { path: target.source.path, name: clear })
+  return bytes
+}
+
 /** Whether the plaintext of a file is what it was meant to be: to the byte, or to the meaning of dotenv text. */
 async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
   switch (content.kind) {
@@ -104,7 +120,12 @@ async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
 }
 
 /** What no key would mend. */
-const DAMAGED: readonly ErrorCode[] = ['file-tampered', 'source-not-encrypted', 'sops-output', 'value-type']
+const DAMAGED: ReadonlySet<string> = new Set<ErrorCode>([
+  'file-tampered',
+  'source-not-encrypted',
+  'sops-output',
+  'value-type',
+])
 
 /** Opens what was written and compares; gives false when nothing at hand can open it: no key, or no access to one. */
 async function opensTo(
@@ -120,12 +141,12 @@ async function opensTo(
   try {
     plaintext = await plaintextOf(documentOf({ ...source, path: temporary }, bytes), open)
   } catch (error) {
-    if (error instanceof DisintoError && DAMAGED.includes(error.code))
-      throw failure('host-verify', source.path)
+    if (error instanceof DisintoError && DAMAGED.has(error.code))
+      throw failure('written-differs', { path: source.path })
     if (!mustOpen) return false
-    throw isForOthers(error) ? failure('host-not-ours', source.path) : error
+    throw isForOthers(error) ? failure('written-for-others', { path: source.path }) : error
   }
-  if (!(await holds(plaintext, content))) throw failure('host-verify', source.path)
+  if (!(await holds(plaintext, content))) throw failure('written-differs', { path: source.path })
   return true
 }
 
@@ -142,9 +163,7 @@ export async function prepareSealed(
   over?: WriteOptions['over'],
 ): Promise<Sealed> {
   const { path } = target.source
-  const bytes = await seal(context, content, target)
-  const clear = clearName(content, bytes)
-  if (clear !== undefined) throw failure('rule-leaves-clear', path, clear)
+  const bytes = await sealContent(context, content, target)
   let opened = false
   const prepared = await prepareFile(path, bytes, {
     ...(over !== undefined && { over }),

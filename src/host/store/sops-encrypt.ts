@@ -1,7 +1,7 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
-import { failure } from '../../errors.ts'
 import { findSops } from '../../sops/program.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 
 export type SopsType = 'dotenv' | 'json' | 'binary'
 
@@ -35,7 +35,7 @@ export async function encryptBySops(
   target: { readonly path: string; readonly config: string; readonly reason: string },
 ): Promise<Buffer> {
   const program = findSops(context.variables)
-  if (program === undefined) throw failure('sops-needed', target.path, target.reason)
+  if (program === undefined) throw failure('sops-needed', { path: target.path, reason: target.reason })
   const { execa } = await import('execa')
   const words = ['--config', target.config, 'encrypt', '--filename-override', target.path]
   const result = await execa(program, [...words, '--input-type', type, '--output-type', type], {
@@ -49,7 +49,7 @@ export async function encryptBySops(
   })
   if (result.exitCode !== 0) {
     const text = harmless(Buffer.from(result.stderr ?? []).toString(), plain)
-    throw failure('sops-encrypt', target.path, text || 'without a word')
+    throw failure('sops-encrypt', { path: target.path, text: text || 'without a word' })
   }
   return Buffer.from(result.stdout)
 }

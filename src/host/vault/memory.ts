@@ -5,8 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { isInMemory, pidNamespace } from '../../tmpfs.ts'
+import { failure } from '../errors.ts'
 
 const PREFIX = 'disinto-run'
 const NAME = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-(\\d+)-[0-9a-f]{8}$`)
@@ -40,14 +41,14 @@ function startOf(pid: number | 'self'): string | undefined {
 }
 
 function explained(error: unknown, path: string): unknown {
-  return errnoOf(error).startsWith('E') ? failure('tmpfs-write', path, errnoOf(error)) : error
+  return errnoOf(error).startsWith('E') ? failure('tmpfs-write', { path, reason: errnoOf(error) }) : error
 }
 
 /** Makes a directory that only we can enter, in memory, or throws. Whoever makes it removes it. */
 export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): MemoryDirectory {
   const looked = candidates(variables)
   const base = looked.find(isInMemory)
-  if (base === undefined) throw failure('tmpfs-missing', looked)
+  if (base === undefined) throw failure('tmpfs-missing', { looked })
   const random = randomBytes(4).toString('hex')
   const name = [PREFIX, pidNamespace(), process.pid, startOf('self') ?? '0', random].join('-')
   const path = join(base, name)

@@ -2,9 +2,10 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { checkName } from '../../load/names.ts'
 import { isMap, parseJson } from '../../sops/json.ts'
+import { failure } from '../errors.ts'
 
 export interface Proposal {
   readonly id: string
@@ -43,10 +44,11 @@ function readApproved(root: string, id: string): { path: string; bytes: Buffer }
   const path = join('vault', 'approved', `${id}.json`)
   for (const part of ['vault', 'vault/approved', path]) {
     try {
-      if (lstatSync(join(root, part)).isSymbolicLink()) throw failure('proposal-link', part)
+      if (lstatSync(join(root, part)).isSymbolicLink()) throw failure('proposal-link', { path: part })
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw failure('proposal-missing', path)
-      if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', part, errnoOf(error))
+      if (errnoOf(error) === 'ENOENT') throw failure('proposal-missing', { path })
+      if (errnoOf(error).startsWith('E'))
+        throw failure('source-unreadable', { path: part, reason: errnoOf(error) })
       throw error
     }
   }
@@ -57,13 +59,13 @@ function readApproved(root: string, id: string): { path: string; bytes: Buffer }
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
     )
   } catch (error) {
-    if (errnoOf(error) === 'ELOOP') throw failure('proposal-link', path)
-    throw failure('source-unreadable', path, errnoOf(error))
+    if (errnoOf(error) === 'ELOOP') throw failure('proposal-link', { path })
+    throw failure('source-unreadable', { path, reason: errnoOf(error) })
   }
   try {
     const stats = fstatSync(descriptor)
-    if (!stats.isFile()) throw failure('proposal-wrong', path, 'is no file')
-    if (stats.size > MAX_BYTES) throw failure('source-too-large', path, MAX_BYTES)
+    if (!stats.isFile()) throw failure('proposal-wrong', { path, what: 'is no file' })
+    if (stats.size > MAX_BYTES) throw failure('source-too-large', { path, limit: MAX_BYTES })
     return { path, bytes: readFileSync(descriptor) }
   } finally {
     closeSync(descriptor)
@@ -83,7 +85,7 @@ function keyTwice(json: string): string | undefined {
  * the proposal is opened.
  */
 export function readProposal(root: string, id: string, allow: ReadonlySet<string>): Proposal {
-  if (!ID.test(id)) throw failure('proposal-id', id)
+  if (!ID.test(id)) throw failure('proposal-id', { id })
   const { path, bytes } = readApproved(root, id)
   let parsed: unknown
   try {
@@ -91,12 +93,12 @@ export function readProposal(root: string, id: string, allow: ReadonlySet<string
     parsed = JSON.parse(json)
     const twice = keyTwice(json)
     if (twice !== undefined)
-      throw failure('proposal-wrong', path, `has the key ${JSON.stringify(twice)} twice`)
+      throw failure('proposal-wrong', { path, what: `has the key ${JSON.stringify(twice)} twice` })
   } catch (error) {
-    if (error instanceof SyntaxError) throw failure('proposal-wrong', path, 'is not JSON')
+    if (error instanceof SyntaxError) throw failure('proposal-wrong', { path, what: 'is not JSON' })
     throw error
   }
-  if (Array.isArray(parsed)) throw failure('proposal-wrong', path, OBJECT)
+  if (Array.isArray(parsed)) throw failure('proposal-wrong', { path, what: OBJECT })
   const result = v.safeParse(SCHEMA, parsed)
   if (!result.success) {
     const wrong = result.issues.map((issue) => {
@@ -105,12 +107,13 @@ export function readProposal(root: string, id: string, allow: ReadonlySet<string
       const missing = issue.received === 'undefined'
       return `${JSON.stringify(String(key))} ${missing ? 'is missing' : issue.message}`
     })
-    throw failure('proposal-wrong', path, [...new Set(wrong)].join('; '))
+    throw failure('proposal-wrong', { path, what: [...new Set(wrong)].join('; ') })
   }
   const { secrets } = result.output
   for (const [at, name] of secrets.entries()) {
     checkName(name, path, allow)
-    if (secrets.indexOf(name) !== at) throw failure('proposal-wrong', path, `asks for ${name} twice`)
+    if (secrets.indexOf(name) !== at)
+      throw failure('proposal-wrong', { path, what: `asks for ${name} twice` })
   }
   return { id, path, secrets, bytes }
 }

@@ -2,8 +2,9 @@
 import { closeSync, constants, fsyncSync, openSync, writeSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
-import { errnoOf, failure } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import type { Project } from '../project.ts'
+import { failure } from '../errors.ts'
 
 export interface RunRecord {
   readonly id: string
@@ -35,7 +36,7 @@ export function openRecord({ vaultDir }: Project): { append(record: RunRecord): 
       0o644,
     )
   } catch (error) {
-    throw failure('run-unrecorded', path, errnoOf(error))
+    throw failure('run-unrecorded', { path, reason: errnoOf(error) })
   }
   return {
     append: ({ id, secrets, startedAt, exitCode, signal }) => {
@@ -53,7 +54,7 @@ export function openRecord({ vaultDir }: Project): { append(record: RunRecord): 
         writeSync(descriptor, `${JSON.stringify(record)}\n`)
         fsyncSync(descriptor)
       } catch (error) {
-        throw failure('run-unrecorded', path, errnoOf(error))
+        throw failure('run-unrecorded', { path, reason: errnoOf(error) })
       }
     },
     close: () => closeSync(descriptor),

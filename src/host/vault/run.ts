@@ -2,7 +2,6 @@
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { generateKey } from '../../age/keygen.ts'
-import { failure } from '../../errors.ts'
 import { decrypt, type Entry } from '../../load/decrypt.ts'
 import { locate } from '../../load/locate.ts'
 import { parseOptions } from '../../load/options.ts'
@@ -24,6 +23,7 @@ import { type Outcome, removeContainer, removeUnusedNetworks, runContainer, Sign
 import { tooMuchFor } from './runner-view.ts'
 import { checkService } from '../compose/stack.ts'
 import { inTurn } from '../files/lock.ts'
+import { failure } from '../errors.ts'
 
 /** Where the proposal is in the container. */
 export const PROPOSAL = `${IMAGE_ROOT}/proposal.json`
@@ -48,11 +48,15 @@ async function openRequested(
   if (missing.length > 0) {
     const all = locate({ ...options, only: undefined }, workingDirectory).sources
     const known = all.flatMap((source) => (source.role === 'secret' ? [source.name] : []))
-    throw failure('proposal-secret-missing', proposal.path, missing, nearest(missing[0] ?? '', known))
+    throw failure('proposal-secret-missing', {
+      path: proposal.path,
+      names: missing,
+      near: nearest(missing[0] ?? '', known),
+    })
   }
   const entries = await decrypt(sources.map(read), openWith(context), options)
   const empty = entries.filter(({ value }) => value.reveal() === '').map(({ name }) => name)
-  if (empty.length > 0) throw failure('require-unmet', empty)
+  if (empty.length > 0) throw failure('require-unmet', { names: empty })
   return entries
 }
 
@@ -151,7 +155,7 @@ export async function vaultRunOf(invocation: Invocation): Promise<number> {
   checkService(context, model, VAULT_RUNNER)
   for (const service of model.services.filter(({ name }) => name === VAULT_RUNNER)) {
     const [what] = tooMuchFor(service, project)
-    if (what !== undefined) throw failure('runner-sees', VAULT_RUNNER, what)
+    if (what !== undefined) throw failure('runner-sees', { service: VAULT_RUNNER, what })
   }
   if (invocation.on('dry-run')) return dryRun(invocation, proposal)
 
@@ -172,5 +176,5 @@ export async function vaultRunOf(invocation: Invocation): Promise<number> {
   }
   if (outcome?.status !== undefined) return outcome.status
   if (signals.first !== undefined) return statusOfSignal(signals.first)
-  throw failure('run-unstarted', VAULT_RUNNER, String(outcome?.composeStatus ?? 'none'))
+  throw failure('run-unstarted', { service: VAULT_RUNNER, status: String(outcome?.composeStatus ?? 'none') })
 }

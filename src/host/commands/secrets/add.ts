@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
-import { errnoOf, failure, quote } from '../../../errors.ts'
+import { errnoOf, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
 import { checkName } from '../../../load/names.ts'
 import { readWhole } from '../../../load/read.ts'
@@ -16,10 +16,11 @@ import { warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed } from '../../store/open.ts'
 import { confirmed, hiddenValue } from '../../cli/prompt.ts'
 import { prepareSealed } from '../../store/seal.ts'
+import { failure } from '../../errors.ts'
 
 /** Bytes as a value: UTF-8, less one final newline unless they are to be kept as they are. */
 function asValue(bytes: Buffer, raw: boolean, path: string, name: string): Secret {
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', path, name)
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name })
   const text = bytes.toString()
   return new Secret(raw ? text : text.replace(/\r?\n$/, ''))
 }
@@ -28,12 +29,12 @@ async function valueFor(name: string, path: string, { context, on, text }: Invoc
   const file = text('from-file')
   if (file !== undefined) {
     const from = resolve(context.workingDirectory, file)
-    if (!existsSync(from)) throw failure('host-file-missing', from)
+    if (!existsSync(from)) throw failure('file-missing', { path: from })
     return asValue(readWhole(from), on('raw'), path, name)
   }
   if (context.interactive) return hiddenValue(name)
   // A terminal that we can't draw on would show what is typed.
-  if (isatty(0)) throw failure('host-unasked', `the value of ${name}`, '--from-file FILE')
+  if (isatty(0)) throw failure('unasked', { question: `the value of ${name}`, option: '--from-file FILE' })
   return asValue(context.readInput(), on('raw'), path, name)
 }
 
@@ -46,7 +47,7 @@ function makeSecretsDirectory({ project }: HostContext): void {
   try {
     mkdirSync(project.secretsDir, { recursive: true })
   } catch (error) {
-    throw failure('host-write', project.secretsDir, errnoOf(error))
+    throw failure('write-failed', { path: project.secretsDir, reason: errnoOf(error) })
   }
 }
 
@@ -90,7 +91,7 @@ recipients that .sops.yaml has for it.`,
       throw failure('interrupted-nothing')
     }
     const value = await valueFor(name, source.path, invocation)
-    if (value.reveal() === '') throw failure('value-empty', name)
+    if (value.reveal() === '') throw failure('value-empty', { name })
     checkValue(name, value.reveal(), source.path)
     const rules = await ensureRules(context)
     // Before the directory is made: without a rule nothing will be in it.

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { asDisintoError, failure, quote } from '../../../errors.ts'
+import { asDisintoError, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
 import { parseDotenv } from '../../../load/dotenv.ts'
 import { checkName } from '../../../load/names.ts'
@@ -18,6 +18,7 @@ import { memoryDirectory, privateDirectory } from '../../files/private-directory
 import { confirmed } from '../../cli/prompt.ts'
 import { type Content, prepareSealed } from '../../store/seal.ts'
 import type { Document, Source } from '../../../nouns.ts'
+import { failure } from '../../errors.ts'
 
 /** What is edited: its text for the editor, and the way back from it. */
 interface Editable {
@@ -28,14 +29,15 @@ interface Editable {
 
 async function editableEnvFile(document: Document, { context }: Invocation): Promise<Editable> {
   const { path } = document.source
-  if (document.format !== 'sops-dotenv') throw failure('edit-format', path, document.format)
+  if (document.format !== 'sops-dotenv') throw failure('edit-format', { path, format: document.format })
   const plaintext = await plaintextOf(document, openWith(context))
-  if (plaintext.kind !== 'bytes' || !isUtf8(plaintext.bytes)) throw failure('value-not-utf8', path, '.env')
+  if (plaintext.kind !== 'bytes' || !isUtf8(plaintext.bytes))
+    throw failure('value-not-utf8', { path, name: '.env' })
   return {
     text: plaintext.bytes.toString(),
     content: async (text) => {
       const line = unholdableLine(text)
-      if (line !== undefined) throw failure('edit-line', path, line.line, line.reason)
+      if (line !== undefined) throw failure('edit-line', { path, line: line.line, reason: line.reason })
       for (const [name, value] of await parseDotenv(text)) {
         checkName(name, path, allowed(context.variables))
         checkValue(name, value, path)
@@ -54,7 +56,7 @@ async function editableSecret(document: Document, { context }: Invocation): Prom
     text: `${entry?.value.reveal() ?? ''}\n`,
     content: async (text) => {
       const value = text.replace(/\n$/, '')
-      if (value === '') throw failure('value-empty', name)
+      if (value === '') throw failure('value-empty', { name })
       checkValue(name, value, source.path)
       return { kind: 'json', entries: [[name, value]] }
     },
@@ -73,7 +75,7 @@ async function edited(
     const bytes = readFileSync(file)
     if (bytes.toString() === editable.text) return undefined
     try {
-      if (!isUtf8(bytes)) throw failure('value-not-utf8', file, 'the text')
+      if (!isUtf8(bytes)) throw failure('value-not-utf8', { path: file, name: 'the text' })
       return await editable.content(bytes.toString())
     } catch (thrown) {
       // Where nobody can be asked, the editor is a program, and would make the same mistake again.
@@ -99,10 +101,10 @@ async function sourceFor({ context, words }: Invocation): Promise<Source> {
   const name = words[0] ?? ''
   if (name !== '.env.enc') {
     const source = await findSecret(project, name)
-    if (source.role !== 'secret') throw failure('secret-in-env-file', name)
+    if (source.role !== 'secret') throw failure('secret-in-env-file', { name })
     return source
   }
-  if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
+  if (!existsSync(project.envFile)) throw failure('env-file-missing', { path: project.envFile })
   return envSource(project)
 }
 

@@ -1,19 +1,24 @@
 /** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
 import { existsSync } from 'node:fs'
-import { failure, quote } from '../../../errors.ts'
+import { quote } from '../../../errors.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { findRules } from '../../access/rules.ts'
 import { makeRules, operatorRecipient } from '../../access/first-use.ts'
 import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
+import { failure } from '../../errors.ts'
 
 /** Services are called as docker compose calls them. */
 const SERVICE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
 
 async function serviceKey({ context, on }: Invocation, service: string): Promise<number> {
   if (!SERVICE.test(service))
-    throw failure('host-option-value', 'secrets keygen', '--service', 'the name of a service')
+    throw failure('option-value', {
+      command: 'secrets keygen',
+      option: '--service',
+      wanted: 'the name of a service',
+    })
   const path = context.project.serviceKeyFile(service)
-  if (path === undefined) throw failure('host-no-home')
+  if (path === undefined) throw failure('home-missing')
   const { recipient, made } = await keyAt(path, on('post-quantum'))
   context.speak.note(
     made

@@ -1,10 +1,11 @@
 /** `disinto secrets rm`: removes the file of a secret. */
 import { rmSync } from 'node:fs'
-import { errnoOf, failure, quote } from '../../../errors.ts'
+import { errnoOf, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { findSecret } from '../../store/find.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { syncDirectory } from '../../files/write.ts'
+import { failure } from '../../errors.ts'
 
 export const rm: HostCommand = {
   name: 'secrets rm',
@@ -22,14 +23,14 @@ its issuer.`,
     const { project, speak } = context
     const name = words[0] ?? ''
     const source = await findSecret(project, name)
-    if (source.role !== 'secret') throw failure('secret-in-env-file', name)
+    if (source.role !== 'secret') throw failure('secret-in-env-file', { name })
     if (!on('force') && !(await confirmed(context, `Remove ${quote(source.path)}?`, '--force')))
       throw failure('interrupted-nothing')
     try {
       rmSync(source.path)
       syncDirectory(project.secretsDir)
     } catch (error) {
-      throw failure('host-write', source.path, errnoOf(error))
+      throw failure('write-failed', { path: source.path, reason: errnoOf(error) })
     }
     speak.note(`${quote(source.path)}: removed; revoke the value at its issuer if nobody may use it any more`)
     return 0

@@ -1,6 +1,6 @@
 /** `disinto secrets rotate-key`: a new key in place of the operator's, or a service's. */
 import { readFileSync } from 'node:fs'
-import { errnoOf, failure, quote } from '../../../errors.ts'
+import { errnoOf, quote } from '../../../errors.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
 import { changeRecipients } from '../../access/rules-edit.ts'
@@ -10,13 +10,14 @@ import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../..
 import { withOnlyIdentity } from '../../store/open.ts'
 import { reencrypt } from '../../store/reencrypt.ts'
 import { writeFile } from '../../files/write.ts'
+import { failure } from '../../errors.ts'
 
 function textOf(path: string): Buffer | undefined {
   try {
     return readFileSync(path)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined
-    throw failure('host-key-place', path, errnoOf(error))
+    throw failure('key-unusable', { place: path, reason: errnoOf(error) })
   }
 }
 
@@ -25,10 +26,10 @@ async function replaced({ context, text }: Invocation): Promise<{ path: string; 
   const service = text('service')
   const path =
     service === undefined ? context.project.operatorKeyFile : context.project.serviceKeyFile(service)
-  if (path === undefined) throw failure('host-no-home')
+  if (path === undefined) throw failure('home-missing')
   if (service === undefined) return { path, recipients: await ownRecipients(context) }
   const recipients = await recipientsOfFile(path)
-  if (recipients === undefined) throw failure('host-file-missing', path)
+  if (recipients === undefined) throw failure('file-missing', { path })
   return { path, recipients }
 }
 
@@ -67,7 +68,7 @@ they have to be changed at their issuers. They are listed.`,
       if (!named.some((one) => recipients.includes(one))) return named
       return [recipient, ...named.filter((one) => !recipients.includes(one))]
     })
-    if (rules.text === old.text) throw failure('key-not-ours', old.path)
+    if (rules.text === old.text) throw failure('key-not-ours', { config: old.path })
     const known = []
     for (const source of inventory(project))
       if ((await outsideOf(source)).recipients.some((one) => recipients.includes(one))) known.push(source)

@@ -1,12 +1,12 @@
 /** `disinto secrets show`: one value, to standard output. */
 import { existsSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { failure } from '../../../errors.ts'
 import { read } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesAt, openWith, plaintextOf } from '../../store/open.ts'
+import { failure } from '../../errors.ts'
 
 export const show: HostCommand = {
   name: 'secrets show',
@@ -27,7 +27,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const name = words[0] ?? ''
     const open = openWith(context)
     if (name === '.env.enc') {
-      if (!existsSync(project.envFile)) throw failure('env-file-missing', project.envFile)
+      if (!existsSync(project.envFile)) throw failure('env-file-missing', { path: project.envFile })
       const plaintext = await plaintextOf(read(envSource(project)), open)
       print(
         plaintext.kind === 'bytes'
@@ -39,7 +39,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const source = await findSecret(project, name)
     const entries = await entriesAt(source, open, new Set([...allowed(variables), name]))
     const entry = entries.findLast((one) => one.name === name)
-    if (entry === undefined) throw failure('secret-missing', name, undefined)
+    if (entry === undefined) throw failure('secret-missing', { name, near: undefined })
     print(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
     if (isatty(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
     return 0

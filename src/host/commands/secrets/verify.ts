@@ -1,11 +1,12 @@
 /** `disinto secrets verify`: opens every file and says which can't be opened, and why. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { asDisintoError, failure, quote } from '../../../errors.ts'
+import { asDisintoError, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { inventory } from '../../store/inventory.ts'
 import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
+import { failure } from '../../errors.ts'
 
 interface Checked {
   readonly file: string
@@ -34,7 +35,7 @@ values. With --key, that key alone is used: the test for a backup.`,
     const given = text('key')
     const key = given === undefined ? undefined : resolve(workingDirectory, given)
     if (key !== undefined && (await recipientsOfFile(key)) === undefined)
-      throw failure('host-file-missing', key)
+      throw failure('file-missing', { path: key })
     const open = openWith(
       key === undefined ? context : { ...context, variables: withOnlyKey(variables, key) },
     )
@@ -68,7 +69,7 @@ values. With --key, that key alone is used: the test for a backup.`,
         hint: 'disinto secrets migrate encrypts it to .env.enc',
       })
     if (key === undefined) warnOfKeyFiles(context)
-    if (failed > 0 && !on('json')) throw failure('verify-failed', failed)
+    if (failed > 0 && !on('json')) throw failure('verify-failed', { count: failed })
     return failed === 0 ? 0 : 1
   },
 }

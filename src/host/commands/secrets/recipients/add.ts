@@ -1,11 +1,12 @@
 /** `disinto secrets recipients add`: lets one more key open secrets. */
-import { failure, quote } from '../../../../errors.ts'
+import { quote } from '../../../../errors.ts'
 import type { HostCommand, Invocation } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeRecipients } from '../../../access/rules-edit.ts'
 import { outsideOf, envSource, inventory, secretSource } from '../../../store/inventory.ts'
 import { isSameSet, recipientGiven } from '../../../access/recipients.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
+import { failure } from '../../../errors.ts'
 
 /** The rules, by number, that --env or --secrets mean; all without either. */
 function chosenRules(rules: CreationRules, { context, on }: Invocation): (index: number) => boolean {
@@ -43,11 +44,10 @@ and encrypts the files anew that they are for. Every file or none.`,
       isChosen(index) && !recipients.includes(recipient) ? [...recipients, recipient] : recipients,
     )
     if (rules.text === old.text && !old.text.includes(recipient))
-      throw failure(
-        'sops-config',
-        old.path,
-        'its rules have no list of age recipients to add to: do it by hand',
-      )
+      throw failure('sops-config', {
+        path: old.path,
+        reason: 'its rules have no list of age recipients to add to: do it by hand',
+      })
     const lacking = []
     for (const source of inventory(project)) {
       const { recipients } = await outsideOf(source)
@@ -55,7 +55,7 @@ and encrypts the files anew that they are for. Every file or none.`,
       if (wanted.includes(recipient) && !isSameSet(recipients, wanted)) lacking.push(source)
     }
     if (lacking.length === 0 && rules.text === old.text)
-      throw failure('recipient-present', recipient, old.path)
+      throw failure('recipient-present', { recipient, config: old.path })
     await reencrypt(context, old, lacking, { rules })
     speak.note(
       `${quote(recipient)}: in .sops.yaml now, and can open ${lacking.length} file${lacking.length === 1 ? '' : 's'} more`,

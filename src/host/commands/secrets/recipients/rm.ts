@@ -1,5 +1,5 @@
 /** `disinto secrets recipients rm`: lets a key open the new files no more. */
-import { failure, quote } from '../../../../errors.ts'
+import { quote } from '../../../../errors.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeRecipients } from '../../../access/rules-edit.ts'
@@ -9,12 +9,13 @@ import { ownRecipients } from '../../../access/keys.ts'
 import { confirmed } from '../../../cli/prompt.ts'
 import { recipientGiven } from '../../../access/recipients.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
+import { failure } from '../../../errors.ts'
 
 function withoutRecipient(old: CreationRules, recipient: string): Promise<CreationRules> {
   return changeRecipients(old, (recipients, index) => {
     const left = recipients.filter((one) => one !== recipient)
     if (left.length === 0)
-      throw failure('recipient-last', recipient, `rule ${index + 1} of ${quote(old.path)}`)
+      throw failure('recipient-last', { recipient, where: `rule ${index + 1} of ${quote(old.path)}` })
     return left.length === recipients.length ? recipients : left
   })
 }
@@ -39,7 +40,8 @@ files; those values have to be changed at their issuers. They are listed.`,
     for (const source of inventory(project))
       if ((await outsideOf(source)).recipients.includes(recipient)) known.push(source)
     const rules = await withoutRecipient(old, recipient)
-    if (rules.text === old.text && known.length === 0) throw failure('recipient-absent', recipient, old.path)
+    if (rules.text === old.text && known.length === 0)
+      throw failure('recipient-absent', { recipient, config: old.path })
     const own = await ownRecipients(context)
     if (own.includes(recipient) && !on('force')) {
       const question = 'This is a key of yours: you may open nothing of this afterwards. Go on?'

@@ -1,0 +1,30 @@
+/** `disinto git textconv`: an encrypted file as names and recipients; called by git. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { errnoOf } from '../../../errors.ts'
+import { failure } from '../../errors.ts'
+import type { HostCommand } from '../../cli/command.ts'
+import { summaryOf } from '../../git/summary.ts'
+
+export const textconv: HostCommand = {
+  name: 'git textconv',
+  about: 'show the names and recipients of a file; git calls it',
+  usage: 'FILE',
+  details: `git diff, git log -p and git show compare what this prints, as disinto git setup
+told them (gitattributes(5), "Performing text diffs of binary files"). No key is
+needed, and no value is ever in it.`,
+  examples: ['git config diff.disinto.textconv'],
+  options: [],
+  words: [1, 1],
+  run: async ({ context, words }) => {
+    const path = resolve(context.workingDirectory, words[0] ?? '')
+    let bytes: Buffer
+    try {
+      bytes = readFileSync(path)
+    } catch (error) {
+      throw failure('source-unreadable', { path, reason: errnoOf(error) })
+    }
+    context.print(await summaryOf(bytes))
+    return 0
+  },
+}

@@ -1,0 +1,321 @@
+/** What the host command says that the shim does not, by the rules of errors.ts. */
+import { CORE_CATALOGUE, failuresOf, list, quote, type Catalogue, type Texts } from '../errors.ts'
+
+export const HOST_CATALOGUE = {
+  'subcommand-unknown': ({
+    word,
+    near,
+    group = '',
+  }: Texts<'word'> & { readonly near: string | undefined; readonly group?: string | undefined }) => ({
+    message: `no command ${quote(word)}`,
+    hint:
+      near === undefined
+        ? `disinto help${group === '' ? '' : ` ${group}`} lists the commands`
+        : `did you mean disinto ${near}?`,
+  }),
+  'option-unknown': ({
+    command,
+    option,
+    near,
+  }: Texts<'command' | 'option'> & { readonly near: string | undefined }) => ({
+    message: `unknown option ${quote(option)}`,
+    hint:
+      near === undefined
+        ? `disinto help${command === '' ? '' : ` ${command}`} lists the options`
+        : `did you mean ${near}?`,
+  }),
+  'option-value': ({ command, option, wanted }: Texts<'command' | 'option' | 'wanted'>) => ({
+    message: `${option}: needs ${wanted}`,
+    hint: `disinto help ${command} shows each option with an example`,
+  }),
+  'words-missing': ({ command, usage }: Texts<'command' | 'usage'>) => ({
+    message: `${command}: something is missing`,
+    hint: `usage: disinto ${command} ${usage}`,
+  }),
+  'words-extra': ({ command, usage }: Texts<'command' | 'usage'>) => ({
+    message: `${command}: more words than it takes`,
+    hint: `usage: disinto ${command}${usage === '' ? '' : ` ${usage}`}; a value is never an argument, as arguments show in ps`,
+  }),
+  'input-failed': ({ reason }: Texts<'reason'>) => ({
+    message: `standard input can't be read (${reason})`,
+    hint: 'pipe the value in: pass show token | disinto secrets add TOKEN',
+  }),
+  'write-failed': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be written (${reason}); what was there is unchanged`,
+    hint:
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? 'the disk is full: make room, then do it again'
+        : 'check the owner and mode of the directory, and whether it is mounted read-only',
+  }),
+  'file-exists': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: exists already, and is unchanged`,
+    hint: 'another process may have written it just now, or it is a link to nothing: look at it, then do it again',
+  }),
+  'file-changed': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: was changed by another process meanwhile, and is left as that wrote it`,
+    hint: 'do it again',
+  }),
+  unasked: ({ question, option }: Texts<'question' | 'option'>) => ({
+    message: `nobody can be asked here: ${question}`,
+    hint: `answer yes in advance with ${option}`,
+  }),
+  'docker-missing': () => ({
+    message: 'the docker program is not on PATH',
+    hint: 'install Docker: https://docs.docker.com/engine/install/',
+  }),
+  'compose-missing': () => ({
+    message: 'docker has no compose command',
+    hint: 'install its plugin (docker-compose-plugin, or docker-compose in Debian): docker compose version must work',
+  }),
+  'engine-silent': ({ reason }: Texts<'reason'>) => ({
+    message: `the Docker Engine does not answer: ${reason}`,
+    hint: /permission denied/i.test(reason)
+      ? 'join the group docker and log in again, or use sudo'
+      : 'start it (systemctl start docker, or Docker Desktop), and check DOCKER_HOST and docker context ls',
+  }),
+  'compose-file-missing': ({ root }: Texts<'root'>) => ({
+    message: `${quote(root)}: no compose file here`,
+    hint: 'disinto init writes a docker-compose.yml; --root names another project',
+  }),
+  'compose-file-wrong': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: docker compose can't read it: ${reason}`,
+    hint: `correct it; docker compose -f ${quote(path)} config --quiet shows whether it is good`,
+  }),
+  'service-missing': ({
+    path,
+    service,
+    known,
+  }: Texts<'path' | 'service'> & { readonly known: readonly string[] }) => ({
+    message: `${quote(path)}: no service ${quote(service)}`,
+    hint: `there are: ${list(known) || 'none'}`,
+  }),
+  'service-down': ({ service }: Texts<'service'>) => ({
+    message: `${quote(service)}: no container of this service is running`,
+    hint: 'disinto up starts it; disinto logs says why it ended',
+  }),
+  'stack-down': () => ({ message: 'nothing is up', hint: 'disinto up starts the stack' }),
+  'mount-missing': ({ service, source, target }: Texts<'service' | 'source' | 'target'>) => ({
+    message: `${quote(source)}: does not exist, but ${quote(service)} mounts it at ${quote(target)}: Docker would make a directory of it`,
+    hint: 'take that line out of volumes: disinto up adds the mounts of what exists',
+  }),
+  'shell-no-shim': ({ service }: Texts<'service'>) => ({
+    message: `${quote(service)}: its image has no entrypoint, so there is nothing that loads the secrets`,
+    hint: 'use an image built from Dockerfile.agent, or leave --with-secrets out',
+  }),
+  'rules-foreign': ({ path, what }: Texts<'path' | 'what'>) => ({
+    message: `${quote(path)}: the rule for .env.enc can't be changed here: it ${what}`,
+    hint: 'add the service key by hand (disinto doctor shows it), then run: sops updatekeys .env.enc',
+  }),
+  'no-key-place': () => ({
+    message: 'nowhere to keep a key: neither HOME nor XDG_CONFIG_HOME is set',
+    hint: 'set HOME',
+  }),
+  'proposal-id': ({ id }: Texts<'id'>) => ({
+    message: `${quote(id)} is no proposal's ID`,
+    hint: 'give the name of a file in vault/approved/ without .json: letters, digits, dots, dashes, underscores',
+  }),
+  'proposal-missing': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'only what was approved is run: check the ID, and that the approval was pulled',
+  }),
+  'proposal-link': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a link, which is not followed`,
+    hint: 'put the proposal itself there, so that what was approved is what is run',
+  }),
+  'proposal-wrong': ({ path, what }: Texts<'path' | 'what'>) => ({
+    message: `${quote(path)}: ${what}`,
+    hint: 'a proposal is {"type": "publish", "source": "agent-1", "payload": {...}, "secrets": ["CLAWHUB_TOKEN"]}',
+  }),
+  'proposal-secret-missing': ({
+    path,
+    names,
+    near,
+  }: Texts<'path'> & { readonly names: readonly string[]; readonly near: string | undefined }) => ({
+    message: `${quote(path)}: asks for secrets that are not in secrets/: ${list(names)}`,
+    hint: near === undefined ? 'disinto secrets add NAME adds one' : `did it mean ${near}?`,
+  }),
+  'tmpfs-missing': ({ looked }: { readonly looked: readonly string[] }) => ({
+    message: `no memory file system for the secrets of this run (looked at ${list(looked)})`,
+    hint: 'mount one, as nothing is written to a disk: mount -t tmpfs -o size=16m tmpfs /dev/shm',
+  }),
+  'tmpfs-write': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be written (${reason})`,
+    hint:
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? 'the memory file system is full: df shows it, and what fills it can go'
+        : 'check the owner and mode of the directory',
+  }),
+  'runner-sees': ({ service, what }: Texts<'service' | 'what'>) => ({
+    message: `${quote(service)}: docker-compose.yml gives it ${what}`,
+    hint: 'take that out: vault-run gives it the secrets of the proposal, and it may see nothing else',
+  }),
+  'run-unrecorded': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be written (${reason}), and no run goes unrecorded`,
+    hint: 'check its owner and mode, and those of vault/',
+  }),
+  'run-unstarted': ({ service, status }: Texts<'service' | 'status'>) => ({
+    message: `${quote(service)}: docker compose did not start it (exit status ${status})`,
+    hint: 'its own words are above; disinto doctor looks for the usual mistakes',
+  }),
+  'sops-config': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: ${reason}`,
+    hint: 'https://getsops.io/docs shows what a .sops.yaml holds; git log -p .sops.yaml shows what it held',
+  }),
+  'rules-missing': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: does not exist, so nothing says for whom secrets are`,
+    hint: 'disinto secrets keygen makes it, and the operator key if there is none',
+  }),
+  'env-file-missing': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'disinto secrets migrate makes it from .env',
+  }),
+  'file-missing': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: does not exist`,
+    hint: 'check the spelling, and the directory that it is relative to',
+  }),
+  'rule-none': ({ config, path }: Texts<'config' | 'path'>) => ({
+    message: `${quote(config)}: no creation rule is for ${quote(path)}`,
+    hint: 'add a rule whose path_regex matches it, with the age recipients that may open it',
+  }),
+  'rule-leaves-clear': ({ path, name }: Texts<'path' | 'name'>) => ({
+    message: `${quote(path)}: the value of ${quote(name)} would be left unencrypted`,
+    hint: 'a name that ends with _unencrypted, or a rule in .sops.yaml (encrypted_regex and the like), asks for that: rename it, or change the rule',
+  }),
+  'sops-needed': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: needs the sops program, which is not on PATH (${reason})`,
+    hint: 'install sops: https://github.com/getsops/sops',
+  }),
+  'sops-encrypt': ({ path, text }: Texts<'path' | 'text'>) => ({
+    message: `${quote(path)}: sops did not encrypt it: ${text}`,
+    hint: 'check the rule for it in .sops.yaml, and the access to its keys',
+  }),
+  'written-differs': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: what was written does not open to what was meant; the old state is unchanged`,
+    hint: 'this is a bug in disinto or in the sops program: please report it',
+  }),
+  'written-for-others': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: would be encrypted to others alone, and nothing here could test it; the old state is unchanged`,
+    hint: 'have a key at hand that its rule in .sops.yaml names: disinto secrets recipients list',
+  }),
+  'home-missing': () => ({
+    message: 'no place for the operator key: HOME is not set',
+    hint: 'set HOME, or SOPS_AGE_KEY_FILE to the file',
+  }),
+  'key-unusable': ({ place, reason }: Texts<'place' | 'reason'>) => ({
+    message: `${quote(place)}: can't be used as a key (${reason})`,
+    hint: 'restore it from its backup; a new key would not open what there is',
+  }),
+  'secret-missing': ({ name, near }: Texts<'name'> & { readonly near: string | undefined }) => ({
+    message: `no secret ${quote(name)}`,
+    hint: near === undefined ? 'disinto secrets list shows what there is' : `did you mean ${near}?`,
+  }),
+  'secret-in-env-file': ({ name }: Texts<'name'>) => ({
+    message: `${quote(name)} is in .env.enc, not in a file of its own`,
+    hint: 'disinto secrets edit .env.enc changes it there',
+  }),
+  'value-empty': ({ name }: Texts<'name'>) => ({
+    message: `the value of ${quote(name)} is empty`,
+    hint: 'check what wrote to the pipe: an empty secret is refused',
+  }),
+  'migrate-differs': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: exists already, and differs in ${list(names)}`,
+    hint: 'see which is right (disinto secrets show NAME), make both the same, and do it again',
+  }),
+  'migrate-link': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a link; removing it would leave the plaintext where it points`,
+    hint: 'move the file itself here, then do it again',
+  }),
+  'age-left': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is an age file, which knows no recipients`,
+    hint: 'disinto secrets migrate makes a SOPS file of it',
+  }),
+  'editor-missing': ({ editor }: Texts<'editor'>) => ({
+    message: `the editor ${quote(editor)} can't be started`,
+    hint: 'set EDITOR to one that is on PATH, for example EDITOR=nano',
+  }),
+  'editor-failed': ({ editor }: Texts<'editor'>) => ({
+    message: `the editor ${quote(editor)} ended with an error; nothing was changed`,
+    hint: 'an editor that returns at once needs an option to wait, for example EDITOR="code --wait"',
+  }),
+  'edit-format': ({ path, format }: Texts<'path' | 'format'>) => ({
+    message: `${quote(path)}: is ${format}, which is not edited here`,
+    hint: `use sops: sops edit ${quote(path)}`,
+  }),
+  'edit-line': ({ path, line, reason }: Texts<'path' | 'reason'> & { readonly line: number }) => ({
+    message: `${quote(path)}: line ${line}: ${reason}`,
+    hint: 'one NAME=value a line; a value of several lines goes to a file of its own: disinto secrets add NAME --from-file FILE',
+  }),
+  'edit-no-tmpfs': () => ({
+    message: 'no tmpfs at hand (/dev/shm, /run/user): the plaintext would be on disk while you edit',
+    hint: 'nothing was changed; --on-disk does it all the same',
+  }),
+  'recipient-bad': () => ({
+    message: 'what was given is no age recipient',
+    hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',
+  }),
+  'recipient-absent': ({ recipient, config }: Texts<'recipient' | 'config'>) => ({
+    message: `${quote(recipient)}: in no rule of ${quote(config)}`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'recipient-present': ({ recipient, config }: Texts<'recipient' | 'config'>) => ({
+    message: `${quote(recipient)}: already in every rule of ${quote(config)} that it was to be added to`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'recipient-last': ({ recipient, where }: Texts<'recipient' | 'where'>) => ({
+    message: `${quote(recipient)}: is the only recipient of ${where}: nobody could open it any more`,
+    hint: 'add another first: disinto secrets recipients add RECIPIENT',
+  }),
+  'key-not-ours': ({ config }: Texts<'config'>) => ({
+    message: `${quote(config)}: names no key of ours, so there is none to replace`,
+    hint: 'disinto secrets recipients list shows who can open what',
+  }),
+  'verify-failed': ({ count }: { readonly count: number }) => ({
+    message: `${count} of the files can't be opened`,
+    hint: 'each is named above, with what to do',
+  }),
+  'git-missing': () => ({
+    message: 'the git program is not on PATH',
+    hint: 'install git: https://git-scm.com/downloads',
+  }),
+  'git-none': ({ root }: Texts<'root'>) => ({
+    message: `${quote(root)}: is in no git repository`,
+    hint: 'git init makes one; --root names another project',
+  }),
+  'git-failed': ({ command, reason }: Texts<'command' | 'reason'>) => ({
+    message: `git ${command}: failed: ${reason}`,
+    hint: 'git status shows whether git can use this repository',
+  }),
+  'git-attributes-overruled': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: other attributes than ours are in force for it`,
+    hint: `git check-attr diff merge -- ${quote(path)} shows them: look for lines in .git/info/attributes and in .gitattributes further down`,
+  }),
+  'git-bundle-tracked': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a tracked file of this repository, which any branch can change, so git must not start it`,
+    hint: 'install disinto outside of it, and run that one: npm install --global disinto',
+  }),
+  'git-hook-foreign': ({ path, line }: Texts<'path' | 'line'>) => ({
+    message: `${quote(path)}: others have hooks here, which stay as they are`,
+    hint: `add this line to their pre-commit and pre-merge-commit: ${line}`,
+  }),
+  'merge-conflict': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: both sides changed ${list(names)}, each in its own way; the file is left as ours`,
+    hint: `take one side whole (git checkout --ours -- ${quote(path)}, or --theirs), correct it with disinto secrets edit, then git add it`,
+  }),
+  'merge-unopened': ({ path, side, reason }: Texts<'path' | 'side' | 'reason'>) => ({
+    message: `${quote(path)}: not merged, since ${side} can't be opened here (${reason}); the file is left as ours`,
+    hint: `merge where a key opens all versions, or take one side whole: git checkout --ours -- ${quote(path)}, or --theirs`,
+  }),
+  'merge-impossible': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be merged by name: ${reason}; the file is left as ours`,
+    hint: `take one side whole: git checkout --ours -- ${quote(path)}, or --theirs; then git add it`,
+  }),
+  'interrupted-nothing': () => ({
+    message: 'nothing was changed',
+    hint: 'do it again when you are ready',
+  }),
+} satisfies Catalogue
+
+/** Makes the error for a code of the host or of both programs, whose hints name the host's own help. */
+export const failure = failuresOf({ ...CORE_CATALOGUE, ...HOST_CATALOGUE })
+
+export type ErrorCode = keyof typeof CORE_CATALOGUE | keyof typeof HOST_CATALOGUE

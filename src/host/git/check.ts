@@ -1,0 +1,254 @@
+/** The files that `disinto secrets check` looks at, and the rules that count for each. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { asDisintoError, DisintoError, errnoOf } from '../../errors.ts'
+import { failure } from '../errors.ts'
+import { detectFormat } from '../../load/format.ts'
+import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
+import { type CreationRule, type CreationRules, findRules, parseRules } from '../access/rules.ts'
+import type { HostContext } from '../context.ts'
+import { inventory } from '../store/inventory.ts'
+import { type CheckFinding, examineFile, kindOfPath } from './examine.ts'
+import { readBlobs } from './objects.ts'
+import { findRepository, type Repository, repositoryOf } from './repository.ts'
+
+const RULES = '.sops.yaml'
+
+/** A file to look at: the name that is shown, where it is or would be, and what it holds. */
+interface Candidate {
+  readonly shown: string
+  readonly path: string
+  read(): Buffer
+}
+
+/** The text of the .sops.yaml in a directory, from wherever rules are taken; undefined where there is none. */
+type RulesAt = (directory: string) => string | undefined
+
+export interface Checked {
+  readonly findings: readonly CheckFinding[]
+  readonly files: number
+}
+
+/** A failure of reading as a finding. */
+function findingOf(file: string, thrown: unknown): CheckFinding {
+  const { code, message, hint } = asDisintoError(thrown)
+  return { file, code, severity: 'error', message, fix: hint }
+}
+
+/** Finds the rules that are in force for a file: of the nearest directory, up to `top`; beyond it, on disk. */
+function rulesFinder(rulesAt: RulesAt, top: string): (path: string) => Promise<CreationRules | undefined> {
+  const known = new Map<string, Promise<CreationRules | undefined>>()
+  const find = async (directory: string): Promise<CreationRules | undefined> => {
+    const text = rulesAt(directory)
+    if (text !== undefined) return parseRules(join(directory, RULES), text)
+    const up = dirname(directory)
+    if (up === directory) return undefined
+    return directory === top ? findRules(up) : cached(up)
+  }
+  const cached = (directory: string): Promise<CreationRules | undefined> => {
+    const rules = known.get(directory) ?? find(directory)
+    known.set(directory, rules)
+    return rules
+  }
+  return (path) => cached(dirname(path))
+}
+
+/** Whether a file that no rule is for, or that no rule can be told of, is one to tell about. */
+function needsRule(path: string, bytes: Buffer): boolean {
+  const kind = kindOfPath(path)
+  return kind === 'env' || kind === 'secret' || (kind === 'sealed' && detectFormat(bytes) !== undefined)
+}
+
+async function examineAll(
+  candidates: readonly Candidate[],
+  rulesFor: (path: string) => Promise<CreationRules | undefined>,
+  allow: ReadonlySet<string>,
+): Promise<Checked> {
+  const findings: CheckFinding[] = []
+  const add = (finding: CheckFinding) => {
+    const known = ({ code, message }: CheckFinding) => code === finding.code && message === finding.message
+    if (!findings.some(known)) findings.push(finding)
+  }
+  for (const { shown, path, read } of candidates) {
+    try {
+      const bytes = read()
+      let rule: CreationRule | undefined
+      try {
+        rule = (await rulesFor(path))?.for(path)
+      } catch (error) {
+        if (!(error instanceof DisintoError)) throw error
+        if (needsRule(path, bytes)) add(findingOf(shown, error))
+      }
+      for (const finding of await examineFile(shown, bytes, { rule, allow })) add(finding)
+    } catch (error) {
+      add(findingOf(shown, error))
+    }
+  }
+  return { findings, files: candidates.length }
+}
+
+/** The text of a file of the work tree; undefined where there is none. */
+function textOnDisk(directory: string): string | undefined {
+  const path = join(directory, RULES)
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
+    throw failure('source-unreadable', { path, reason: errno })
+  }
+}
+
+/** A file of the work tree. */
+function onDisk(path: string, shown: string): Candidate {
+  return { shown, path, read: () => readWhole(path) }
+}
+
+/** The parts of what git lists with -z. */
+function parts(output: string): string[] {
+  return output.split('\0').filter((part) => part !== '')
+}
+
+/** The rules as a revision has them. Throws git-failed when there is no such revision. */
+async function rulesOfRevision({ git, top }: Repository, revision: string): Promise<RulesAt> {
+  const commit = (await git(['rev-parse', '--verify', '--end-of-options', `${revision}^{commit}`])).trim()
+  const paths = parts(await git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', commit]))
+  const texts = new Map<string, string>()
+  for (const path of paths.filter((one) => one === RULES || one.endsWith(`/${RULES}`)))
+    texts.set(dirname(join(top, path)), await git(['cat-file', 'blob', `${commit}:${path}`]))
+  return (directory) => texts.get(directory)
+}
+
+interface IndexEntry {
+  readonly mode: string
+  readonly oid: string
+  readonly path: string
+}
+
+/** All entries of the index, those of a conflict left out. */
+async function indexEntries({ git }: Repository): Promise<IndexEntry[]> {
+  return parts(await git(['ls-files', '--stage', '-z', '--full-name', '--', ':/'])).flatMap((line) => {
+    const [, mode, oid, stage, path] = /^(\d+) ([0-9a-f]+) (\d)\t(.*)$/s.exec(line) ?? []
+    if (mode === undefined || oid === undefined || path === undefined || stage !== '0') return []
+    return [{ mode, oid, path }]
+  })
+}
+
+/** The paths whose entries in the index differ from HEAD; all of them before the first commit. */
+async function stagedPaths({ git }: Repository, entries: readonly IndexEntry[]): Promise<Set<string>> {
+  const head = await git(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], [0, 1, 128])
+  if (head === '') return new Set(entries.map(({ path }) => path))
+  const words = ['diff-index', '--cached', '--name-only', '--no-renames', '--no-ext-diff', '-z', head.trim()]
+  return new Set(parts(await git(words)))
+}
+
+/** A link is what git keeps of it: a path. What a link to an encrypted file means, no clone can tell. */
+const LINK = '120000'
+const SUBMODULE = '160000'
+
+/** Checks what the next commit will hold. */
+async function checkStaged(
+  context: HostContext,
+  repository: Repository,
+  options: CheckOptions,
+): Promise<Checked> {
+  const { top } = repository
+  const entries = await indexEntries(repository)
+  const staged = await stagedPaths(repository, entries)
+  const rulesChanged = [...staged].some((path) => path === RULES || path.endsWith(`/${RULES}`))
+  const named = options.files.map((file) => relative(top, resolve(context.workingDirectory, file)))
+  const chosen = entries.filter(({ mode, path }) => {
+    const kind = kindOfPath(path)
+    if (kind === undefined || mode === SUBMODULE) return false
+    if (named.length > 0 && !named.includes(path)) return false
+    // New rules are for files that did not change, too.
+    return staged.has(path) || (rulesChanged && kind !== 'plain-env' && kind !== 'keys')
+  })
+  const rules = entries.filter(({ path }) => path === RULES || path.endsWith(`/${RULES}`))
+  const oids = [...chosen, ...rules].map(({ oid }) => oid)
+  const blobs = oids.length === 0 ? new Map() : await readBlobs(context.variables, top, oids, MAX_FILE_BYTES)
+  const bytesOf = ({ oid, path, mode }: IndexEntry): Buffer => {
+    const bytes: Buffer | 'too large' | undefined = blobs.get(oid)
+    if (mode === LINK) throw failure('source-irregular', { path, kind: 'a link' })
+    if (bytes === 'too large') throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
+    if (bytes === undefined) throw failure('source-unreadable', { path, reason: 'git lacks it' })
+    return bytes
+  }
+  const texts = new Map(rules.map((entry) => [dirname(join(top, entry.path)), bytesOf(entry).toString()]))
+  const rulesAt: RulesAt =
+    options.rulesOf === undefined
+      ? (directory) => texts.get(directory)
+      : await rulesOfRevision(repository, options.rulesOf)
+  const candidates = chosen.map(
+    (entry): Candidate => ({
+      shown: entry.path,
+      path: join(top, entry.path),
+      read: () => bytesOf(entry),
+    }),
+  )
+  return examineAll(candidates, rulesFinder(rulesAt, top), options.allow)
+}
+
+/** The files of the work tree that git has or would take, and a plaintext .env in any case. */
+async function workTreeFiles(
+  { project }: HostContext,
+  repository: Repository | undefined,
+): Promise<string[]> {
+  const ours = [project.plainEnvFile, ...inventory(project).map(({ path }) => path)].filter((path) =>
+    existsSync(path),
+  )
+  if (repository === undefined) return ours
+  const words = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate']
+  const listed = parts(await repository.git(words)).map((path) => join(project.root, path))
+  return [
+    ...new Set([...ours, ...listed.filter((path) => kindOfPath(path) !== undefined && existsSync(path))]),
+  ]
+}
+
+export interface CheckOptions {
+  /** The files to look at; all where there are none. */
+  readonly files: readonly string[]
+  /** Whether it is about the index, and there about what is to be committed. */
+  readonly staged: boolean
+  /** The revision whose rules count, if not those beside the files. */
+  readonly rulesOf: string | undefined
+  readonly allow: ReadonlySet<string>
+}
+
+/**
+ * Looks at files without a key. Throws git-missing and git-none where it takes a repository, git-failed where a
+ * revision is none, file-missing for a named file that is not there.
+ */
+export async function checkFiles(context: HostContext, options: CheckOptions): Promise<Checked> {
+  const { project, workingDirectory } = context
+  if (options.staged) return checkStaged(context, await repositoryOf(context), options)
+  const repository =
+    options.rulesOf === undefined
+      ? await findRepository(context).catch((error: unknown) => {
+          // Files can be looked at where there is no git.
+          if (error instanceof DisintoError && error.code === 'git-missing') return undefined
+          throw error
+        })
+      : await repositoryOf(context)
+  const rulesAt =
+    repository === undefined || options.rulesOf === undefined
+      ? textOnDisk
+      : await rulesOfRevision(repository, options.rulesOf)
+  const paths =
+    options.files.length > 0
+      ? options.files.map((file) => resolve(workingDirectory, file))
+      : await workTreeFiles(context, repository)
+  const lost = options.files.length > 0 ? paths.find((path) => !existsSync(path)) : undefined
+  if (lost !== undefined) throw failure('file-missing', { path: lost })
+  const shown = (path: string) => {
+    const inside = relative(project.root, path)
+    return inside.startsWith('..') ? path : inside
+  }
+  const candidates = paths.map((path) => onDisk(path, shown(path)))
+  return examineAll(candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options.allow)
+}
+
+/** The line of a finding for a person. */
+export function lineOf({ severity, code, message, fix }: CheckFinding): string {
+  return `${severity}: ${code}: ${message}\n  fix: ${fix}\n`
+}

@@ -1,0 +1,277 @@
+/** What must not be pushed of one file, told from its name and bytes without a key. */
+import { dearmor } from '../../age/armor.ts'
+import { AgeFault } from '../../age/fault.ts'
+import { parseAgeFile, parseBinaryAgeFile } from '../../age/file.ts'
+import { DisintoError, quote } from '../../errors.ts'
+import { parseDotenv } from '../../load/dotenv.ts'
+import { detectFormat } from '../../load/format.ts'
+import { checkName } from '../../load/names.ts'
+import type { Format } from '../../nouns.ts'
+import { parseEnvelope } from '../../sops/envelope.ts'
+import { SopsFault } from '../../sops/fault.ts'
+import { bareKey, keysWithout } from '../../sops/master-key.ts'
+import { type Outside, readOutside } from '../../sops/outside.ts'
+import { readYamlTree } from '../../sops/outside-yaml.ts'
+import type { CreationRule } from '../access/rules.ts'
+
+export interface CheckFinding {
+  readonly file: string
+  readonly code: string
+  /** An `error` makes the check fail; a `warning` is a thing to look at. */
+  readonly severity: 'error' | 'warning'
+  readonly message: string
+  readonly fix: string
+}
+
+/** What a file is by its name: plaintext that git must not have, ciphertext, keys; undefined is none of ours. */
+export type Kind = 'plain-env' | 'env' | 'secret' | 'sealed' | 'keys'
+
+/** Returns what a path stands for. */
+export function kindOfPath(path: string): Kind | undefined {
+  const parts = path.split('/')
+  const name = parts.at(-1) ?? ''
+  if (name === 'keys.txt') return 'keys'
+  if (/^\.env(?:\..+)?\.enc$/.test(name)) return 'env'
+  if (name.endsWith('.enc')) return parts.at(-2) === 'secrets' ? 'secret' : 'sealed'
+  if (/.\.(?:enc|sops)\.[^.]+$/.test(name)) return 'sealed'
+  const [, suffix] = /^\.env(?:\.(.+))?$/.exec(name) ?? []
+  if (name === '.env' || (suffix !== undefined && !/^(?:example|sample|template|dist|schema)$/.test(suffix)))
+    return 'plain-env'
+  return undefined
+}
+
+type Facts = Omit<CheckFinding, 'file' | 'severity'>
+
+/** What is to be known of a file beside itself. */
+export interface Surroundings {
+  /** The rule for it; undefined where no .sops.yaml is in force, or none of its rules is for it. */
+  readonly rule: CreationRule | undefined
+  /** Names that are let through although they would take over the command. */
+  readonly allow: ReadonlySet<string>
+}
+
+/** Findings of a plaintext file: it may hold names, and no value. */
+async function plainFindings(path: string, bytes: Buffer): Promise<Facts[]> {
+  if (detectFormat(bytes) !== undefined) return []
+  const values = (await parseDotenv(bytes.toString())).filter(([, value]) => value !== '')
+  if (values.length === 0) return []
+  return [
+    {
+      code: 'plaintext-env',
+      message: `${quote(path)}: secrets in plaintext (${values.length} values)`,
+      fix: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} takes it out of git, and .gitignore keeps it out`,
+    },
+  ]
+}
+
+/** A value that SOPS has encrypted, to its last mark (aes/cipher.go). */
+const WELL_FORMED =
+  /^ENC\[AES256_GCM,data:[A-Za-z0-9+/]*={0,2},iv:[A-Za-z0-9+/]+={0,2},tag:[A-Za-z0-9+/]+={0,2},type:(?:str|int|float|bool|bytes|comment|time)\]$/
+
+/** What is wrong with the age file that holds the data key for one recipient. */
+function keyFault(enc: string): string | undefined {
+  try {
+    const { stanzas } = parseBinaryAgeFile(dearmor(enc)).header
+    // What is there to keep readers honest has a type that nobody knows (age, "grease").
+    const known = stanzas.filter(({ type }) =>
+      /^(?:X25519|scrypt|mlkem768x25519|piv-p256|ssh-.*)$/.test(type),
+    )
+    return known.length > 1 ? 'hidden' : undefined
+  } catch (error) {
+    if (error instanceof AgeFault || error instanceof SopsFault) return 'broken'
+    throw error
+  }
+}
+
+/** Why sops would refuse the file whatever key it had; undefined when it would not. */
+function formFault(bytes: Buffer, format: Format, outside: Outside): string | undefined {
+  if (!outside.whole) return 'it can’t be taken apart'
+  if (outside.mac === undefined) return 'it has no MAC'
+  if (outside.lastModified === undefined || Number.isNaN(Date.parse(outside.lastModified)))
+    return 'it does not say when it was encrypted'
+  if (outside.version === undefined) return 'it does not say by which version of sops'
+  if (outside.recipients.length === 0) return 'it is encrypted to nobody'
+  if (!WELL_FORMED.test(outside.mac)) return 'its MAC is not whole'
+  if (outside.ageKeys.some(({ enc }) => keyFault(enc) === 'broken'))
+    return 'the data key of a recipient is not whole'
+  const broken = outside.values.find(({ ciphertext }) => {
+    if (ciphertext === undefined || ciphertext === '') return false
+    // Of lists and maps the parts are not told apart here.
+    return !ciphertext.includes(' ') && ciphertext.startsWith('ENC[') && !WELL_FORMED.test(ciphertext)
+  })
+  if (broken !== undefined) return `the value of ${quote(broken.name)} is not whole`
+  if (format !== 'sops-dotenv' && format !== 'sops-json' && format !== 'sops-binary') return undefined
+  try {
+    parseEnvelope(bytes, format)
+    return undefined
+  } catch (error) {
+    if (error instanceof SopsFault) return error.message
+    throw error
+  }
+}
+
+/** The recipients that a file has and its rule does not name, and those that it lacks. */
+function recipientFindings(path: string, outside: Outside, rule: CreationRule | undefined): Facts[] {
+  const findings: Facts[] = []
+  if (outside.ageKeys.some(({ enc }) => keyFault(enc) === 'hidden'))
+    findings.push({
+      code: 'recipient-hidden',
+      message: `${quote(path)}: a recipient's data key is encrypted to a second one, which the file does not name`,
+      fix: 'encrypt it anew (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
+    })
+  if (rule === undefined) return findings
+  const extra = keysWithout(outside.recipients, rule.recipients)
+  const missing = keysWithout(rule.recipients, outside.recipients)
+  if (extra.length > 0)
+    findings.push({
+      code: 'recipients-planted',
+      message: `${quote(path)}: encrypted to ${extra.map(bareKey).map(quote).join(', ')}, which .sops.yaml does not name`,
+      fix: 'disinto secrets recipients add lets a key in, by the rules; else take the file back, or encrypt it anew: disinto secrets edit',
+    })
+  if (missing.length > 0)
+    findings.push({
+      code: 'recipients-missing',
+      message: `${quote(path)}: not encrypted to ${missing.map(bareKey).map(quote).join(', ')}, which .sops.yaml names`,
+      fix: `whoever can open it runs: sops updatekeys ${quote(path)}`,
+    })
+  return findings
+}
+
+/** The name that a secret file is for: NAME of NAME.enc, and of NAME@SERVICE.enc. */
+export function secretNameOf(path: string): string {
+  const file = path.slice(path.lastIndexOf('/') + 1).replace(/\.enc$/, '')
+  return file.split('@')[0] ?? file
+}
+
+function nameFindings(path: string, kind: Kind, outside: Outside, allow: ReadonlySet<string>): Facts[] {
+  const findings: Facts[] = []
+  const own = secretNameOf(path)
+  for (const name of kind === 'secret' ? [own] : kind === 'env' ? outside.names : []) {
+    try {
+      checkName(name, path, allow)
+    } catch (error) {
+      if (!(error instanceof DisintoError)) throw error
+      findings.push({ code: error.code, message: error.message, fix: error.hint })
+    }
+  }
+  const named = outside.format !== 'age' && outside.format !== 'sops-binary'
+  const wrong = kind === 'secret' && named && (outside.values.length !== 1 || outside.names[0] !== own)
+  // `{"data": …}` is a binary file of sops and a secret of that name alike.
+  if (wrong && outside.whole)
+    findings.push({
+      code: 'name-mismatch',
+      message: `${quote(path)}: must hold ${quote(own)} and nothing else, but holds ${outside.names.map(quote).join(', ') || 'no name'}`,
+      fix: 'give each secret a file of its own, named after it',
+    })
+  return findings
+}
+
+/** Whether the rule for a file asks for values in the clear; the file's own word for it is only a claim. */
+function asksForClear(rule: CreationRule | undefined): boolean {
+  return rule?.needsSops !== undefined && /encrypted_(?:regex|suffix|comment)/.test(rule.needsSops)
+}
+
+async function sealedFindings(
+  path: string,
+  kind: Kind,
+  bytes: Buffer,
+  { rule, allow }: Surroundings,
+): Promise<CheckFinding[]> {
+  const error = (facts: Facts): CheckFinding => ({ file: path, severity: 'error', ...facts })
+  const warning = (facts: Facts): CheckFinding => ({ file: path, severity: 'warning', ...facts })
+  const format = detectFormat(bytes)
+  if (/^<{7} /m.test(bytes.toString('latin1')))
+    return [
+      error({
+        code: 'conflict-markers',
+        message: `${quote(path)}: git's conflict marks stand in it, so nothing opens it`,
+        fix: `git checkout --ours -- ${quote(path)}, or --theirs; disinto git setup has git merge it by name`,
+      }),
+    ]
+  // Others call their own ciphertext .enc, too.
+  if (format === undefined && kind === 'sealed') return []
+  if (format === undefined || (format === 'age' && kind === 'env'))
+    return [
+      error({
+        code: 'not-encrypted',
+        message: `${quote(path)}: ${bytes.length === 0 ? 'is empty' : 'is not encrypted, or not whole'}`,
+        fix: `git checkout -- ${quote(path)} takes it back; if it was pushed, change what is in it at its issuer`,
+      }),
+    ]
+  const outside = await readOutside(bytes, format, readYamlTree)
+  const findings = nameFindings(path, kind, outside, allow).map(error)
+  if (format === 'age') {
+    try {
+      parseAgeFile(bytes)
+    } catch (thrown) {
+      if (!(thrown instanceof AgeFault)) throw thrown
+      return [
+        ...findings,
+        error({
+          code: 'form',
+          message: `${quote(path)}: is not whole`,
+          fix: `git checkout -- ${quote(path)} takes it back`,
+        }),
+      ]
+    }
+    findings.push(
+      warning({
+        code: 'age-left',
+        message: `${quote(path)}: is an age file, which does not say whom it is for`,
+        fix: 'disinto secrets migrate makes a SOPS file of it',
+      }),
+    )
+    return findings
+  }
+  const fault = formFault(bytes, format, outside)
+  if (fault !== undefined)
+    findings.push(
+      error({
+        code: 'form',
+        message: `${quote(path)}: sops would refuse it: ${fault}`,
+        fix: `git checkout -- ${quote(path)} takes it back`,
+      }),
+    )
+  if (outside.clear.length > 0 && !asksForClear(rule))
+    findings.push(
+      error({
+        code: 'value-in-clear',
+        message: `${quote(path)}: in the clear inside an encrypted file: ${outside.clear.map(quote).join(', ')}`,
+        fix: 'change these at their issuers, then encrypt the file anew: disinto secrets edit',
+      }),
+    )
+  if (outside.clearComments > 0 && !asksForClear(rule))
+    findings.push(
+      warning({
+        code: 'comment-in-clear',
+        message: `${quote(path)}: ${outside.clearComments} comments stand in the clear`,
+        fix: 'disinto secrets edit encrypts the file with its comments; look at what they say',
+      }),
+    )
+  return [...findings, ...recipientFindings(path, outside, rule).map(error)]
+}
+
+/** Looks at one file, whatever its kind; a file that is none of ours counts only if it is encrypted. */
+export async function examineFile(
+  path: string,
+  bytes: Buffer,
+  surroundings: Surroundings,
+): Promise<CheckFinding[]> {
+  const kind = kindOfPath(path) ?? (detectFormat(bytes) === undefined ? undefined : 'sealed')
+  if (kind === undefined) return []
+  if (kind === 'plain-env')
+    return (await plainFindings(path, bytes)).map((facts) => ({ file: path, severity: 'error', ...facts }))
+  if (kind === 'keys') {
+    if (!/^AGE-(?:SECRET-KEY|PLUGIN)-/m.test(bytes.toString('latin1'))) return []
+    return [
+      {
+        file: path,
+        code: 'key-in-git',
+        severity: 'error',
+        message: `${quote(path)}: holds a private key`,
+        fix: `git rm --cached ${quote(path)}; if it was pushed: disinto secrets rotate-key, and change every secret at its issuer`,
+      },
+    ]
+  }
+  return sealedFindings(path, kind, bytes, surroundings)
+}

@@ -1,0 +1,122 @@
+/** The objects of a repository as streams of bytes, however large they are. */
+import { spawn } from 'node:child_process'
+import { failure } from '../errors.ts'
+import { refuseDebugLog } from '../../node-debug.ts'
+import { gitProgram } from './program.ts'
+
+export interface GitObject {
+  readonly oid: string
+  /** `blob`, `tree`, `commit` or `tag`. */
+  readonly type: string
+  readonly size: number
+}
+
+/** What is told of each object, in this order. */
+export interface ObjectReader {
+  begin(object: GitObject): void
+  bytes(part: Buffer): void
+  end(): void
+  /** An object that the repository does not have, though something refers to it. */
+  missing(oid: string): void
+}
+
+const LINE_FEED = 0x0a
+
+/** Makes what takes apart the output of `git cat-file --batch`, whatever the chunks. */
+export function objectParser(reader: ObjectReader): (chunk: Buffer) => void {
+  let header = Buffer.alloc(0)
+  let left = -1
+  return (chunk) => {
+    let at = 0
+    while (at < chunk.length) {
+      if (left < 0) {
+        const end = chunk.indexOf(LINE_FEED, at)
+        header = Buffer.concat([header, chunk.subarray(at, end < 0 ? chunk.length : end)])
+        if (end < 0) return
+        at = end + 1
+        const [oid = '', type = '', size] = header.toString('latin1').split(' ')
+        header = Buffer.alloc(0)
+        if (size === undefined) reader.missing(oid)
+        else {
+          left = Number(size)
+          reader.begin({ oid, type, size: left })
+        }
+      } else if (left > 0) {
+        const part = chunk.subarray(at, at + left)
+        reader.bytes(part)
+        left -= part.length
+        at += part.length
+      } else {
+        // The line feed that git writes behind each object.
+        at += 1
+        left = -1
+        reader.end()
+      }
+    }
+  }
+}
+
+/**
+ * Reads objects: those named, or all that the repository has, also those that nothing refers to any more. Throws
+ * git-missing and git-failed.
+ */
+export async function readObjects(
+  variables: ReadonlyMap<string, string>,
+  directory: string,
+  oids: readonly string[] | 'all',
+  reader: ObjectReader,
+): Promise<void> {
+  refuseDebugLog()
+  const git = gitProgram(variables)
+  if (git === undefined) throw failure('git-missing')
+  const words = [
+    'cat-file',
+    '--batch',
+    '--buffer',
+    ...(oids === 'all' ? ['--batch-all-objects', '--unordered'] : []),
+  ]
+  const child = spawn(git.path, [...git.words, ...words], {
+    cwd: directory,
+    env: Object.fromEntries(git.variables),
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('error', () => resolve(null))
+    child.on('close', resolve)
+  })
+  // A git that ends early is told by its status.
+  child.stdin.on('error', () => {})
+  child.stdin.end(oids === 'all' ? '' : oids.map((oid) => `${oid}\n`).join(''))
+  const push = objectParser(reader)
+  for await (const chunk of child.stdout) push(chunk as Buffer)
+  const status = await ended
+  if (status !== 0)
+    throw failure('git-failed', { command: 'cat-file', reason: `exit status ${status ?? 'none'}` })
+}
+
+/** Reads blobs that are no larger than `limit` whole, by name; of larger ones only that they are there. */
+export async function readBlobs(
+  variables: ReadonlyMap<string, string>,
+  directory: string,
+  oids: readonly string[],
+  limit: number,
+): Promise<Map<string, Buffer | 'too large'>> {
+  const blobs = new Map<string, Buffer | 'too large'>()
+  let parts: Buffer[] = []
+  let current: GitObject | undefined
+  await readObjects(variables, directory, [...new Set(oids)], {
+    begin: (object) => {
+      current = object
+      parts = []
+    },
+    bytes: (part) => {
+      if (current !== undefined && current.size <= limit) parts.push(Buffer.from(part))
+    },
+    end: () => {
+      if (current !== undefined)
+        blobs.set(current.oid, current.size <= limit ? Buffer.concat(parts) : 'too large')
+    },
+    missing: () => {},
+  })
+  return blobs
+}

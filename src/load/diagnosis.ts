@@ -1,0 +1,264 @@
+/**
+ * What is wrong with dotenv text, or would be read otherwise elsewhere. Line numbers and names, never text; the same
+ * for a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
+ */
+import { type Assignment, type DotenvItem, type Reading, readDotenv, readItems } from './dotenv.ts'
+import { isLegalName } from './names.ts'
+import { fillReferences, type ReferenceNote } from './references.ts'
+
+/** Each kind of problem: what is said of it, and what to do. */
+const KINDS = {
+  hash: {
+    message: 'the value ends before a # that has no blank before it',
+    hint: 'put the value in quotes',
+  },
+  'after-quote': {
+    message: 'there is text after the closing quote, so that the quotes are part of the value',
+    hint: 'put the whole value in one pair of quotes',
+  },
+  unterminated: {
+    message: 'a quote is opened and not closed',
+    hint: 'close it, or put the value in the other kind of quotes',
+  },
+  nothing: {
+    message: 'sets nothing',
+    hint: 'write NAME=value, or begin the line with #; a value of several lines goes in double quotes',
+  },
+  twice: {
+    message: 'the name is set twice, and the last counts',
+    hint: 'take one of the two out',
+  },
+  conflict: {
+    message: 'is a conflict marker of git',
+    hint: 'take one side, and set the values of the other again',
+  },
+  name: {
+    message: 'what stands before the = is no variable name',
+    hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it; a value of several lines goes in double quotes',
+  },
+  'key-line': {
+    message: 'is a part of a value of several lines without quotes, and looks like a name of its own',
+    hint: 'put the whole value in double quotes, from the first line to the last',
+  },
+  unresolved: {
+    message: 'refers to a name that nothing in this file sets; it stays as it is',
+    hint: 'set that name in the same file, or put the value in single quotes if it is meant so',
+  },
+  later: {
+    message: 'refers to a name that is set further down, where docker compose does not look',
+    hint: 'move the line below the one it refers to',
+  },
+  compose: {
+    message: 'docker compose reads it otherwise',
+    hint: 'docs/migrating.md, "From docker compose’s env_file": single quotes mean the same to both in most cases',
+  },
+  sops: {
+    message: 'stock sops reads it otherwise: quotes, blanks and \\n are a part of the value there',
+    hint: 'docs/migrating.md, "From sops exec-env"; a secret of its own keeps every byte: disinto secrets add NAME',
+  },
+  escape: {
+    message: 'holds \\n without double quotes, which stays two characters',
+    hint: 'put the value in double quotes, or in a file of its own: disinto secrets add NAME',
+  },
+  crlf: {
+    message: 'lines end with carriage returns, which become part of names and values for sops',
+    hint: 'save it with line feeds: sed -i "s/\\r$//" FILE',
+  },
+  bom: {
+    message: 'begins with a byte order mark, which sops takes for a part of the first name',
+    hint: 'save it without one',
+  },
+  'utf-16': {
+    message: 'is UTF-16, which nothing here reads',
+    hint: 'save it as UTF-8: iconv -f UTF-16 -t UTF-8',
+  },
+  dotenvx: {
+    message: 'is ciphertext of dotenvx, which is passed on as it stands',
+    hint: 'decrypt it first: dotenvx decrypt; then disinto secrets migrate',
+  },
+} as const
+
+export type ProblemKind = keyof typeof KINDS
+
+export interface Problem {
+  readonly kind: ProblemKind
+  /** Counted from 1. */
+  readonly line: number
+  /** The variable whose value it is; left out where what looks like a name may be a piece of a value. */
+  readonly name?: string
+  /** Whether a part of what was written is lost or changed here; else only other programs read it otherwise. */
+  readonly lost: boolean
+}
+
+/** What a problem of this kind is called, and what to do about it. */
+export function explainProblem(kind: ProblemKind): { readonly message: string; readonly hint: string } {
+  return KINDS[kind]
+}
+
+/** The problems by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)" with their words. */
+export function summarizeProblems(
+  problems: readonly Problem[],
+): Array<{ readonly kind: ProblemKind; readonly message: string; readonly hint: string }> {
+  const MOST = 8
+  return (Object.keys(KINDS) as ProblemKind[]).flatMap((kind) => {
+    const found = problems.filter((problem) => problem.kind === kind)
+    if (found.length === 0) return []
+    const shown = found
+      .slice(0, MOST)
+      .map(({ line, name }) => (name === undefined ? `${line}` : `${line} (${name})`))
+    const more = found.length > MOST ? ` and ${found.length - MOST} more` : ''
+    const { message, hint } = KINDS[kind]
+    return [
+      { kind, message: `line${found.length === 1 ? '' : 's'} ${shown.join(', ')}${more}: ${message}`, hint },
+    ]
+  })
+}
+
+const CONFLICT = /^(?:<{7}|\|{7}|={7}|>{7})(?: |$)/
+const KEY_BEGIN = /-----BEGIN [A-Z0-9 ]{1,40}-----/
+const KEY_END = '-----END '
+const BASE64_LINE = /^[A-Za-z0-9+/]{32,}$/
+/** Blanks that Go and JavaScript do not agree on, or that compose does not cut off. */
+const RARE_BLANK = /[\t\v\f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]/
+
+/**
+ * The lines of assignments that stand inside of a private key or another text in lines that has no quotes: between
+ * BEGIN and END, or the last line of base64.
+ */
+function keyLines({ assignments, others }: Reading): Set<number> {
+  const lines = new Set<number>()
+  const ends = others.filter(({ text }) => text.startsWith(KEY_END)).map(({ line }) => line)
+  let end = 0
+  let until = 0
+  const base64 = new Set(others.filter(({ text }) => BASE64_LINE.test(text)).map(({ line }) => line))
+  for (const { line, quote, value, text, name } of assignments) {
+    if (line < until) lines.add(line)
+    const rest = text.slice(name.length)
+    if ((rest === '=' || rest === '==') && base64.has(line - 1)) lines.add(line)
+    if (line < until || quote !== undefined || !KEY_BEGIN.test(value) || value.includes(KEY_END)) continue
+    while (end < ends.length && (ends[end] ?? 0) < line) end++
+    until = ends[end] ?? 0
+  }
+  return lines
+}
+
+/** Whether docker compose's reading of a value (compose-go, dotenv/parser.go) may differ from dotenv's. */
+function composeDiffers({ quote, text, valueAt }: Assignment): boolean {
+  const value = text.slice(valueAt)
+  const trimmed = value.trimStart()
+  if (text.slice(0, valueAt).includes('\n') || /\n/.test(value.slice(0, value.length - trimmed.length)))
+    return true
+  if (trimmed.startsWith('`') || RARE_BLANK.test(quote === undefined ? value : text.slice(0, valueAt)))
+    return true
+  if (quote === "'") return trimmed.includes("\\'")
+  // A reference of the forms that are filled in here means the same there.
+  if (/\$(?:[A-Za-z_$]|\{(?![A-Za-z_]\w*(?:\}|:?-)))/.test(trimmed)) return true
+  if (quote === '"') return /\\[^nr]/.test(trimmed)
+  // A comment with nothing before it is a value for compose.
+  return /^\s+#/.test(value) || /\\\$/.test(value)
+}
+
+/** Whether an unquoted value is cut off at a `#` that does not look like the beginning of a comment. */
+function isCut({ quote, text, valueAt }: Assignment): boolean {
+  if (quote !== undefined) return false
+  const hash = text.indexOf('#', valueAt)
+  return hash >= 0 && (hash === valueAt || !/\s/.test(text[hash - 1] ?? ''))
+}
+
+function quoteProblem({ quote, text, valueAt, value }: Assignment): ProblemKind | undefined {
+  const trimmed = text.slice(valueAt).trimStart()
+  const first = trimmed[0]
+  if (first !== '"' && first !== "'") return undefined
+  if (quote === undefined) return trimmed.indexOf(first, 1) < 0 ? 'unterminated' : 'after-quote'
+  // What closes it was meant to open another: `B="`.
+  return /\n\s*(?:export\s+)?[A-Za-z_]\w*=$/.test(value.slice(-200)) ? 'unterminated' : undefined
+}
+
+interface Subject {
+  /** Lines of an opened SOPS dotenv file, which stock sops reads without dotenv's rules. */
+  readonly encrypted: boolean
+  readonly notes: readonly ReferenceNote[]
+}
+
+/** All problems of what was read, in the order of their lines. */
+export function diagnose(reading: Reading, { encrypted, notes }: Subject): Problem[] {
+  const problems: Problem[] = []
+  const { assignments, others } = reading
+  for (const { line, text } of others) {
+    if (line > 1 || text !== '\ufeff')
+      problems.push({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true })
+  }
+  const inKey = keyLines(reading)
+  const seen = new Map<string, string>()
+  const dotenvx = assignments.some(({ name }) => name.startsWith('DOTENV_PUBLIC_KEY'))
+  for (const assignment of assignments) {
+    const { name, value, line, quote, text, valueAt } = assignment
+    if (inKey.has(line)) {
+      problems.push({ kind: 'key-line', line, lost: true })
+      continue
+    }
+    if (!isLegalName(name)) {
+      problems.push({ kind: 'name', line, lost: true })
+      continue
+    }
+    const add = (kind: ProblemKind, lost: boolean) => problems.push({ kind, line, name, lost })
+    const before = seen.get(name)
+    if (before !== undefined) add('twice', before !== value)
+    seen.set(name, value)
+    const cut = isCut(assignment)
+    if (cut) add('hash', true)
+    const wrong = quoteProblem(assignment)
+    // Quotes at both ends are taken off, whatever stands between.
+    if (wrong !== undefined) add(wrong, wrong === 'unterminated' || /^["']/.test(value))
+    if (!cut && wrong === undefined && composeDiffers(assignment)) add('compose', false)
+    if (dotenvx && value.startsWith('encrypted:')) add('dotenvx', true)
+    if (!encrypted) continue
+    const raw = text.slice(valueAt)
+    if (quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)) add('escape', true)
+    if (value !== raw.replaceAll('\\n', '\n')) add('sops', false)
+  }
+  const byLine = new Map(assignments.map((assignment) => [assignment.line, assignment]))
+  for (const { kind, line, name } of notes) {
+    const known = byLine.get(line)
+    if (inKey.has(line) || known === undefined || !isLegalName(name)) continue
+    problems.push({ kind: kind === 'form' ? 'compose' : kind, line, name, lost: kind === 'unresolved' })
+  }
+  const unique = new Map(problems.map((problem) => [`${problem.line} ${problem.kind}`, problem]))
+  return [...unique.values()].sort((one, other) => one.line - other.line)
+}
+
+/** What is wrong with the bytes of a dotenv file before it can be read as text; undefined when nothing is. */
+export function encodingProblem(bytes: Buffer): Problem | undefined {
+  const [first, second] = bytes
+  const marked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
+  return marked ? { kind: 'utf-16', line: 1, lost: true } : undefined
+}
+
+/** Problems that stand in the text between the lines. */
+function wholeProblems(text: string): Problem[] {
+  const problems: Problem[] = []
+  if (text.startsWith('\ufeff')) problems.push({ kind: 'bom', line: 1, lost: false })
+  const crlf = text.indexOf('\r\n')
+  if (crlf >= 0) problems.push({ kind: 'crlf', line: text.slice(0, crlf).split('\n').length, lost: false })
+  return problems
+}
+
+/**
+ * All problems of a plaintext `.env`, or of the text of a `.env.enc` in an editor (`encrypted`), in the order of
+ * their lines. Changes nothing and shows no text; `explainProblem` and `summarizeProblems` put them in words. Rejects
+ * with ReferencesTooLarge.
+ */
+export async function diagnoseText(text: string, { encrypted = false } = {}): Promise<Problem[]> {
+  const reading = await readDotenv(text)
+  const { notes } = fillReferences(reading.assignments, '')
+  return [...wholeProblems(text), ...diagnose(reading, { encrypted, notes })].sort(
+    (one, other) => one.line - other.line,
+  )
+}
+
+/** The same for the opened lines of a SOPS dotenv file. Rejects with ForeignName, too. */
+export async function diagnoseItems(items: readonly DotenvItem[]): Promise<Problem[]> {
+  const reading = await readItems(items)
+  const { notes } = fillReferences(reading.assignments, '')
+  return diagnose(reading, { encrypted: true, notes })
+}

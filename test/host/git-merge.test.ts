@@ -1,0 +1,323 @@
+/** The merge driver through git itself: merge, rebase, cherry-pick, stash. Read back with stock sops. */
+import { spawnSync } from 'node:child_process'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
+import { SOPS } from './host.ts'
+import { type Repository, repositoryWith } from './repository.ts'
+
+const MARK = 'hunter2-Zq7'
+/** Pairs of branches that are merged; many more in the deep run. */
+const PAIRS = process.env['DEEP'] === undefined ? 12 : 1000
+
+/** Makes two branches from texts of `.env.enc`, each written as disinto writes it, and leaves `ours` checked out. */
+async function branches(
+  repository: Repository,
+  texts: { readonly base?: string; readonly ours: string; readonly theirs: string },
+): Promise<void> {
+  const put = async (text: string) =>
+    repository.write('.env.enc', await sealDotenv(text, [repository.recipient()]))
+  if (texts.base !== undefined) {
+    await put(texts.base)
+    repository.commit('base')
+  }
+  repository.git('checkout', '--quiet', '-b', 'theirs')
+  await put(texts.theirs)
+  repository.commit('theirs')
+  repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+  await put(texts.ours)
+  repository.commit('ours')
+}
+
+const BASE = `# head\nA=${MARK}-a\nB=${MARK}-b\nC=${MARK}-c\n`
+const OURS = `# head\nA=${MARK}-a2\nB=${MARK}-b\n# of N\nN=${MARK}-n\nC=${MARK}-c\n`
+const THEIRS = `# head\nA=${MARK}-a\nB=${MARK}-b2\nM=${MARK}-m\nC=${MARK}-c\n# end\n`
+const BOTH = `# head\nA=${MARK}-a2\nB=${MARK}-b2\n# of N\nN=${MARK}-n\nM=${MARK}-m\nC=${MARK}-c\n# end\n`
+
+describe('two sides that change different names', () => {
+  test.each([
+    ['merge', (it: Repository) => it.git('merge', '--no-edit', 'theirs'), BOTH],
+    ['cherry-pick', (it: Repository) => it.git('cherry-pick', 'theirs'), BOTH],
+    [
+      'rebase, where theirs is what is put on ours',
+      (it: Repository) => {
+        it.git('checkout', '--quiet', 'theirs')
+        it.git('rebase', 'ours')
+      },
+      BOTH,
+    ],
+    [
+      'stash pop',
+      (it: Repository) => {
+        it.git('checkout', '--quiet', 'theirs')
+        it.git('reset', '--quiet', '--soft', 'HEAD~1')
+        it.git('stash')
+        it.git('checkout', '--quiet', 'ours')
+        it.git('stash', 'pop')
+      },
+      BOTH,
+    ],
+    ['revert', (it: Repository) => it.git('revert', '--no-edit', 'HEAD'), BASE],
+  ])('are both there after %s, comments and order kept', async (_, join, wanted) => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    join(repository)
+    expect(repository.envBySops()).toBe(wanted)
+    expect(repository.strays()).toEqual([])
+    expect(repository.git('status', '--porcelain')).not.toMatch(/^(?:U|.U)/m)
+    expect(repository.objects().includes(MARK)).toBe(false)
+  })
+
+  test('are both there without a common ancestor of the file', async () => {
+    const repository = repositoryWith(BASE)
+    repository.git('rm', '--quiet', '.env.enc')
+    repository.commit('no env file')
+    await branches(repository, { ours: `A=${MARK}\nB=1\n`, theirs: `A=${MARK}\nC=1\n` })
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.envBySops()).toBe(`A=${MARK}\nB=1\nC=1\n`)
+  })
+
+  test('are both there when two ancestors are the nearest', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.git('branch', 'theirs-1', 'theirs')
+    repository.git('branch', 'ours-1', 'ours')
+    repository.git('merge', '--no-edit', 'theirs-1')
+    repository.git('checkout', '--quiet', 'theirs')
+    repository.git('merge', '--no-edit', 'ours-1')
+    repository.write('.env.enc', await sealDotenv(`${BOTH}T=${MARK}-t\n`, [repository.recipient()]))
+    repository.commit('theirs, again')
+    repository.git('checkout', '--quiet', 'ours')
+    repository.write('.env.enc', await sealDotenv(`O=${MARK}-o\n${BOTH}`, [repository.recipient()]))
+    repository.commit('ours, again')
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.envBySops()).toBe(`O=${MARK}-o\n${BOTH}T=${MARK}-t\n`)
+  })
+
+  test('are both there where .env.enc is SOPS JSON', async () => {
+    const repository = repositoryWith(BASE)
+    const put = async (values: Record<string, string>) =>
+      repository.write('.env.enc', await sealJson(Object.entries(values), [repository.recipient()]))
+    await put({ A: `${MARK}\n"a"`, B: MARK })
+    repository.commit('json')
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    await put({ A: `${MARK}\n"a"`, B: MARK, T: `${MARK}\\n` })
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    await put({ A: `${MARK}\n"a"`, O: MARK })
+    repository.commit('ours')
+    repository.git('merge', '--no-edit', 'theirs')
+    const words = ['decrypt', '--input-type', 'json', '--output-type', 'json', '.env.enc']
+    expect(JSON.parse(repository.sops(...words))).toEqual({ A: `${MARK}\n"a"`, O: MARK, T: `${MARK}\\n` })
+  })
+})
+
+describe('a true conflict', () => {
+  test('names the variable, leaves ours without a mark in it, and the advice works as it is printed', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, {
+      base: BASE,
+      ours: BASE.replace('-a', '-ours'),
+      theirs: `${BASE.replace('-a', '-theirs')}M=1\n`,
+    })
+    const ours = repository.read('.env.enc')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/^disinto: error: \.env\.enc: both sides changed A, each in its own way/m)
+    expect(said).toMatch(/^disinto: hint: .*git checkout --ours -- \.env\.enc, or --theirs/m)
+    expect(said).toContain('CONFLICT')
+    expect(repository.read('.env.enc')).toBe(ours)
+    expect(repository.git('ls-files', '--unmerged').split('\n').filter(Boolean)).toHaveLength(3)
+    repository.git('checkout', '--theirs', '--', '.env.enc')
+    expect(repository.envBySops()).toBe(`${BASE.replace('-a', '-theirs')}M=1\n`)
+    repository.git('checkout', '--ours', '--', '.env.enc')
+    expect(repository.read('.env.enc')).toBe(ours)
+    repository.git('add', '.env.enc')
+    repository.git('commit', '--quiet', '--no-edit')
+    expect(repository.strays()).toEqual([])
+    expect(repository.objects().includes(MARK)).toBe(false)
+  })
+
+  test('is none where both mean the same value', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: 'A=0\n', ours: `A="${MARK}"\nO=1\n`, theirs: `A=${MARK} # why\n` })
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.envBySops()).toBe(`A="${MARK}"\nO=1\n`)
+  })
+})
+
+describe('what can’t be merged is left as ours, with a reason', () => {
+  test('without a key', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    const ours = repository.read('.env.enc')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'], {
+      env: { HOME: '/nowhere' },
+    })
+    expect(status).toBe(1)
+    expect(said).toMatch(
+      /disinto: error: \.env\.enc: not merged, since the common ancestor can't be opened here/,
+    )
+    expect(repository.read('.env.enc')).toBe(ours)
+  })
+
+  test('a version that was changed by somebody without the key', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.git('checkout', '--quiet', 'theirs')
+    const lines = repository.read('.env.enc').split('\n')
+    repository.write('.env.enc', lines.filter((line) => !line.startsWith('M=')).join('\n'))
+    repository.commit('M taken out, without the key')
+    repository.git('checkout', '--quiet', 'ours')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/their version can't be opened here \(file-tampered\)/)
+    expect(repository.envBySops()).toBe(OURS)
+  })
+
+  test('rules that are in conflict themselves', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.write('.sops.yaml', '<<<<<<< ours\n')
+    repository.commit('bad rules')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/\.sops\.yaml: /)
+    expect(repository.envBySops()).toBe(OURS)
+  })
+})
+
+describe('recipients', () => {
+  test('are those of the rules, not those that a side put into the file', async () => {
+    const repository = repositoryWith(BASE)
+    const { recipient, keyFile } = repository.stranger()
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.git('checkout', '--quiet', 'theirs')
+    repository.write('.env.enc', await sealDotenv(`${OURS}M=${MARK}\n`, [repository.recipient(), recipient]))
+    repository.commit('a recipient that no rule names')
+    repository.git('checkout', '--quiet', 'ours')
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.envBySops()).toBe(`${OURS}M=${MARK}\n`)
+    expect(repository.read('.env.enc')).not.toContain(recipient)
+    const { status } = spawnSync(
+      SOPS,
+      ['decrypt', '--input-type', 'dotenv', '--output-type', 'dotenv', repository.path('.env.enc')],
+      { env: repository.environment({ HOME: '/nowhere', SOPS_AGE_KEY_FILE: keyFile }), cwd: '/' },
+    )
+    expect(status).not.toBe(0)
+  })
+})
+
+describe('secret files', () => {
+  /** Two branches with a value each of one secret file. */
+  async function secrets(ours: string, theirs: string): Promise<Repository> {
+    const repository = repositoryWith(BASE)
+    const put = async (value: string) =>
+      repository.write('secrets/TOKEN.enc', await sealJson([['TOKEN', value]], [repository.recipient()]))
+    await put(`${MARK}-0`)
+    repository.commit('a secret')
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    await put(theirs)
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    await put(ours)
+    repository.commit('ours')
+    return repository
+  }
+
+  test.each([
+    ['the value that one side changed, where the other only encrypted it anew', `${MARK}-0`, `${MARK}-2`, 2],
+    ['the value that both have', `${MARK}-3`, `${MARK}-3`, 3],
+  ])('%s', async (_, ours, theirs, wanted) => {
+    const repository = await secrets(ours, theirs)
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.bySops('TOKEN')).toBe(`${MARK}-${wanted}`)
+  })
+
+  test('two values are a conflict that names the secret', async () => {
+    const repository = await secrets(`${MARK}-1`, `${MARK}-2`)
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/secrets\/TOKEN\.enc: both sides changed TOKEN/)
+    expect(repository.bySops('TOKEN')).toBe(`${MARK}-1`)
+  })
+
+  test('a name with a blank, a quote and a newline in it is merged as any other', async () => {
+    const repository = repositoryWith(BASE)
+    const name = `it's "a\n$(touch PWNED)`
+    const put = (values: ReadonlyArray<[string, string]>) =>
+      sealJson(values, [repository.recipient()]).then((bytes) =>
+        repository.write(`secrets/${name}.enc`, bytes),
+      )
+    await put([['A', MARK]])
+    repository.commit('odd')
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    await put([
+      ['A', MARK],
+      ['B', MARK],
+    ])
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    await put([
+      ['C', MARK],
+      ['A', MARK],
+    ])
+    repository.commit('ours')
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.git('diff', 'HEAD~1')).toContain('B = <')
+    expect(repository.exists('PWNED')).toBe(false)
+  })
+})
+
+describe('random edits on two branches', () => {
+  const name = fc.constantFrom('A', 'B', 'C', 'D', 'E', 'F', 'G')
+  const version = fc.uniqueArray(fc.tuple(name, fc.integer({ min: 0, max: 3 })), {
+    selector: ([one]) => one,
+    minLength: 1,
+  })
+  const textOf = (version: ReadonlyArray<readonly [string, number]>) =>
+    version.map(([name, value]) => `${name}=${MARK}-${name}${value}\n`).join('')
+
+  test(`${PAIRS} pairs: git merge is the merge of the plaintexts by name, and no object holds a value`, {
+    timeout: 3_600_000,
+  }, async () => {
+    const repository = repositoryWith(BASE)
+    const start = repository.git('rev-parse', 'HEAD').trim()
+    let conflicts = 0
+    await fc.assert(
+      fc.asyncProperty(version, version, version, async (base, ours, theirs) => {
+        repository.git('checkout', '--quiet', '--detach', start)
+        repository.tryGit(['branch', '--quiet', '-D', 'ours', 'theirs'])
+        await branches(repository, { base: textOf(base), ours: textOf(ours), theirs: textOf(theirs) })
+        const before = repository.read('.env.enc')
+        const [b, o, t] = [new Map(base), new Map(ours), new Map(theirs)]
+        const wanted = new Map<string, number>()
+        const conflicting: string[] = []
+        for (const key of new Set([...o.keys(), ...t.keys()])) {
+          const [was, one, two] = [b.get(key), o.get(key), t.get(key)]
+          if (one !== two && one !== was && two !== was) conflicting.push(key)
+          const value = one === was ? two : one
+          if (value !== undefined) wanted.set(key, value)
+        }
+        const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+        if (conflicting.length > 0) {
+          conflicts += 1
+          expect(status).toBe(1)
+          for (const key of conflicting) expect(said).toMatch(new RegExp(`both sides changed .*\\b${key}\\b`))
+          expect(repository.read('.env.enc')).toBe(before)
+          repository.git('merge', '--abort')
+        } else {
+          expect(status, said).toBe(0)
+          const lines = repository.exists('.env.enc') ? repository.envBySops().split('\n') : []
+          expect(new Set(lines.filter(Boolean))).toEqual(
+            new Set([...wanted].map(([key, value]) => `${key}=${MARK}-${key}${value}`)),
+          )
+        }
+      }),
+      { numRuns: PAIRS },
+    )
+    expect(conflicts).toBeGreaterThan(0)
+    expect(repository.objects().includes(MARK)).toBe(false)
+    expect(repository.holding(MARK)).toEqual([])
+  })
+})
