@@ -12,6 +12,7 @@ export const COMMANDS: Commands = new Map([
   ['secrets rm', async () => (await import('./commands/secrets/rm.ts')).rm],
   ['secrets migrate', async () => (await import('./commands/secrets/migrate.ts')).migrate],
   ['secrets check', async () => (await import('./commands/secrets/check.ts')).check],
+  ['secrets scan', async () => (await import('./commands/secrets/scan.ts')).scan],
   ['secrets verify', async () => (await import('./commands/secrets/verify.ts')).verify],
   ['secrets rotate-key', async () => (await import('./commands/secrets/rotate-key.ts')).rotateKey],
   [

@@ -309,6 +309,18 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: can't be merged by name: ${reason}; the file is left as ours`,
     hint: `take one side whole: git checkout --ours -- ${quote(path)}, or --theirs; then git add it`,
   }),
+  'scan-nothing': () => ({
+    message: 'no value is known here, so there is nothing to search for',
+    hint: 'have a key at hand that opens the files: disinto secrets list shows which it opens',
+  }),
+  'scan-option': ({ options }: { readonly options: readonly string[] }) => ({
+    message: `${options.map(quote).join(' and ')}: each is about other places`,
+    hint: 'give one of --staged and --history, or paths',
+  }),
+  'scan-incomplete': ({ count }: { readonly count: number }) => ({
+    message: `${count} of the places could not be read, so they may hold anything`,
+    hint: 'each is named above; do it again as somebody who can read them',
+  }),
   'interrupted-nothing': () => ({
     message: 'nothing was changed',
     hint: 'do it again when you are ready',

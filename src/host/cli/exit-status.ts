@@ -14,6 +14,7 @@ const WRONG_USE: ReadonlySet<string> = new Set<ErrorCode>([
   'words-extra',
   'proposal-id',
   'recipient-bad',
+  'scan-option',
 ])
 
 /** Returns what the command ends with after the error of this code. */

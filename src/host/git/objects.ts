@@ -56,25 +56,17 @@ export function objectParser(reader: ObjectReader): (chunk: Buffer) => void {
   }
 }
 
-/**
- * Reads objects: those named, or all that the repository has, also those that nothing refers to any more. Throws
- * git-missing and git-failed.
- */
-export async function readObjects(
+/** Runs git with an input, and hands on what it writes as it comes. Throws git-missing and git-failed. */
+async function streamGit(
   variables: ReadonlyMap<string, string>,
   directory: string,
-  oids: readonly string[] | 'all',
-  reader: ObjectReader,
+  words: readonly string[],
+  input: string,
+  push: (chunk: Buffer) => void,
 ): Promise<void> {
   refuseDebugLog()
   const git = gitProgram(variables)
   if (git === undefined) throw failure('git-missing')
-  const words = [
-    'cat-file',
-    '--batch',
-    '--buffer',
-    ...(oids === 'all' ? ['--batch-all-objects', '--unordered'] : []),
-  ]
   const child = spawn(git.path, [...git.words, ...words], {
     cwd: directory,
     env: Object.fromEntries(git.variables),
@@ -86,12 +78,51 @@ export async function readObjects(
   })
   // A git that ends early is told by its status.
   child.stdin.on('error', () => {})
-  child.stdin.end(oids === 'all' ? '' : oids.map((oid) => `${oid}\n`).join(''))
-  const push = objectParser(reader)
+  child.stdin.end(input)
   for await (const chunk of child.stdout) push(chunk as Buffer)
   const status = await ended
   if (status !== 0)
-    throw failure('git-failed', { command: 'cat-file', reason: `exit status ${status ?? 'none'}` })
+    throw failure('git-failed', { command: words[0] ?? '', reason: `exit status ${status ?? 'none'}` })
+}
+
+/**
+ * Reads objects: those named, or all that the repository has, also those that nothing refers to any more. Throws
+ * git-missing and git-failed.
+ */
+export async function readObjects(
+  variables: ReadonlyMap<string, string>,
+  directory: string,
+  oids: readonly string[] | 'all',
+  reader: ObjectReader,
+): Promise<void> {
+  const words = ['cat-file', '--batch', '--buffer']
+  const all = ['--batch-all-objects', '--unordered']
+  const input = oids === 'all' ? '' : oids.map((oid) => `${oid}\n`).join('')
+  await streamGit(
+    variables,
+    directory,
+    oids === 'all' ? [...words, ...all] : words,
+    input,
+    objectParser(reader),
+  )
+}
+
+/** Runs git and hands on what it writes, piece by piece as NUL separates them. Throws git-missing and git-failed. */
+export async function readOutput(
+  variables: ReadonlyMap<string, string>,
+  directory: string,
+  words: readonly string[],
+  take: (piece: string) => void,
+): Promise<void> {
+  let rest = Buffer.alloc(0)
+  await streamGit(variables, directory, words, '', (chunk) => {
+    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    for (let end = bytes.indexOf(0); end >= 0; end = bytes.indexOf(0)) {
+      take(bytes.toString('utf8', 0, end))
+      bytes = bytes.subarray(end + 1)
+    }
+    rest = Buffer.from(bytes)
+  })
 }
 
 /** Reads blobs that are no larger than `limit` whole, by name; of larger ones only that they are there. */

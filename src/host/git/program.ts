@@ -13,6 +13,8 @@ const SAFE_WORDS = [
   ...['-c', 'safe.bareRepository=explicit'],
   ...['-c', 'log.showSignature=false'],
   ...['-c', 'submodule.recurse=false'],
+  // Not about safety: what a search of the history reads must have the first commit.
+  ...['-c', 'log.showRoot=true'],
 ]
 
 /** Where git is to look, which a hook of git is told in variables; every other GIT_ variable is left out. */

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { generateKey } from '../../../../src/age/keygen.ts'
+import { markOf, summaryOf } from '../../../../src/host/git/summary.ts'
+import { sealDotenv, sealJson } from '../../../../src/sops/seal.ts'
+
+const MARK = 'hunter2-Zq7'
+const { recipient } = generateKey()
+
+describe('tells without a key', () => {
+  test('names, comments and recipients of SOPS dotenv, each with a mark of its ciphertext', async () => {
+    const bytes = await sealDotenv(`# ${MARK}\nA=${MARK}\nexport B=\n`, [recipient], {
+      now: new Date('2026-01-02T03:04:05Z'),
+    })
+    const [line = ''] = bytes
+      .toString()
+      .split('\n')
+      .filter((one) => one.startsWith('A='))
+    expect((await summaryOf(bytes)).split('\n')).toEqual([
+      expect.stringMatching(
+        /^sops-dotenv, changed "2026-01-02T03:04:05Z", MAC [0-9a-f]{8}$|^sops-dotenv, changed 2026-01-02T03:04:05Z, MAC [0-9a-f]{8}$/,
+      ),
+      `A = <sealed ${markOf(line.slice(2))}>`,
+      'B = <empty>',
+      expect.stringMatching(/^# <sealed [0-9a-f]{8}>$/),
+      `recipient ${recipient}`,
+      '',
+    ])
+  })
+
+  test('the names of SOPS JSON, escaped so that none can forge a line', async () => {
+    const summary = await summaryOf(await sealJson([['a\n+recipient age1evil', MARK]], [recipient]))
+    expect(summary).toMatch(/^"a\\n\+recipient age1evil" = <sealed/m)
+    expect(summary.split('\n')).toHaveLength(4)
+  })
+
+  test.each([
+    ['plaintext', `A=${MARK}\n`, /^NOT ENCRYPTED: 14 bytes/],
+    ['nothing', '', /^empty$/m],
+    ['JSON that is cut off', `{"A": "${MARK}`, /^NOT ENCRYPTED/],
+    [
+      'a value in the clear, without a mark that could be guessed from',
+      `{"A": "${MARK}", "sops": {}}`,
+      /^A = <IN THE CLEAR>$/m,
+    ],
+    ['an age file', 'age-encryption.org/v1\n', /^an age file/],
+  ])('%s', async (_, text, wanted) => {
+    expect(await summaryOf(Buffer.from(text))).toMatch(wanted)
+  })
+})
+
+test('whatever the bytes, it ends, and a value that stands in them is not told', async () => {
+  const value = randomBytes(12).toString('hex')
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '{',
+      '}',
+      '"sops":',
+      '"sops_mac"',
+      'sops_mac=',
+      '[sops]',
+      'sops:',
+      '\n',
+      '=',
+      ':',
+      '"',
+      ',',
+      'ENC[',
+      '# ',
+      '- ',
+    ),
+    fc.constant(value),
+    fc.string(),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 12 }), async (pieces) => {
+      // As a value, that is: what stands in the place of a name is a name.
+      const text = pieces.join('')
+      const named = new RegExp(`${value}[^\\n,]*[=:]`)
+      const summary = await summaryOf(Buffer.from(text))
+      if (!named.test(text)) expect(summary).not.toContain(value)
+    }),
+  )
+})
