@@ -73,7 +73,13 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (thrown: unknown) => {
     const error = asDisintoError(thrown)
-    speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG).error(error)
+    const speak = speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG)
+    // Somebody was asked, and answered No: that is an answer, and no error.
+    if (error.code === 'interrupted-nothing') {
+      speak.note(error.message)
+      process.exit(0)
+    }
+    speak.error(error)
     process.exit(statusOf(error.code))
   },
 )

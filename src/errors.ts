@@ -111,11 +111,11 @@ export const CORE_CATALOGUE = {
   }),
   'value-nul': ({ path, name }: Texts<'path' | 'name'>) => ({
     message: `${quote(path)}: the value of ${quote(name)} holds a NUL byte, which no environment can`,
-    hint: 'store it as text, base64 for example',
+    hint: `have the command read it from a file: --as-file ${quote(name)}; or store it as text, base64 for example`,
   }),
   'value-too-long': ({ path, name }: Texts<'path' | 'name'>) => ({
     message: `${quote(path)}: the value of ${quote(name)} is too long: the kernel takes 128 KiB with the name`,
-    hint: 'give the command a file instead, or a shorter value',
+    hint: `have the command read it from a file: --as-file ${quote(name)}`,
   }),
   'value-not-utf8': ({ path, name }: Texts<'path' | 'name'>) => ({
     message: `${quote(path)}: the value of ${quote(name)} is not UTF-8 text`,

@@ -37,6 +37,14 @@ export interface Grammar {
 const isValued = ({ value }: Flag) => value !== undefined
 const namesOf = (flags: readonly Flag[]) => flags.map(({ name }) => name)
 
+/** A flag without what follows its equals sign. */
+const nameIn = (word: string) => word.replace(/=.*$/s, '')
+
+function valueAfter(flag: string, next: string | undefined, { needsValue }: Grammar): string {
+  if (next === undefined) throw needsValue(flag)
+  return next
+}
+
 /** Throws for a word that is no flag; `--no-x` turns a switch off. */
 function checkFlag(word: string, { flags, unknown }: Grammar): void {
   const name = /^--([a-z-]+)(?:=|$)/.exec(word)?.[1]
@@ -45,7 +53,7 @@ function checkFlag(word: string, { flags, unknown }: Grammar): void {
     const switches = namesOf(flags.filter((flag) => !isValued(flag)))
     if (switches.includes(name.replace(/^no-/, ''))) return
   }
-  const option = word.replace(/=.*$/s, '')
+  const option = nameIn(word)
   const near = nearest(option.replace(/^-+/, ''), namesOf(flags))
   throw unknown(option, near === undefined ? undefined : `--${near}`)
 }
@@ -62,26 +70,22 @@ function pickFlags(
   const valued = namesOf(grammar.flags.filter(isValued)).map((name) => `--${name}`)
   const picked: string[] = []
   const words: string[] = []
+  const isOther = (word: string) => !word.startsWith('-') || word === '-'
+  const isPassedOn = (word: string) => grammar.passesOn === true && !known.includes(nameIn(word))
   for (let at = 0; at < input.length; at += 1) {
     const word = grammar.shorts?.get(input[at] ?? '') ?? input[at] ?? ''
     if (word === '--') return { picked, words, rest: input.slice(at + 1) }
-    const isOther = !word.startsWith('-') || word === '-'
-    if (isOther && words.length >= (grammar.endsAfter ?? Number.POSITIVE_INFINITY))
+    if (isOther(word) && words.length >= (grammar.endsAfter ?? Number.POSITIVE_INFINITY))
       return { picked, words: [...words, ...input.slice(at)], rest: [] }
-    const isPassedOn = grammar.passesOn === true && !known.includes(word.replace(/=.*$/s, ''))
-    if (isOther || isPassedOn) {
+    if (isOther(word) || isPassedOn(word)) {
       words.push(word)
       continue
     }
     checkFlag(word, grammar)
-    if (!valued.includes(word)) {
-      picked.push(word)
-      continue
-    }
-    at += 1
-    const value = input[at]
-    if (value === undefined) throw grammar.needsValue(word)
-    picked.push(`${word}=${value}`)
+    if (valued.includes(word)) {
+      at += 1
+      picked.push(`${word}=${valueAfter(word, input[at], grammar)}`)
+    } else picked.push(word)
   }
   return { picked, words, rest: [] }
 }

@@ -213,6 +213,27 @@ export const HOST_CATALOGUE = {
     message: `${quote(name)} is in .env.enc, not in a file of its own`,
     hint: 'disinto secrets edit .env.enc changes it there',
   }),
+  'word-no-name': ({ command }: Texts<'command'>) => ({
+    message: `${command}: what was given as NAME is no variable name`,
+    hint: 'names match [A-Za-z_][A-Za-z0-9_]*; a value is never an argument: disinto secrets add NAME asks for it',
+  }),
+  'value-argument': ({ name }: Texts<'name'>) => ({
+    message:
+      'NAME=VALUE was given where only a name belongs: a value is never an argument, as arguments show in ps and in the history of the shell',
+    hint: `take it out of that history, then: disinto secrets add ${name}`,
+  }),
+  'value-several-lines': ({ name }: Texts<'name'>) => ({
+    message: `the value of ${quote(name)} had several lines, and a prompt takes one; nothing was stored`,
+    hint: `give all of them from a file or by a pipe: disinto secrets add ${name} --from-file FILE`,
+  }),
+  'name-kept': ({ name }: Texts<'name'>) => ({
+    message: `${quote(name)}: SOPS keeps this name for itself, and no SOPS file can hold a value of it`,
+    hint: 'choose another name',
+  }),
+  'secret-link': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a link, and a secret is never written through one`,
+    hint: `see where it points (ls -l ${quote(path)}), remove the link, then do it again`,
+  }),
   'value-empty': ({ name }: Texts<'name'>) => ({
     message: `the value of ${quote(name)} is empty`,
     hint: 'check what wrote to the pipe: an empty secret is refused',

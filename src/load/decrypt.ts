@@ -64,12 +64,17 @@ async function namedValues(
   return ofSecretFile(source, plaintext, values)
 }
 
-/** Checks what the kernel would refuse, or Node would print, at the exec. */
+/** Returns why no environment can hold a value: what the kernel would refuse, or Node would print, at the exec. */
+export function cannotHold(name: string, value: string): string | undefined {
+  if (value.includes('\0')) return 'holds a NUL byte'
+  return Buffer.byteLength(name) + Buffer.byteLength(value) + 2 > MAX_STRING_BYTES ? 'is too long' : undefined
+}
+
+/** Throws value-nul or value-too-long for what no environment can hold. */
 export function checkValue(name: string, value: string, path: string): void {
-  if (value.includes('\0')) throw failure('value-nul', { path, name })
-  if (Buffer.byteLength(name) + Buffer.byteLength(value) + 2 > MAX_STRING_BYTES) {
-    throw failure('value-too-long', { path, name })
-  }
+  const reason = cannotHold(name, value)
+  if (reason === undefined) return
+  throw failure(value.includes('\0') ? 'value-nul' : 'value-too-long', { path, name })
 }
 
 /** Opens one document; its entries, each name and value checked. */

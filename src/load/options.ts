@@ -1,5 +1,6 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
+import { isLegalName } from './names.ts'
 import { cutWords, type Flag, type Grammar } from '../flags.ts'
 import { ENGINES, type EngineName, KEY_TYPES, type KeyType, USUAL_KEY_TYPES } from '../nouns.ts'
 
@@ -120,7 +121,13 @@ export async function parseOptions(
     return variable === undefined || variable === '' ? [] : [variable]
   }
   const text = (name: string): string | undefined => texts(name).at(-1)
-  const names = (name: string): string[] => texts(name).flatMap(namesIn)
+  const names = (name: string): string[] => {
+    const all = texts(name).flatMap(namesIn)
+    // What is no name may be a value, and is not repeated.
+    if (!all.every(isLegalName))
+      throw failure('option-value', { option: `--${name}`, wanted: 'names of variables, and no values' })
+    return all
+  }
   const on = (name: string): boolean => {
     const values = given.get(name)
     if (values !== undefined) return values.at(-1) === true

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AGE, AGE_KEYGEN, Host, MARK, SHIM } from './host.ts'
@@ -120,7 +120,7 @@ describe('rules that take the sops program', () => {
       host.write('.sops.yaml', `creation_rules:\n  - pgp: ${fingerprint}\n`)
       host.well(['secrets', 'add', 'TOKEN'], { input: MARK, env })
       expect(host.well(['secrets', 'show', 'TOKEN'], { env })).toBe(`${MARK}\n`)
-      expect(host.well(['secrets', 'list'], { env })).toMatch(/^TOKEN .* pgp$/m)
+      expect(host.well(['secrets', 'list'], { env })).toMatch(/^TOKEN .* pgp/m)
       host.write('.env', `A=${MARK}\n`)
       host.well(['secrets', 'migrate'], { env })
       expect(host.well(['secrets', 'show', 'A'], { env })).toBe(`${MARK}\n`)
@@ -182,10 +182,8 @@ describe('values', () => {
 
   test.each([
     ['a name the shim refuses', 'LD_PRELOAD', MARK, 'makes the dynamic loader run other code'],
-    ['a name that is none', 'A-B', MARK, 'is no variable name'],
-    ['a name that leads elsewhere', '../../x', MARK, 'is no variable name'],
-    ['a NUL byte', 'TOKEN', `${MARK}\0x`, 'NUL byte'],
-    ['more than the kernel takes', 'TOKEN', 'x'.repeat(128 * 1024), 'too long'],
+    ['more than a file of ours may hold', 'TOKEN', 'x'.repeat(8 * 1024 * 1024), 'larger than 10 MiB'],
+    ['the name that SOPS keeps', 'sops', MARK, 'SOPS keeps this name'],
     ['what is not UTF-8', 'TOKEN', Buffer.from([0xff, 0xfe, 0x41]), 'not UTF-8'],
     ['nothing', 'TOKEN', '', 'is empty'],
     ['a name whose value sops leaves in the clear', 'A_unencrypted', MARK, 'left unencrypted'],
@@ -193,6 +191,76 @@ describe('values', () => {
     const host = new Host()
     expect(host.fails(['secrets', 'add', name], { input })).toContain(told)
     expect(host.files().filter((file) => !file.startsWith('.sops'))).toEqual([])
+  })
+
+  test.each([
+    ['a name that is none', 'A-B', 'is no variable name'],
+    ['a name that leads elsewhere', '../../x', 'is no variable name'],
+    ['a value beside the name', `TOKEN=${MARK}`, 'disinto secrets add TOKEN'],
+    ['a value in its place', `${MARK}==`, 'disinto secrets add NAME'],
+  ])('refuses %s without repeating it, and makes nothing', (_, word, told) => {
+    const host = new Host()
+    for (const command of ['add', 'show', 'edit', 'rm'])
+      expect(host.fails(['secrets', command, word], { input: MARK, status: 2 })).toContain(told)
+    expect(host.files(host.base)).toEqual([])
+  })
+
+  test.each([
+    ['a NUL byte', `${MARK}\0x`, 'holds a NUL byte'],
+    ['more than the kernel takes', `${MARK}${'x'.repeat(128 * 1024)}`, 'is too long'],
+  ])('with %s are stored, and only --as-file hands them over, which add says', (_, value, told) => {
+    const host = new Host()
+    const { status, stderr } = host.run(['secrets', 'add', 'TOKEN'], { input: value })
+    expect([status, stderr.includes(MARK)]).toEqual([0, false])
+    expect(stderr).toContain(told)
+    expect(stderr).toContain('--as-file TOKEN')
+    expect(host.bySops('TOKEN')).toBe(value)
+    expect(host.well(['secrets', 'show', 'TOKEN', '--raw'])).toBe(value)
+    const shim = (...words: string[]) =>
+      spawnSync(process.execPath, [SHIM, ...words], {
+        cwd: host.directory,
+        env: host.environment(),
+        encoding: 'utf8',
+      })
+    expect(shim('--as-file', 'TOKEN', '--', 'sh', '-c', 'cat "$TOKEN_FILE"').stdout).toBe(value)
+    const without = shim('--', 'true')
+    expect([without.status, without.stderr.includes('--as-file TOKEN')]).toEqual([125, true])
+  })
+
+  test.each([
+    ['a byte order mark', `\ufeff${MARK}`, 'begins with a byte order mark'],
+    ['a blank at its end', `${MARK} `, 'ends with a blank'],
+  ])('with %s are stored as they are, and it is said', (_, value, told) => {
+    const host = new Host()
+    const { status, stderr } = host.run(['secrets', 'add', 'TOKEN'], { input: value })
+    expect([status, stderr.includes(MARK)]).toEqual([0, false])
+    expect(stderr).toContain(told)
+    expect(host.bySops('TOKEN')).toBe(value)
+  })
+
+  test('go where secrets/NAME.enc says, from any directory', () => {
+    const host = new Host()
+    host.well(['secrets', 'add', 'secrets/TOKEN.enc'], { input: MARK })
+    expect(host.bySops('TOKEN')).toBe(MARK)
+    const elsewhere = { cwd: host.path('secrets'), env: { DISINTO_ROOT: host.directory } }
+    expect(host.well(['secrets', 'show', 'TOKEN.enc'], elsewhere)).toBe(`${MARK}\n`)
+    expect(host.fails(['secrets', 'show', 'token'])).toContain('did you mean TOKEN?')
+    host.well(['secrets', 'rm', 'secrets/TOKEN.enc', '--force'])
+    expect(host.exists('secrets/TOKEN.enc')).toBe(false)
+  })
+
+  test.each(['--force', '--raw'])('never go through a link (%s)', (option) => {
+    const host = new Host()
+    host.add('OTHER', 'other')
+    renameSync(host.path('secrets/OTHER.enc'), join(host.base, 'elsewhere'))
+    for (const target of ['../../elsewhere', '../../nowhere', host.keyFile]) {
+      symlinkSync(target, host.path('secrets/TOKEN.enc'))
+      const before = host.holding('')
+      expect(host.fails(['secrets', 'add', 'TOKEN', option], { input: MARK })).toContain('is a link')
+      expect(host.holding('')).toEqual(before)
+      rmSync(host.path('secrets/TOKEN.enc'))
+    }
+    expect(readFileSync(host.keyFile, 'utf8')).toContain('AGE-SECRET-KEY-')
   })
 
   test('in a pipe, nothing is overwritten without --force', () => {

@@ -49,6 +49,12 @@ describe('edit', () => {
     expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
   })
 
+  test('one last line end of Windows goes, as with add', () => {
+    const { host, env } = edited(`printf '${MARK}-new\\r\\n' > "$1"`)
+    host.well(['secrets', 'edit', 'TOKEN'], { env })
+    expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
+  })
+
   test('unchanged is unwritten', () => {
     const { host, env } = edited('touch "$1"')
     const before = [host.read('secrets/TOKEN.enc'), statSync(host.path('secrets/TOKEN.enc')).ino]

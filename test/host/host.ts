@@ -162,10 +162,11 @@ export class Host {
       )
   }
 
-  /** Starts the host command on a pseudo-terminal (script(1)). */
-  terminal(words: readonly string[], options: RunOptions = {}): Terminal {
+  /** Starts the host command on a pseudo-terminal (script(1)); `after` is what has the terminal after it. */
+  terminal(words: readonly string[], { after, ...options }: RunOptions & { after?: string } = {}): Terminal {
     const line = [process.execPath, DISINTO, ...words].map((word) => `'${word}'`).join(' ')
-    const child = spawn('script', ['-qec', `stty cols 200; exec ${line}`, '/dev/null'], {
+    const all = after === undefined ? `exec ${line}` : `${line}; ${after}`
+    const child = spawn('script', ['-qec', `stty cols 200; ${all}`, '/dev/null'], {
       cwd: options.cwd ?? this.directory,
       env: this.environment({ SHELL: '/bin/sh', ...options.env }),
     })

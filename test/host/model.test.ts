@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references of compose are what this is about.
 import { expect, test } from 'vitest'
 import { exposuresOf } from '../../src/host/compose/interpolation.ts'
 import { readModel, variablesIn } from '../../src/host/compose/model.ts'

@@ -67,6 +67,10 @@ describe('mistakes', () => {
     [['--nope'], 'option-unknown'],
     [['-v'], 'option-unknown'],
     [['--root'], 'option-value'],
+    [['--only=TOKEN=hunter2'], 'option-value'],
+    [['--require', 'hunter2-x'], 'option-value'],
+    [['--allow=A,B=c'], 'option-value'],
+    [['--as-file=hunter2=='], 'option-value'],
     [['--engine=x'], 'option-value'],
     [['--__proto__=x'], 'option-unknown'],
   ])('%j', async (words, code) => {

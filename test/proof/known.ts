@@ -115,10 +115,7 @@ export function knownInImage(bare: Facts): Difference {
     // `env -u NODE_OPTIONS` forgets where it stood.
     ...changed(bare, 'environ', ENTRYPOINT.includes('-u NODE_OPTIONS') ? movedNodeOptions(kept) : kept),
     // Node blocks SIGUSR1 at its start, and with this flag it stays blocked, in the command, too.
-    ...(ENTRYPOINT.includes('--disable-sigusr1')
-      ? changed(bare, 'status.SigBlk', USR1)
-      : mask === undefined
-        ? {}
-        : { 'status.SigBlk': mask }),
+    ...(mask !== undefined && { 'status.SigBlk': mask }),
+    ...(ENTRYPOINT.includes('--disable-sigusr1') && changed(bare, 'status.SigBlk', USR1)),
   }
 }

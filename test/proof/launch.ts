@@ -156,7 +156,7 @@ export function probe(how: How, conditions: Conditions): { facts: Facts; launche
 export type Difference = Readonly<Record<string, readonly [string | undefined, string | undefined]>>
 
 /** By UTF-16 code units. */
-export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+export const byText = (a: string, b: string): number => Number(a > b) - Number(a < b)
 
 export function difference(bare: Facts, shim: Facts): Difference {
   const names = [...new Set([...Object.keys(bare), ...Object.keys(shim)])].sort(byText)

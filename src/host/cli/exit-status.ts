@@ -8,6 +8,8 @@ export const USAGE = 2
 
 const WRONG_USE: ReadonlySet<string> = new Set<ErrorCode>([
   'subcommand-unknown',
+  'value-argument',
+  'word-no-name',
   'option-unknown',
   'option-value',
   'words-missing',

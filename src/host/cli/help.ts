@@ -61,7 +61,8 @@ export function unknownCommand(commands: Commands, words: readonly string[]): Er
     (synonym !== undefined && heads.includes(synonym) ? synonym : undefined) ??
     nearest(word, heads) ??
     [...commands.keys()].find((name) => name.endsWith(` ${word}`))
-  const told = near === undefined ? undefined : heads.includes(near) ? full(near) : near
+  // One of another group is whole already.
+  const told = near !== undefined && heads.includes(near) ? full(near) : near
   return failure('subcommand-unknown', { word: full(word), near: told, group })
 }
 

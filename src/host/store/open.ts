@@ -54,7 +54,10 @@ export async function entriesOf(
   open: Open,
   allow: ReadonlySet<string>,
 ): Promise<Entry[]> {
-  return decrypt([document], open, await optionsFor(allow))
+  const { source } = document
+  // A file takes what an environment can't, and a secret file may hold it for --as-file.
+  const asFile = source.role === 'secret' ? [source.name] : []
+  return decrypt([document], open, { ...(await optionsFor(allow)), asFile })
 }
 
 /** The names and values of a file. */

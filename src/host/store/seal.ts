@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
 import { DisintoError } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
+import { MAX_FILE_BYTES } from '../../load/read.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
 import type { HostContext } from '../context.ts'
 import type { CreationRules } from '../access/rules.ts'
@@ -164,6 +165,7 @@ export async function prepareSealed(
 ): Promise<Sealed> {
   const { path } = target.source
   const bytes = await sealContent(context, content, target)
+  if (bytes.length > MAX_FILE_BYTES) throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
   let opened = false
   const prepared = await prepareFile(path, bytes, {
     ...(over !== undefined && { over }),

@@ -1,10 +1,9 @@
 /** `disinto secrets add`: a value from a prompt, a pipe or a file to a secret file of its own. */
 import { isUtf8 } from 'node:buffer'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { errnoOf, quote } from '../../../errors.ts'
-import { checkValue } from '../../../load/decrypt.ts'
 import { checkName } from '../../../load/names.ts'
 import { readWhole } from '../../../load/read.ts'
 import { Secret } from '../../../secret.ts'
@@ -14,7 +13,9 @@ import { ensureRules } from '../../access/first-use.ts'
 import { outsideOf, envSource, secretSource } from '../../store/inventory.ts'
 import { warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed } from '../../store/open.ts'
+import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed, hiddenValue } from '../../cli/prompt.ts'
+import { secretNameOf } from '../../cli/secret-name.ts'
 import { prepareSealed } from '../../store/seal.ts'
 import { failure } from '../../errors.ts'
 
@@ -51,6 +52,13 @@ function makeSecretsDirectory({ project }: HostContext): void {
   }
 }
 
+/** Whether the name is taken by a file, which may be replaced. A link is never written through: it may lead anywhere. */
+function isTaken(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats?.isSymbolicLink() === true) throw failure('secret-link', { path })
+  return stats !== undefined
+}
+
 async function noteIfInEnvFile({ project, speak }: HostContext, name: string): Promise<void> {
   if (!existsSync(project.envFile)) return
   if ((await outsideOf(envSource(project))).names.includes(name))
@@ -82,17 +90,17 @@ recipients that .sops.yaml has for it.`,
   run: async (invocation) => {
     const { context, texts } = invocation
     const { project, speak } = context
-    const name = invocation.words[0] ?? ''
+    const name = secretNameOf(invocation.words[0] ?? '', 'secrets add', context)
+    if (name === 'sops') throw failure('name-kept', { name })
     const source = secretSource(project, name)
     checkName(name, source.path, allowed(context.variables, texts('allow')))
-    const before = existsSync(source.path) ? readFileSync(source.path) : undefined
+    const before = isTaken(source.path) ? readFileSync(source.path) : undefined
     // Before the prompt: who is not going to overwrite it should not have to type it.
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
       throw failure('interrupted-nothing')
     }
     const value = await valueFor(name, source.path, invocation)
     if (value.reveal() === '') throw failure('value-empty', { name })
-    checkValue(name, value.reveal(), source.path)
     const rules = await ensureRules(context)
     // Before the directory is made: without a rule nothing will be in it.
     rules.for(source.path)
@@ -106,6 +114,7 @@ recipients that .sops.yaml has for it.`,
     sealed.commit()
     speak.note(`${quote(source.path)}: ${before === undefined ? 'added' : 'replaced'}`)
     if (!sealed.opened) speak.note('no key here opens it: it is encrypted to others, and was not tested')
+    sayWhatIsOdd(context, name, value)
     warnOfKeyFiles(context)
     await noteIfInEnvFile(context, name)
     return 0

@@ -15,7 +15,10 @@ import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesOf, openWith, plaintextOf } from '../../store/open.ts'
 import { memoryDirectory, privateDirectory } from '../../files/private-directory.ts'
+import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed } from '../../cli/prompt.ts'
+import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
+import { Secret } from '../../../secret.ts'
 import { type Content, prepareSealed } from '../../store/seal.ts'
 import type { Document, Source } from '../../../nouns.ts'
 import { failure } from '../../errors.ts'
@@ -55,9 +58,10 @@ async function editableSecret(document: Document, { context }: Invocation): Prom
     // With a final newline, as editors end every file with one.
     text: `${entry?.value.reveal() ?? ''}\n`,
     content: async (text) => {
-      const value = text.replace(/\n$/, '')
+      // One final line end goes, of Windows too, as with add.
+      const value = text.replace(/\r?\n$/, '')
       if (value === '') throw failure('value-empty', { name })
-      checkValue(name, value, source.path)
+      sayWhatIsOdd(context, name, new Secret(value))
       return { kind: 'json', entries: [[name, value]] }
     },
   }
@@ -98,8 +102,9 @@ async function place({ context, on }: Invocation): Promise<string | undefined> {
 
 async function sourceFor({ context, words }: Invocation): Promise<Source> {
   const { project } = context
-  const name = words[0] ?? ''
-  if (name !== '.env.enc') {
+  const word = words[0] ?? ''
+  if (!isEnvFile(word, context)) {
+    const name = secretNameOf(word, 'secrets edit', context)
     const source = await findSecret(project, name)
     if (source.role !== 'secret') throw failure('secret-in-env-file', { name })
     return source

@@ -4,6 +4,7 @@ import { errnoOf, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { findSecret } from '../../store/find.ts'
 import { confirmed } from '../../cli/prompt.ts'
+import { secretNameOf } from '../../cli/secret-name.ts'
 import { syncDirectory } from '../../files/write.ts'
 import { failure } from '../../errors.ts'
 
@@ -21,7 +22,7 @@ its issuer.`,
   completes: 'secrets',
   run: async ({ context, words, on }) => {
     const { project, speak } = context
-    const name = words[0] ?? ''
+    const name = secretNameOf(words[0] ?? '', 'secrets rm', context)
     const source = await findSecret(project, name)
     if (source.role !== 'secret') throw failure('secret-in-env-file', { name })
     if (!on('force') && !(await confirmed(context, `Remove ${quote(source.path)}?`, '--force')))

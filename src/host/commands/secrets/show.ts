@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { read } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
 import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesAt, openWith, plaintextOf } from '../../store/open.ts'
@@ -24,9 +25,9 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
   completes: 'secrets',
   run: async ({ context, words, on }) => {
     const { project, print, variables, speak } = context
-    const name = words[0] ?? ''
+    const word = words[0] ?? ''
     const open = openWith(context)
-    if (name === '.env.enc') {
+    if (isEnvFile(word, context)) {
       if (!existsSync(project.envFile)) throw failure('env-file-missing', { path: project.envFile })
       const plaintext = await plaintextOf(read(envSource(project)), open)
       print(
@@ -36,6 +37,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
       )
       return 0
     }
+    const name = secretNameOf(word, 'secrets show', context)
     const source = await findSecret(project, name)
     const entries = await entriesAt(source, open, new Set([...allowed(variables), name]))
     const entry = entries.findLast((one) => one.name === name)

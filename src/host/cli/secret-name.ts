@@ -1,0 +1,30 @@
+/** The name of a secret, as people give it on the command line: NAME, or the path of its file. */
+import { failure } from '../errors.ts'
+import { basename, dirname, resolve } from 'node:path'
+import type { HostContext } from '../context.ts'
+
+const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/**
+ * Returns the name that a word means: `secrets/NAME.enc`, from wherever it is named, is NAME. Throws value-argument or
+ * word-no-name, neither of which repeats the word: it may be a value that was given in the wrong place.
+ */
+export function secretNameOf(
+  word: string,
+  command: string,
+  { project, workingDirectory }: HostContext,
+): string {
+  const path = resolve(workingDirectory, word)
+  const inRoot = resolve(project.root, word)
+  const file = [path, inRoot].find((one) => dirname(one) === project.secretsDir && one.endsWith('.enc'))
+  const name = file === undefined ? word : basename(file, '.enc')
+  if (LEGAL.test(name)) return name
+  const [, given] = /^([A-Za-z_][A-Za-z0-9_]*)=(?!=*$)/.exec(word) ?? []
+  if (word.includes('=')) throw failure('value-argument', { name: given ?? 'NAME' })
+  throw failure('word-no-name', { command })
+}
+
+/** Returns whether a word means `.env.enc`, by its name or by a path to it. */
+export function isEnvFile(word: string, { project, workingDirectory }: HostContext): boolean {
+  return word === '.env.enc' || resolve(workingDirectory, word) === project.envFile
+}
