@@ -242,6 +242,31 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: exists already, and differs in ${list(names)}`,
     hint: 'see which is right (disinto secrets show NAME), make both the same, and do it again',
   }),
+  'rule-lacking': ({
+    config,
+    paths,
+    pattern,
+    recipient,
+  }: Texts<'config' | 'pattern' | 'recipient'> & { readonly paths: readonly string[] }) => ({
+    message: `${quote(config)}: no creation rule is for ${list(paths)}; nothing was changed`,
+    hint: `disinto secrets migrate --add-rule adds one for you alone, or add it by hand: path_regex: '${pattern}', age: ${recipient}`,
+  }),
+  'migrate-named': ({
+    path,
+    file,
+    services,
+  }: Texts<'path' | 'file'> & { readonly services: readonly string[] }) => ({
+    message: `${quote(path)}: env_file: in ${quote(file)} names it, for ${list(services)}: without it, docker compose would not even stop them`,
+    hint: 'docs/migrating.md, "From docker compose’s env_file": take the line out there (disinto up mounts .env.enc), then do it again',
+  }),
+  'migrate-dotenvx': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: has dotenvx’s ciphertext in place of values: ${list(names)}`,
+    hint: 'docs/migrating.md, "From dotenvx": dotenvx decrypt, then do it again',
+  }),
+  'migrate-homeless': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: no line of .env.enc can hold the value of ${list(names)}, which refers to HOME and to a value of several lines`,
+    hint: 'write it without one of the two, then do it again',
+  }),
   'migrate-link': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is a link; removing it would leave the plaintext where it points`,
     hint: 'move the file itself here, then do it again',

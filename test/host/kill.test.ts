@@ -102,7 +102,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
 
   test('of migrate: the values are in .env, or in the encrypted files, and no third copy', () => {
     const host = new Host()
-    const text = `# c\nA=${MARK}\nB="${MARK}\nof two lines"\n`
+    const text = `# c\nA=${MARK}\nB='${MARK}\n\\n of two lines'\n`
     host.well(['secrets', 'keygen'])
     host.write('.env', text)
     killedEverywhere(
@@ -113,7 +113,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
         if (existsSync(host.path('.env'))) expect(host.read('.env'), at).toBe(text)
         else {
           expect(parse(host.envBySops()), at).toEqual({ A: MARK })
-          expect(host.bySops('B'), at).toBe(`${MARK}\nof two lines`)
+          expect(host.bySops('B'), at).toBe(`${MARK}\n\\n of two lines`)
         }
       },
       ['project/.env'],

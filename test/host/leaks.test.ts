@@ -21,7 +21,7 @@ describe('no system call writes a value', () => {
   test('of keygen, add, migrate, list, verify, rotate-key, recipients and rm; show writes to standard output', () => {
     const host = new Host()
     expect(tell(host, ['secrets', 'add', 'TOKEN'], MARK)).toEqual([])
-    host.write('.env', `A=${MARK}\nB="x\n${MARK}"\n`)
+    host.write('.env', `A=${MARK}\nB='x\n\\n${MARK}'\n`)
     const { recipient } = host.stranger()
     for (const words of [
       ['secrets', 'migrate', '--dry-run'],

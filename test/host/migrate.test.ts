@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { parse } from 'dotenv'
-import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { splitDotenv } from '../../src/host/migrate/dotenv-split.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { AGE, Host, MARK, SHIM } from './host.ts'
 
 /** What the shim gives a command, for the names of a dotenv text. */
@@ -50,18 +49,12 @@ describe('migrate', () => {
     expect(host.holding(MARK)).toEqual([])
     const shown = host.envBySops()
     expect(shown.split('\n')[0]).toBe('# first')
-    expect(shown.match(/^(?:export )?[A-I](?==)/gm)).toEqual([
-      'A',
-      'export B',
-      'C',
-      'D',
-      'E',
-      'F',
-      'G',
-      'I',
-      'A',
-    ])
-    expect(host.bySops('H')).toBe(`-----BEGIN KEY-----\n${MARK}\n-----END KEY-----`)
+    expect(shown.match(/^[A-I](?==)/gm)).toEqual(['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'A'])
+    // Over several lines, and for the agents as before.
+    expect(shown).toContain(`\nH="-----BEGIN KEY-----\\n${MARK}\\n-----END KEY-----"\n`)
+    const service = join(host.home, '.config/sops/age/project/agents/keys.txt')
+    expect(host.envBySops(service)).toBe(shown)
+    expect(host.exists('secrets')).toBe(false)
   })
 
   test('--dry-run says what would be done and changes nothing', () => {
@@ -69,54 +62,9 @@ describe('migrate', () => {
     host.write('.env', TEXT)
     const { status, stderr } = host.run(['secrets', 'migrate', '--dry-run'])
     expect(status).toBe(0)
-    expect(stderr).toContain('.env -> .env.enc: A, B, C, D, E, F, G, I')
-    expect(stderr).toContain('secrets/NAME.enc')
+    expect(stderr).toContain('.env -> .env.enc: A, B, C, D, E, F, G, H, I')
     expect(stderr).not.toContain(MARK)
     expect(host.files(host.base)).toEqual(['project/.env'])
-  })
-
-  test('means the same for random texts, whatever stands in them', async () => {
-    const line = fc.oneof(
-      fc.constantFrom(
-        '',
-        '# c',
-        '  # c',
-        'junk',
-        'A=1',
-        "B='x\ny'",
-        'C="p\nq"',
-        'export D=4',
-        'E: 5',
-        'F=a#b',
-        ' G = 7 ',
-        "H='\\n'",
-        'I="\\n"',
-        'J=`\n`',
-        'K=\r',
-        'L="unclosed',
-        "M='",
-        '=x',
-        '\uFEFFN=1',
-        'O=1\u2028P=2',
-        'Q=\u20281',
-        ' R=1 # c',
-        'export\tS=1',
-        'T =\n"x\ny"',
-        'U_unencrypted=1',
-        'V=\\\\n',
-        'sops_x=1',
-      ),
-      fc.string({ maxLength: 12 }),
-    )
-    await fc.assert(
-      fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
-        const whole = lines.join('\n')
-        const { text, apart } = await splitDotenv(whole)
-        const meant = Object.entries(parse(whole)).filter(([name]) => !apart.includes(name))
-        expect(Object.entries(parse(text)).filter(([name]) => !apart.includes(name))).toEqual(meant)
-      }),
-      { numRuns: 2000 },
-    )
   })
 
   test('refuses when .env.enc differs, and names what differs; when it is the same the plaintext goes', () => {
@@ -202,6 +150,288 @@ describe('migrate', () => {
     expect({ status, stderr }).toMatchObject({
       status: 0,
       stderr: expect.stringContaining('nothing to migrate'),
+    })
+  })
+
+  test('what no line can hold goes to a file of its own', () => {
+    const host = new Host()
+    const text = `K='{"key": "${MARK}\\n",\n"b": 1}'\nA=\${B}-${MARK}\nB=1\n`
+    host.write('.env', text)
+    const before = loaded(host, ['K', 'A', 'B'])
+    host.well(['secrets', 'migrate'])
+    expect(loaded(host, ['K', 'A', 'B'])).toEqual(before)
+    expect(host.bySops('K')).toBe(before['K'])
+    expect(host.envBySops()).toBe(`# K: in secrets/K.enc\nA=\${B}-${MARK}\nB=1\n`)
+  })
+
+  test('names are written as dotenv reads them, so that stock sops finds each', () => {
+    const host = new Host()
+    host.write('.env', `\ufeffA=1-${MARK}\r\nexport B=2-${MARK}\r\nC = 3-${MARK}\r\n`)
+    const before = loaded(host, ['A', 'B', 'C'])
+    host.well(['secrets', 'migrate'])
+    expect(loaded(host, ['A', 'B', 'C'])).toEqual(before)
+    for (const [name, value] of Object.entries(before))
+      expect(host.sops('decrypt', '--input-type', 'dotenv', '--extract', `["${name}"]`, '.env.enc')).toBe(
+        value,
+      )
+  })
+
+  describe('a .env that is encrypted already', () => {
+    const VALUES = { TOKEN: MARK, PORT: '8080' }
+
+    /** A host whose .env sops has made of these values, in place. */
+    function encrypted(type: string, text: string): { host: Host; bytes: string } {
+      const host = new Host()
+      host.well(['secrets', 'keygen'])
+      host.write('.env', text)
+      host.sops(
+        'encrypt',
+        '-i',
+        '--input-type',
+        type,
+        '--output-type',
+        type === 'binary' ? 'json' : type,
+        '.env',
+      )
+      const bytes = host.read('.env')
+      expect(loaded(host, ['TOKEN', 'PORT'])).toEqual(VALUES)
+      return { host, bytes }
+    }
+
+    test.each([
+      ['dotenv', `# c\nTOKEN=${MARK}\nPORT=8080\n`],
+      ['json', `{"TOKEN": "${MARK}", "PORT": 8080}`],
+      ['yaml', `TOKEN: ${MARK}\nPORT: 8080\n`],
+      ['ini', `TOKEN=${MARK}\nPORT=8080\n`],
+      ['binary', `TOKEN=${MARK}\nPORT=8080\n`],
+    ])('by sops as %s becomes .env.enc, to the byte', (type, text) => {
+      const { host, bytes } = encrypted(type, text)
+      const dry = host.run(['secrets', 'migrate', '--dry-run'])
+      expect([dry.status, host.read('.env'), host.exists('.env.enc')]).toEqual([0, bytes, false])
+      host.well(['secrets', 'migrate'])
+      expect([host.exists('.env'), host.read('.env.enc'), host.exists('secrets')]).toEqual([
+        false,
+        bytes,
+        false,
+      ])
+      expect(loaded(host, ['TOKEN', 'PORT'])).toEqual(VALUES)
+    })
+
+    test('is removed where .env.enc holds the same, and left where it does not', () => {
+      const { host, bytes } = encrypted('dotenv', `TOKEN=${MARK}\nPORT=8080\n`)
+      host.write('.env.enc', bytes)
+      host.well(['secrets', 'migrate'])
+      expect(host.exists('.env')).toBe(false)
+      host.write('.env', `TOKEN=${MARK}-other\n`)
+      host.sops('encrypt', '-i', '.env')
+      expect(host.fails(['secrets', 'migrate'])).toContain('differs in')
+      expect(host.exists('.env')).toBe(true)
+    })
+
+    test('stays as it is where no key opens it, or somebody changed it', () => {
+      const { host, bytes } = encrypted('dotenv', `TOKEN=${MARK}\nPORT=8080\n`)
+      const other = host.stranger()
+      const env = { SOPS_AGE_KEY_FILE: other.keyFile, XDG_CONFIG_HOME: '/nowhere', HOME: '/nowhere' }
+      expect(host.fails(['secrets', 'migrate'], { env })).toContain('none of the age identities')
+      host.write('.env', bytes.replace(/^PORT=.*\n/m, ''))
+      expect(host.fails(['secrets', 'migrate'])).toContain('was changed after it was encrypted')
+      expect([host.exists('.env'), host.exists('.env.enc')]).toEqual([true, false])
+    })
+
+    test('by age becomes SOPS dotenv', () => {
+      const host = new Host()
+      host.well(['secrets', 'keygen'])
+      const input = `# c\nTOKEN=${MARK}\n`
+      host.write('.env', spawnSync(AGE, ['-r', host.recipient()], { input }).stdout)
+      host.well(['secrets', 'migrate'])
+      expect([host.exists('.env'), host.envBySops()]).toEqual([false, input])
+    })
+
+    test('by dotenvx is left, and what holds its ciphertext is named', () => {
+      const host = new Host()
+      const text = `DOTENV_PUBLIC_KEY="02a0"\nTOKEN="encrypted:${MARK}"\nPLAIN=x\n`
+      host.write('.env', text)
+      const told = host.fails(['secrets', 'migrate'])
+      expect(told).toMatch(/dotenvx’s ciphertext .*: TOKEN$/m)
+      expect(told).toContain('dotenvx decrypt')
+      expect(host.files(host.base)).toEqual(['project/.env'])
+    })
+  })
+
+  describe('before the plaintext goes', () => {
+    function repository(): { host: Host; git: (...words: string[]) => string } {
+      const host = new Host()
+      const identity = ['-c', 'user.name=x', '-c', 'user.email=x@x', '-c', 'init.defaultBranch=main']
+      const git = (...words: string[]) =>
+        spawnSync('git', [...identity, ...words], {
+          cwd: host.directory,
+          env: host.environment(),
+          encoding: 'utf8',
+        }).stdout
+      git('init', '-q')
+      host.write('.env', `TOKEN=${MARK}\n`)
+      return { host, git }
+    }
+
+    test.each([[false], [true]])('it leaves git’s index (committed before: %s)', (committed) => {
+      const { host, git } = repository()
+      git('add', '-f', '.env')
+      if (committed) git('commit', '-qm', 'x')
+      const dry = host.run(['secrets', 'migrate', '--dry-run'])
+      expect([dry.status, git('ls-files')]).toEqual([0, '.env\n'])
+      expect(dry.stderr).toContain('it is to be taken out')
+      const { status, stderr } = host.run(['secrets', 'migrate'])
+      expect(status, stderr).toBe(0)
+      expect(stderr).toContain('taken out of git’s index')
+      git('add', '.env.enc', '.sops.yaml')
+      git('commit', '-qm', 'encrypted')
+      expect(git('ls-tree', '-r', '--name-only', 'HEAD').split('\n')).not.toContain('.env')
+      expect(git('show', 'HEAD')).not.toMatch(new RegExp(`^\\+.*${MARK}`, 'm'))
+    })
+
+    test('where git does not let go of it, that is said', () => {
+      const { host, git } = repository()
+      git('add', '-f', '.env')
+      host.write('.git/index.lock', '')
+      const { status, stderr } = host.run(['secrets', 'migrate'])
+      expect([status, stderr.includes(MARK)]).toEqual([0, false])
+      expect(stderr).toContain('the next commit would hold the plaintext')
+      expect(stderr).toContain('git rm --cached .env')
+    })
+
+    test.each([
+      ['docker-compose.yml', 'services:\n  web:\n    image: x\n    env_file: .env\n', {}],
+      ['other.yml', 'services: {web: {env_file: [{path: ./.env}]}}', { COMPOSE_FILE: 'other.yml' }],
+    ])('it stays where %s names it, and the services are named', (file, text, env) => {
+      const host = new Host()
+      host.write('.env', `TOKEN=${MARK}\n`)
+      host.write(file, text)
+      const told = host.fails(['secrets', 'migrate'], { env })
+      expect(told).toContain(`env_file: in ${host.path(file)} names it, for web`)
+      expect([host.exists('.env'), host.exists('.env.enc')]).toEqual([true, false])
+      host.write(file, 'services: {web: {image: x}}')
+      host.well(['secrets', 'migrate'], { env })
+    })
+
+    test('others who could read it are told of', () => {
+      const open = new Host(mkdtempSync('/opt/disinto-open-'))
+      onTestFinished(() => rmSync(open.directory, { recursive: true, force: true }))
+      chmodSync(open.directory, 0o755)
+      for (const [mode, said] of [
+        [0o644, true],
+        [0o600, false],
+      ] as const) {
+        chmodSync(open.write('.env', `TOKEN=${MARK}\n`), mode)
+        rmSync(open.path('.env.enc'), { force: true })
+        const { status, stderr } = open.run(['secrets', 'migrate'])
+        expect([status, stderr.includes('lets every user of this machine read it')]).toEqual([0, said])
+      }
+      const hidden = new Host()
+      chmodSync(hidden.base, 0o700)
+      chmodSync(hidden.write('.env', `TOKEN=${MARK}\n`), 0o644)
+      expect(hidden.run(['secrets', 'migrate']).stderr).not.toContain('every user')
+    })
+  })
+
+  test('what is odd in the text is said by line, all of it, and nothing of it is shown', () => {
+    const host = new Host()
+    const text = `PW=p@ss#${MARK}\njunk ${MARK}\nA="x\nB=1\nB=2\n`
+    host.write('.env', text)
+    const { status, stderr } = host.run(['secrets', 'migrate'])
+    expect(status, stderr).toBe(0)
+    expect(stderr).not.toContain(MARK)
+    expect(stderr).not.toContain('p@ss')
+    expect(stderr).toContain('line 1 (PW): the value ends before a #')
+    expect(stderr).toContain('line 2: sets nothing')
+    expect(stderr).toContain('line 3 (A): a quote is opened and not closed')
+    expect(stderr).toContain('line 5 (B): the name is set twice')
+  })
+
+  test.each([
+    ['a rule for nobody here', 'creation_rules:\n  - path_regex: \\.yaml$\n    age: age1x\n', {}],
+    ['no YAML', 'creation_rules: [\n', {}],
+    [
+      'a rule that takes sops, without sops',
+      'creation_rules:\n  - pgp: FBC7B9E2A4F9289AC0C1D4843D16CEE4A27381B4\n',
+      { PATH: '/nowhere' },
+    ],
+  ])('%s: nothing is announced that is not done', (_, rules, env) => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.sops.yaml', rules)
+    host.write('.env', `A=${MARK}\n`)
+    host.write('secrets/T.enc', spawnSync(AGE, ['-r', host.recipient()], { input: MARK }).stdout)
+    expect(host.fails(['secrets', 'migrate'], { env })).not.toContain('->')
+    rmSync(host.path('secrets'), { recursive: true })
+    expect(host.fails(['secrets', 'migrate'], { env })).not.toContain('->')
+    expect(host.files()).toEqual(['.env', '.sops.yaml'])
+  })
+
+  describe('an older installation, whose rules are for .env files alone', () => {
+    function older(): Host {
+      const host = new Host()
+      host.well(['secrets', 'keygen'])
+      const rules = `# ours\ncreation_rules:\n  - path_regex: \\.env(\\.vault)?\\.enc$\n    age: "${host.recipient()}"\n`
+      host.write('.sops.yaml', rules)
+      const made = (text: string, name: string) => {
+        host.write('plain', text)
+        host.write(
+          name,
+          host.sops(
+            'encrypt',
+            '--filename-override',
+            name,
+            '--input-type',
+            'dotenv',
+            '--output-type',
+            'dotenv',
+            'plain',
+          ),
+        )
+        rmSync(host.path('plain'))
+      }
+      made(`FORGE_TOKEN=${MARK}-forge\n`, '.env.enc')
+      made(`GITHUB_TOKEN=${MARK}-github\n`, '.env.vault.enc')
+      host.write(
+        'secrets/CLAWHUB_TOKEN.enc',
+        spawnSync(AGE, ['-r', host.recipient()], { input: `${MARK}-claw` }).stdout,
+      )
+      return host
+    }
+    const whole = (host: Host) => {
+      expect(['CLAWHUB_TOKEN', 'GITHUB_TOKEN'].map((name) => host.bySops(name))).toEqual([
+        `${MARK}-claw`,
+        `${MARK}-github`,
+      ])
+      expect(host.exists('.env.vault.enc')).toBe(false)
+      expect(host.read('.sops.yaml')).toMatch(/^# ours\n/)
+      const other = { cwd: host.directory, env: host.environment(), input: '{}' }
+      const words = ['encrypt', '--input-type', 'json', '--output-type', 'json', '--filename-override']
+      expect(spawnSync('sops', [...words, 'secrets/NEW.enc'], other).status).toBe(0)
+      expect(spawnSync('sops', [...words, 'other/secrets/NEW.enc'], other).status).not.toBe(0)
+    }
+
+    test('unattended, is told which rule is lacking before anything is done', () => {
+      const host = older()
+      const before = host.files().map((name) => host.read(name))
+      const told = host.fails(['secrets', 'migrate'])
+      expect(told).toContain('no creation rule is for')
+      expect(told).toContain('--add-rule')
+      expect(told).not.toContain('->')
+      expect(host.files().map((name) => host.read(name))).toEqual(before)
+      host.well(['secrets', 'migrate', '--add-rule'])
+      whole(host)
+    })
+
+    test('is asked for it, for the operator alone, and told what was done', async () => {
+      const host = older()
+      const terminal = host.terminal(['secrets', 'migrate'])
+      await terminal.sees('Add a rule for secrets/*.enc, for you alone')
+      terminal.types('y\r')
+      await terminal.sees('added a rule for secrets/*.enc')
+      await terminal.sees('.env.vault.enc -> secrets/GITHUB_TOKEN.enc')
+      expect(await terminal.ends(), terminal.shown).toBe(0)
+      whole(host)
     })
   })
 

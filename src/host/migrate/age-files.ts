@@ -1,27 +1,45 @@
-/** Age files in secrets/, which older installations wrote, to SOPS files of the same name. */
+/** Secret files without a name inside, of age or SOPS binary, to SOPS JSON of the same name. */
+import type { Document } from '../../nouns.ts'
+import type { Entry } from '../../load/decrypt.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
-import { ensureRules } from '../access/first-use.ts'
+import type { Prepared } from '../files/write.ts'
 import { secretNames, secretSource } from '../store/inventory.ts'
-import type { MigrateOptions } from './apart.ts'
 import { allowed, entriesOf, openWith } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
-import type { Prepared } from '../files/write.ts'
+import type { MigrateOptions } from './apart.ts'
+import { rulesForSecrets } from './secrets-rule.ts'
 
-/** Gives how many there were. All new files are written and opened before the first takes the place of an old one. */
-export async function migrateAgeFiles(context: HostContext, how: MigrateOptions): Promise<number> {
-  const { project, speak, variables } = context
-  const documents = secretNames(project)
+/** Who has such a file could give it another name, and nobody would notice. */
+function isNameless({ format }: Document): boolean {
+  return format === 'age' || format === 'sops-binary'
+}
+
+/** Returns the secret files that have no name inside. */
+export function namelessSecrets({ project }: HostContext): Document[] {
+  return secretNames(project)
     .map((name) => read(secretSource(project, name)))
-    .filter(({ format }) => format === 'age')
+    .filter(isNameless)
+}
+
+/** Returns how many there were. All new files are written and opened before the first takes the place of an old one. */
+export async function migrateAgeFiles(context: HostContext, how: MigrateOptions): Promise<number> {
+  const { speak, variables } = context
   const open = openWith(context)
-  const entries = []
-  for (const document of documents)
-    for (const entry of await entriesOf(document, open, allowed(variables, how.allow)))
-      entries.push({ ...entry, document })
-  for (const { name } of entries) speak.note(`secrets/${name}.enc: age -> SOPS`)
+  const entries: Entry[] = []
+  for (const document of namelessSecrets(context))
+    entries.push(...(await entriesOf(document, open, allowed(variables, how.allow))))
+  const say = () => {
+    for (const { name, document } of entries)
+      speak.note(`secrets/${name}.enc: ${document.format === 'age' ? 'age' : 'SOPS binary'} -> SOPS`)
+  }
+  if (how.dryRun) say()
   if (entries.length === 0 || how.dryRun) return entries.length
-  const rules = await ensureRules(context)
+  const rules = await rulesForSecrets(
+    context,
+    entries.map(({ name }) => name),
+    how,
+  )
   const prepared: Prepared[] = []
   for (const { name, value, document } of entries) {
     const content = { kind: 'json' as const, entries: [[name, value.reveal()] as const] }
@@ -29,5 +47,6 @@ export async function migrateAgeFiles(context: HostContext, how: MigrateOptions)
     prepared.push(await prepareSealed(context, content, target, document.bytes))
   }
   for (const file of prepared) file.commit()
+  say()
   return entries.length
 }

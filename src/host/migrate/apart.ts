@@ -15,6 +15,8 @@ import { failure } from '../errors.ts'
 export interface MigrateOptions {
   readonly dryRun: boolean
   readonly allow: readonly string[]
+  /** Whether a rule that is lacking may be added without a question. */
+  readonly addRule: boolean
 }
 
 /** Those of the names that have no secret file yet. Throws when one has another value in its file. */

@@ -1,22 +1,21 @@
 /** `.env` to `.env.enc`. The plaintext is removed last, when all of it can be read from encrypted files. */
-import { isUtf8 } from 'node:buffer'
-import { existsSync, lstatSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, rmSync, type Stats } from 'node:fs'
 import { errnoOf, quote } from '../../errors.ts'
-import { checkValue } from '../../load/decrypt.ts'
-import { parseDotenv } from '../../load/dotenv.ts'
-import { checkName } from '../../load/names.ts'
-import { readWhole } from '../../load/read.ts'
+import { diagnoseText, summarizeProblems } from '../../load/diagnosis.ts'
+import { read, readWhole } from '../../load/read.ts'
+import type { Document } from '../../nouns.ts'
 import { Secret } from '../../secret.ts'
-import type { HostContext } from '../context.ts'
-import { splitDotenv } from './dotenv-split.ts'
 import { ensureRules } from '../access/first-use.ts'
-import { committedPlaintext, isTracked } from './git-history.ts'
-import { envSource, secretNames, secretSource } from '../store/inventory.ts'
-import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
-import { allowed, entriesAt, openWith } from '../store/open.ts'
-import { prepareSealed } from '../store/seal.ts'
-import { syncDirectory } from '../files/write.ts'
+import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { syncDirectory } from '../files/write.ts'
+import { envSource, secretNames, secretSource } from '../store/inventory.ts'
+import { allowed, entriesAt, entriesOf, openWith, plaintextOf } from '../store/open.ts'
+import { prepareSealed } from '../store/seal.ts'
+import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
+import { nameEncrypted } from './encrypted-env-file.ts'
+import { leaveIndex, refuseWhereNamed, warnOfHistory, warnWhereOpen } from './look-first.ts'
+import { toSopsText } from './sops-text.ts'
 
 type Values = ReadonlyMap<string, Secret>
 
@@ -52,73 +51,111 @@ function removePlaintext(path: string, before: Buffer): void {
   }
 }
 
-async function warnOfGit({ speak }: HostContext, path: string): Promise<void> {
-  const committed = await committedPlaintext(path)
-  if (committed === undefined) return
-  speak.warning({
-    code: 'plaintext-in-git',
-    message: `${quote(path)}: git still has its plaintext, in ${committed.commits} commit${committed.commits === 1 ? '' : 's'}; everyone with a clone can read: ${committed.names.map(quote).join(', ')}`,
-    hint: 'change each of these at its issuer; a rewritten history does not call back the clones',
-  })
-  if (await isTracked(path))
-    speak.note('.env is still tracked: commit its removal, and put .env into .gitignore')
+/** Says what is wrong with the text, all of it; throws migrate-dotenvx for ciphertext of dotenvx. */
+async function sayProblems({ speak }: HostContext, path: string, text: string): Promise<void> {
+  const problems = await diagnoseText(text)
+  const names = problems.flatMap(({ kind, name }) => (kind === 'dotenvx' && name !== undefined ? [name] : []))
+  if (names.length > 0) throw failure('migrate-dotenvx', { path, names })
+  for (const { kind, message, hint } of summarizeProblems(problems))
+    speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
 }
 
 async function encryptEnvFile(
   context: HostContext,
-  bytes: Buffer,
+  text: string,
   values: Values,
   how: MigrateOptions,
 ): Promise<void> {
   const { project, speak } = context
-  const split = await splitDotenv(bytes.toString())
-  const apart: Values = new Map([...values].filter(([name]) => split.apart.includes(name)))
+  const made = await toSopsText(text)
+  if (made.homeless.length > 0)
+    throw failure('migrate-homeless', { path: project.plainEnvFile, names: made.homeless })
+  const apart: Values = new Map([...made.apart].map(([name, value]) => [name, new Secret(value)]))
   const missing = await missingAmong(context, apart, project.plainEnvFile, how)
-  const kept = [...values.keys()].filter((name) => !split.apart.includes(name))
-  speak.note(`.env -> .env.enc: ${kept.map(quote).join(', ') || 'comments alone'}`)
-  if (apart.size > 0)
-    speak.note(
-      `.env -> secrets/NAME.enc, as SOPS dotenv can't hold them: ${[...apart.keys()].join(', ')}; their rule in .sops.yaml says for whom they are`,
-    )
-  if (how.dryRun) return
+  const kept = [...values.keys()].filter((name) => !apart.has(name))
+  const say = () => {
+    speak.note(`.env -> .env.enc: ${kept.map(quote).join(', ') || 'comments alone'}`)
+    if (apart.size > 0)
+      speak.note(
+        `.env -> secrets/NAME.enc, as no line of SOPS dotenv holds them: ${[...apart.keys()].map(quote).join(', ')}`,
+      )
+  }
+  if (how.dryRun) {
+    say()
+    return
+  }
   const rules = await ensureRules(context)
+  // Before a directory is made: without a rule there is nothing to write.
+  for (const { path } of [envSource(project), ...missing.map((name) => secretSource(project, name))])
+    rules.for(path)
   const secrets = await prepareSecrets(context, rules, missing, apart)
   const target = { source: envSource(project), rules, mustOpen: true }
-  const env = await prepareSealed(context, { kind: 'dotenv', text: split.text }, target, 'new')
+  const env = await prepareSealed(context, { kind: 'dotenv', text: made.text }, target, 'new')
   for (const prepared of [...secrets, env]) prepared.commit()
+  say()
 }
 
-/** Migrates `.env`, if there is one; gives how many files that were. */
+/** The dotenv text of a file that is to be encrypted by SOPS; undefined for one that is already. */
+async function textOf(context: HostContext, document: Document): Promise<string | undefined> {
+  if (document.format === 'plaintext') return document.bytes.toString()
+  if (document.format !== 'age') return undefined
+  const plaintext = await plaintextOf(document, openWith(context))
+  return plaintext.kind === 'bytes' ? plaintext.bytes.toString() : undefined
+}
+
+async function encrypt(
+  context: HostContext,
+  document: Document,
+  values: Values,
+  how: MigrateOptions,
+): Promise<void> {
+  const text = await textOf(context, document)
+  if (text !== undefined) await encryptEnvFile(context, text, values, how)
+  else if (how.dryRun) context.speak.note('.env -> .env.enc: it is encrypted already, and stays as it is')
+  else await nameEncrypted(context, document)
+}
+
+/** Says what is wrong with a plaintext file, and stops where others still need it. */
+async function lookFirst(context: HostContext, { bytes, format }: Document, values: Values, stats: Stats) {
+  const { plainEnvFile } = context.project
+  if (format === 'plaintext') {
+    await sayProblems(context, plainEnvFile, bytes.toString())
+    warnWhereOpen(context, plainEnvFile, stats)
+  }
+  await refuseWhereNamed(context, values.get('COMPOSE_FILE')?.reveal() ?? '')
+}
+
+/** Migrates `.env`, if there is one; returns how many files that were. */
 export async function migrateEnvFile(context: HostContext, how: MigrateOptions): Promise<number> {
   const { project, speak, variables } = context
   const path = project.plainEnvFile
-  if (!existsSync(path)) return 0
-  if (lstatSync(path).isSymbolicLink()) throw failure('migrate-link', { path })
-  const bytes = readWhole(path)
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name: '.env' })
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (stats === undefined) return 0
+  if (stats.isSymbolicLink()) throw failure('migrate-link', { path })
   const allow = allowed(variables, how.allow)
-  const values = new Map(
-    (await parseDotenv(bytes.toString())).map(([name, value]) => [name, new Secret(value)]),
-  )
-  for (const [name, value] of values) {
-    checkName(name, path, allow)
-    checkValue(name, value.reveal(), path)
-  }
+  // As the shim reads it: what it would refuse is refused here.
+  const document = read({ role: 'env-file', path, plaintextAllowed: true })
+  const entries = await entriesOf(document, openWith(context), allow)
+  const values = new Map(entries.map(({ name, value }) => [name, value]))
   if (values.size === 0) {
     speak.note('.env sets nothing: it is left as it is')
     return 0
   }
+  await lookFirst(context, document, values, stats)
   if (existsSync(project.envFile)) {
     const names = differing(values, await encryptedValues(context, allow, values))
     if (names.length > 0) throw failure('migrate-differs', { path: project.envFile, names })
     speak.note('.env.enc is there already and holds the same')
-  } else await encryptEnvFile(context, bytes, values, how)
-  await warnOfGit(context, path)
+  } else await encrypt(context, document, values, how)
+  if (document.format === 'plaintext') {
+    await warnOfHistory(context, path)
+    await leaveIndex(context, path, how.dryRun)
+  }
   if (how.dryRun) return 1
   // Once more, from the files as they are now: the plaintext goes only if it can be read without it.
   if (differing(values, await encryptedValues(context, allow, values)).length > 0)
     throw failure('written-differs', { path: project.envFile })
-  removePlaintext(path, bytes)
+  removePlaintext(path, document.bytes)
   syncDirectory(project.root)
   speak.note('.env: removed; every value was read back from the encrypted files')
   return 1

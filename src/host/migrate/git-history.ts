@@ -1,6 +1,8 @@
-/** What git still knows of a file that held plaintext. */
+/** What git knows of a file that holds plaintext: its history and its index. */
 import { basename, dirname } from 'node:path'
-import { parseDotenv } from '../../load/dotenv.ts'
+import { diagnoseText } from '../../load/diagnosis.ts'
+import { readDotenv } from '../../load/dotenv.ts'
+import { detectFormat } from '../../load/format.ts'
 
 /** More commits of one file than this are not looked into. */
 const MAX_COMMITS = 200
@@ -21,6 +23,13 @@ export interface Committed {
   readonly names: readonly string[]
 }
 
+/** The names that dotenv text gives a value to; a piece of a value that looks like a name is none. */
+async function namesWithValue(text: string): Promise<string[]> {
+  const [{ assignments }, problems] = await Promise.all([readDotenv(text), diagnoseText(text)])
+  const unsure = new Set(problems.flatMap(({ line, name }) => (name === undefined ? [line] : [])))
+  return assignments.filter(({ value, line }) => value !== '' && !unsure.has(line)).map(({ name }) => name)
+}
+
 /** The commits, of any branch, that hold a dotenv file in plaintext; undefined when there are none, or no git. */
 export async function committedPlaintext(path: string): Promise<Committed | undefined> {
   const directory = dirname(path)
@@ -31,16 +40,21 @@ export async function committedPlaintext(path: string): Promise<Committed | unde
   let holding = 0
   for (const commit of commits) {
     const text = await git(directory, ['show', `${commit}:./${file}`])
-    // The commit that removed it.
-    if (text === undefined) continue
+    // The commit that removed it, or one in which it was encrypted.
+    if (text === undefined || detectFormat(Buffer.from(text)) !== undefined) continue
     holding += 1
-    for (const [name, value] of await parseDotenv(text)) if (value !== '') names.add(name)
+    for (const name of await namesWithValue(text)) names.add(name)
   }
   return holding === 0 ? undefined : { commits: holding, names: [...names] }
 }
 
-/** Whether git would commit it now: it is in the index. */
-export async function isTracked(path: string): Promise<boolean> {
+/** Whether the next commit would hold it: it is in the index. */
+export async function isInIndex(path: string): Promise<boolean> {
   const listed = await git(dirname(path), ['ls-files', '--', basename(path)])
   return listed !== undefined && listed !== ''
+}
+
+/** Takes a file out of the index, and leaves it where it is; returns whether git did so. */
+export async function takeOutOfIndex(path: string): Promise<boolean> {
+  return (await git(dirname(path), ['rm', '--cached', '--quiet', '--', basename(path)])) !== undefined
 }

@@ -6,11 +6,11 @@ import { parseDotenv } from '../../load/dotenv.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
-import { ensureRules } from '../access/first-use.ts'
 import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
 import { documentOf, openWith, plaintextOf } from '../store/open.ts'
 import { syncDirectory } from '../files/write.ts'
 import { failure } from '../errors.ts'
+import { rulesForSecrets } from './secrets-rule.ts'
 
 async function valuesOf(context: HostContext, path: string): Promise<Map<string, Secret>> {
   const document = documentOf({ role: 'env-file', path, plaintextAllowed: false }, readWhole(path))
@@ -29,10 +29,16 @@ export async function migrateVaultFile(context: HostContext, how: MigrateOptions
   const path = project.vaultEnvFile
   const values = await valuesOf(context, path)
   const missing = await missingAmong(context, values, path, how)
-  for (const name of values.keys()) speak.note(`.env.vault.enc -> secrets/${name}.enc`)
-  if (how.dryRun) return 1
-  const rules = await ensureRules(context)
+  const say = () => {
+    for (const name of values.keys()) speak.note(`.env.vault.enc -> secrets/${name}.enc`)
+  }
+  if (how.dryRun) {
+    say()
+    return 1
+  }
+  const rules = await rulesForSecrets(context, missing, how)
   for (const prepared of await prepareSecrets(context, rules, missing, values)) prepared.commit()
+  say()
   const left = await missingAmong(context, values, path, how)
   if (left.length > 0) throw failure('written-differs', { path })
   try {

@@ -12,18 +12,20 @@ export const migrate: HostCommand = {
   usage: '[OPTION ...]',
   details: `.env becomes .env.enc (SOPS dotenv, comments and order kept). It is encrypted,
 opened again and compared with what dotenv reads from .env; only then is the
-plaintext removed. Values of several lines get files of their own. Age files in
-secrets/ become SOPS files, and each name in .env.vault.enc becomes one.`,
+plaintext removed. A value of several lines becomes one line; what no line holds
+gets a file of its own. Age files in secrets/ become SOPS files, and each name in
+.env.vault.enc becomes one.`,
   examples: ['disinto secrets migrate --dry-run', 'disinto secrets migrate'],
   options: [
     { name: 'dry-run', about: 'say what would be done, and change nothing' },
+    { name: 'add-rule', about: 'where .sops.yaml has no rule for secrets/, add one for you alone' },
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [0, 0],
   changes: true,
   run: async ({ context, on, texts }) => {
     const { project, speak } = context
-    const how = { dryRun: on('dry-run'), allow: texts('allow') }
+    const how = { dryRun: on('dry-run'), allow: texts('allow'), addRule: on('add-rule') }
     let done = 0
     if (existsSync(project.vaultEnvFile)) done += await migrateVaultFile(context, how)
     done += await migrateAgeFiles(context, how)

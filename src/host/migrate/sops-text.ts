@@ -1,0 +1,124 @@
+/** Dotenv text as SOPS dotenv holds it: one NAME=value a line, comments and order kept. */
+import { type Assignment, readDotenv } from '../../load/dotenv.ts'
+import { fillReferences } from '../../load/references.ts'
+import { unholdableLine } from '../../sops/seal.ts'
+
+export interface SopsText {
+  /** Means, line by line, what the whole meant, less the names apart. */
+  readonly text: string
+  /** The values that no line can hold, references filled in: each needs a file of its own. */
+  readonly apart: ReadonlyMap<string, string>
+  /** Names apart whose value depends on HOME, which a file of exact values can't refer to. */
+  readonly homeless: readonly string[]
+}
+
+/** In the place of HOME, to see what depends on it: no text has a NUL in it twice alike. */
+const ONE_HOME = '\0one'
+const OTHER_HOME = '\0other'
+const REFERENCES = /\$\{([A-Za-z_]\w*)/g
+
+/** The assignment of one line, if that is all the line is. */
+async function onlyAssignment(line: string): Promise<Assignment | undefined> {
+  const { assignments, others } = await readDotenv(line)
+  return assignments.length === 1 && others.length === 0 ? assignments[0] : undefined
+}
+
+/** What an assignment comes to where each name in `names` is set to something. */
+function filledAmong(assignment: Assignment, names: ReadonlySet<string>): string | undefined {
+  const others = [...names]
+    .filter((name) => name !== assignment.name)
+    .map((name): Assignment => ({ ...assignment, name, value: `\0${name}`, quote: "'" }))
+  return new Map(fillReferences([...others, assignment], ONE_HOME).values).get(assignment.name)
+}
+
+/** Whether two assignments mean the same, whatever the names are that they refer to. */
+function meanTheSame(one: Assignment, other: Assignment | undefined): boolean {
+  if (other === undefined || one.name !== other.name) return false
+  const texts = [...one.value.matchAll(REFERENCES), ...other.value.matchAll(REFERENCES)]
+  const names = new Set(texts.map(([, name]) => name ?? ''))
+  return filledAmong(one, names) === filledAmong(other, names)
+}
+
+/** The ways to write a value on one line, the nearest to what was written first. */
+function waysOf({ text, valueAt, value, quote }: Assignment): string[] {
+  const written = text.slice(valueAt).trim()
+  if (!written.includes('\n')) return [written]
+  if (quote === '"') return [written.replaceAll('\n', '\\n')]
+  // What the value says literally, double quotes must not fill in.
+  const literal = value.replaceAll(/\$+\{/g, (reference) => `\\${reference}`)
+  const comment = /#[^'"`\n]*$/.exec(written)?.[0] ?? ''
+  return [`"${literal.replaceAll('\n', '\\n')}"${comment === '' ? '' : ` ${comment}`}`]
+}
+
+/** The one line that means what an assignment means; undefined where there is none. */
+async function lineOf(assignment: Assignment): Promise<string | undefined> {
+  for (const way of waysOf(assignment)) {
+    const line = `${assignment.name}=${way}`
+    if (unholdableLine(line) === undefined && meanTheSame(assignment, await onlyAssignment(line))) return line
+  }
+  return undefined
+}
+
+/** What stands between assignments: comments, and lines that set nothing, which become comments. */
+function commentsOf(lines: readonly string[]): string[] {
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => (line.startsWith('#') ? line : `#${line}`))
+}
+
+async function split(
+  whole: string,
+  assignments: readonly Assignment[],
+  forced: ReadonlySet<string>,
+): Promise<{ lines: string[]; apart: Set<string> }> {
+  const source = whole.replace(/^\ufeff/, '').split('\n')
+  const lines: string[] = []
+  const apart = new Set(forced)
+  let next = 0
+  for (const assignment of assignments) {
+    const { line, text, name } = assignment
+    lines.push(...commentsOf(source.slice(next, line - 1)))
+    next = Math.max(next, line + (text.match(/\n/g)?.length ?? 0))
+    const made = apart.has(name) ? undefined : await lineOf(assignment)
+    if (made === undefined) apart.add(name)
+    lines.push(made ?? `# ${name}: in secrets/${name}.enc`)
+  }
+  lines.push(...commentsOf(source.slice(next)))
+  return { lines, apart }
+}
+
+/** What lines mean that are each read by themselves, as those of a SOPS dotenv file are. */
+async function meaningOf(lines: readonly string[], home: string): Promise<Map<string, string>> {
+  const read = await Promise.all(lines.filter((line) => !line.startsWith('#')).map(onlyAssignment))
+  return new Map(
+    fillReferences(
+      read.filter((one) => one !== undefined),
+      home,
+    ).values,
+  )
+}
+
+/** Turns dotenv text into the lines of SOPS dotenv. What would mean something else there is apart. */
+export async function toSopsText(text: string): Promise<SopsText> {
+  const whole = text.replaceAll(/\r\n?/g, '\n')
+  const { assignments } = await readDotenv(whole)
+  const meant = new Map(fillReferences(assignments, ONE_HOME).values)
+  const elsewhere = new Map(fillReferences(assignments, OTHER_HOME).values)
+  let forced: ReadonlySet<string> = new Set()
+  for (;;) {
+    const { lines, apart } = await split(whole, assignments, forced)
+    const kept = await meaningOf(lines, ONE_HOME)
+    const changed = [...meant].filter(([name, value]) => !apart.has(name) && kept.get(name) !== value)
+    if (changed.length > 0) {
+      // What refers to a name apart goes with it: it may refer to names of its own file alone.
+      forced = new Set([...apart, ...changed.map(([name]) => name)])
+      continue
+    }
+    return {
+      text: lines.map((line) => `${line}\n`).join(''),
+      apart: new Map([...meant].filter(([name]) => apart.has(name))),
+      homeless: [...apart].filter((name) => meant.get(name) !== elsewhere.get(name)),
+    }
+  }
+}
