@@ -9,11 +9,7 @@ export default defineConfig({
         // Pure code, in process.
         test: {
           name: 'unit',
-          include: [
-            'test/*.test.ts',
-            'test/unit/**/*.test.ts',
-            'test/{load,handover,age,sops,redact}/**/*.test.ts',
-          ],
+          include: ['test/unit/**/*.test.ts'],
           testTimeout: 2 * MINUTE,
         },
       },

@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { lookUpUser } from '../../src/handover/user.ts'
+import { lookUpUser } from '../../../src/handover/user.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
 const passwd = join(directory, 'passwd')

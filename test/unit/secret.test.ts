@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { Secret } from '../src/secret.ts'
+import { Secret } from '../../src/secret.ts'
 
 test('a secret shows itself in no way but reveal', () => {
   const secret = new Secret('hunter2')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { logs } from '../src/node-debug.ts'
+import { logs } from '../../src/node-debug.ts'
 
 test.each([
   ['child_process', true],

@@ -1,11 +1,11 @@
 import { Decrypter, Encrypter } from 'age-encryption'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { armor, dearmor } from '../../src/age/armor.ts'
-import { AgeFault } from '../../src/age/fault.ts'
-import { isNativeRecipient, openAgeFile, sealAgeFile } from '../../src/age/file.ts'
-import { parseIdentities } from '../../src/age/identities.ts'
-import { generateKey } from '../../src/age/keygen.ts'
+import { armor, dearmor } from '../../../src/age/armor.ts'
+import { AgeFault } from '../../../src/age/fault.ts'
+import { isNativeRecipient, openAgeFile, sealAgeFile } from '../../../src/age/file.ts'
+import { parseIdentities } from '../../../src/age/identities.ts'
+import { generateKey } from '../../../src/age/keygen.ts'
 
 const keys = [generateKey(), generateKey()] as const
 const identities = parseIdentities(keys[1].text)

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { MalformedIdentity, parseIdentities } from '../../src/age/identities.ts'
-import { generateKey, generatePostQuantumKey, recipientOf } from '../../src/age/keygen.ts'
+import { MalformedIdentity, parseIdentities } from '../../../src/age/identities.ts'
+import { generateKey, generatePostQuantumKey, recipientOf } from '../../../src/age/keygen.ts'
 
 const SECRET = 'AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0'
 const key = generateKey()

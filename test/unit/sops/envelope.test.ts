@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { parseEnvelope } from '../../src/sops/envelope.ts'
-import { SopsFault } from '../../src/sops/fault.ts'
-import { parseJson } from '../../src/sops/json.ts'
+import { parseEnvelope } from '../../../src/sops/envelope.ts'
+import { SopsFault } from '../../../src/sops/fault.ts'
+import { parseJson } from '../../../src/sops/json.ts'
 
 const AGE = [{ recipient: 'age1x', enc: 'armor' }]
 const GOOD = { age: AGE, lastmodified: '2026-11-25T00:00:00Z', mac: 'ENC[]', version: '3.13.2' }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { detectFormat } from '../../src/load/format.ts'
+import { detectFormat } from '../../../src/load/format.ts'
 
 test.each([
   ['A=ENC[x]\nsops_version=3\n', 'sops-dotenv'],

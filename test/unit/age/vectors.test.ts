@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
 import * as vectors from 'cctv-age'
 import { describe, expect, it } from 'vitest'
-import { AgeFault, type AgeFaultKind } from '../../src/age/fault.ts'
-import { openAgeFile } from '../../src/age/file.ts'
-import { parseIdentities } from '../../src/age/identities.ts'
+import { AgeFault, type AgeFaultKind } from '../../../src/age/fault.ts'
+import { openAgeFile } from '../../../src/age/file.ts'
+import { parseIdentities } from '../../../src/age/identities.ts'
 
 interface Vector {
   readonly expect: string

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { goBool, goFloat, goInt, goNumber, parseGoBool } from '../../src/sops/scalar.ts'
+import { goBool, goFloat, goInt, goNumber, parseGoBool } from '../../../src/sops/scalar.ts'
 
 describe('numbers and booleans', () => {
   it.each([

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Entry } from '../../src/load/decrypt.ts'
-import { merge } from '../../src/load/merge.ts'
-import { parseOptions } from '../../src/load/options.ts'
-import { Secret } from '../../src/secret.ts'
+import type { Entry } from '../../../src/load/decrypt.ts'
+import { merge } from '../../../src/load/merge.ts'
+import { parseOptions } from '../../../src/load/options.ts'
+import { Secret } from '../../../src/secret.ts'
 
 const document = {
   source: { role: 'env-file', path: '/p/.env.enc', plaintextAllowed: false },

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { exposuresOf } from '../../src/host/compose/interpolation.ts'
-import { readModel, variablesIn } from '../../src/host/compose/model.ts'
-import { checkSources, overrideDocument } from '../../src/host/compose/mounts.ts'
-import { composeFile, withEntries } from '../../src/host/template.ts'
+import { exposuresOf } from '../../../../src/host/compose/interpolation.ts'
+import { readModel, variablesIn } from '../../../../src/host/compose/model.ts'
+import { checkSources, overrideDocument } from '../../../../src/host/compose/mounts.ts'
+import { composeFile, withEntries } from '../../../../src/host/template.ts'
 
 const namesIn = (text: string) => variablesIn(text).map(({ name }) => name)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { translatePattern } from '../../src/sops/pattern.ts'
+import { translatePattern } from '../../../src/sops/pattern.ts'
 
 describe('patterns', () => {
   it.each([

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { readProposal } from '../../src/host/vault/proposal.ts'
+import { readProposal } from '../../../../src/host/vault/proposal.ts'
 
 function project(content?: unknown): string {
   const root = mkdtempSync(join(tmpdir(), 'disinto-proposal-'))

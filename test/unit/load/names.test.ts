@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { checkName } from '../../src/load/names.ts'
+import { checkName } from '../../../src/load/names.ts'
 
 const check =
   (name: string, ...allow: string[]) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { FLAGS, helpText, parseOptions, variableOf } from '../../src/load/options.ts'
+import { FLAGS, helpText, parseOptions, variableOf } from '../../../src/load/options.ts'
 
 const parse = (words: string[], variables: Record<string, string> = {}) =>
   parseOptions(words, new Map(Object.entries(variables)))
