@@ -3,6 +3,7 @@ import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { examineFiles } from '../doctor/files.ts'
 import { type Examine, type Finding, findingOf, type Severity } from '../doctor/finding.ts'
+import { examineGit } from '../doctor/git.ts'
 import { examineHistory } from '../doctor/history.ts'
 import { examineKeys } from '../doctor/keys.ts'
 import { examineStack } from '../doctor/stack.ts'
@@ -13,6 +14,7 @@ const EXAMINATIONS: readonly Examine[] = [
   examineKeys,
   examineFiles,
   examineHistory,
+  examineGit,
   examineStack,
   examineVault,
   examineTools,

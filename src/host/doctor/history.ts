@@ -1,8 +1,9 @@
 /** git: plaintext and keys that it tracks, knew once, or would take in. */
 import { existsSync } from 'node:fs'
-import { capture, type Ended } from '../../child.ts'
+import type { Ended } from '../../child.ts'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
+import { runGit } from '../git/program.ts'
 import type { Finding } from './finding.ts'
 
 /** Paths that hold plaintext or keys, as git's pathspecs below the project. */
@@ -13,7 +14,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
   const { project, variables } = context
   const git = async (...words: string[]): Promise<Ended | undefined> => {
     try {
-      return await capture('git', words, variables, project.root)
+      return await runGit(variables, project.root, words)
     } catch {
       return undefined
     }
@@ -40,6 +41,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
   }
   const log = await git(
     'log',
+    '--no-ext-diff',
     '--all',
     '--format=',
     '--name-only',
