@@ -134,6 +134,53 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: asks for secrets that are not in secrets/: ${list(names)}`,
     hint: near === undefined ? 'disinto secrets add NAME adds one' : `did it mean ${near}?`,
   }),
+  'approval-missing': ({ path, id }: Texts<'path' | 'id'>) => ({
+    message: `${quote(path)}: is not approved: nobody has signed it`,
+    hint: `whoever may approve it runs: disinto approve ${quote(id)}`,
+  }),
+  'approval-wrong': ({ path, signers }: Texts<'path' | 'signers'>) => ({
+    message: `${quote(path)}: no approval of this proposal as it stands, by somebody whom ${quote(signers)} lists`,
+    hint: 'it was changed after it was signed, or signed by another key or for another purpose: look at it, and approve it again',
+  }),
+  'approval-expired': ({ path, when }: Texts<'path' | 'when'>) => ({
+    message: `${quote(path)}: its approval has expired (${quote(when)})`,
+    hint: 'look at it again, and approve it again: disinto approve ID --expires 2h',
+  }),
+  'approval-used': ({ path, when }: Texts<'path' | 'when'>) => ({
+    message: `${quote(path)}: was run already (${quote(when)}), and an approval counts once`,
+    hint: 'for another run, approve a proposal with another ID; vault/runs.jsonl says what became of this one',
+  }),
+  'approval-command': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: another command than this was approved`,
+    hint: 'leave the command out, and the approved one runs; disinto approve --list shows it',
+  }),
+  'approval-foreign': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: has an approval in it that disinto did not write at its end`,
+    hint: 'take it out of the file, then approve it again',
+  }),
+  'claim-unwritten': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't be written (${reason}), so nothing would keep the approval from being used twice`,
+    hint: 'check its owner and mode, and those of its directory',
+  }),
+  'signers-unusable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: can't tell who may approve (${reason})`,
+    hint: 'it lists public keys, a line each, as in ssh-keygen(1), ALLOWED SIGNERS, and is yours alone to write',
+  }),
+  'ssh-keygen-missing': () => ({
+    message: 'the ssh-keygen program is not on PATH',
+    hint: 'install the OpenSSH client, version 8.9 or later',
+  }),
+  'signing-key-missing': ({ path }: { readonly path: string | undefined }) => ({
+    message:
+      path === undefined
+        ? 'no key to sign with'
+        : `${quote(path)}: no key to sign with: there is no such file`,
+    hint: 'name an OpenSSH key, --signing-key ~/.ssh/id_ed25519, or set it for git: git config --global user.signingkey FILE',
+  }),
+  'signing-failed': ({ reason }: Texts<'reason'>) => ({
+    message: `ssh-keygen did not sign: ${reason}`,
+    hint: 'check the passphrase, or that the agent has the key: ssh-add -L',
+  }),
   'tmpfs-missing': ({ looked }: { readonly looked: readonly string[] }) => ({
     message: `no memory file system for the secrets of this run (looked at ${list(looked)})`,
     hint: 'mount one, as nothing is written to a disk: mount -t tmpfs -o size=16m tmpfs /dev/shm',
@@ -145,17 +192,44 @@ export const HOST_CATALOGUE = {
         ? 'the memory file system is full: df shows it, and what fills it can go'
         : 'check the owner and mode of the directory',
   }),
-  'runner-sees': ({ service, what }: Texts<'service' | 'what'>) => ({
+  'runner-sees': ({
+    service,
+    what,
+    allow,
+  }: Texts<'service' | 'what'> & { readonly allow?: string | undefined }) => ({
     message: `${quote(service)}: docker-compose.yml gives it ${what}`,
-    hint: 'take that out: vault-run gives it the secrets of the proposal, and it may see nothing else',
+    hint:
+      allow === undefined
+        ? 'take that out: vault-run gives it the secrets of the proposal, and it may see nothing else'
+        : `take that out, or let it through by name: ${allow}`,
+  }),
+  'runner-variable': ({ service, name }: Texts<'service' | 'name'>) => ({
+    message: `${quote(service)}: the value of ${quote(name)} (environment:) has several lines`,
+    hint: 'give it in one line, or in a file of the image',
+  }),
+  'runner-engine': ({ service, what }: Texts<'service' | 'what'>) => ({
+    message: `${quote(service)}: the engine would give its container ${what}; it was not started`,
+    hint: 'look at the defaults of the engine (daemon.json), at its plugins and at volumes that were made by hand',
+  }),
+  'run-uncreated': ({ service, reason }: Texts<'service' | 'reason'>) => ({
+    message: `${quote(service)}: the engine did not make its container: ${reason}`,
+    hint: 'disinto doctor looks for the usual mistakes; disinto up --build builds the images of the stack',
+  }),
+  'lock-place': ({ places }: { readonly places: readonly string[] }) => ({
+    message: `no directory that is ours alone, for a lock: ${list(places)}`,
+    hint: 'set HOME to a directory that you can write, and give the one named first to you alone: chmod 0700',
+  }),
+  'proposal-twice': ({ path, other }: Texts<'path' | 'other'>) => ({
+    message: `${quote(path)}: there is ${quote(other)}, too, for the same ID`,
+    hint: 'remove the one that was not approved',
   }),
   'run-unrecorded': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: can't be written (${reason}), and no run goes unrecorded`,
     hint: 'check its owner and mode, and those of vault/',
   }),
-  'run-unstarted': ({ service, status }: Texts<'service' | 'status'>) => ({
-    message: `${quote(service)}: docker compose did not start it (exit status ${status})`,
-    hint: 'its own words are above; disinto doctor looks for the usual mistakes',
+  'run-unstarted': ({ service, reason }: Texts<'service' | 'reason'>) => ({
+    message: `${quote(service)}: its container did not start: ${reason}`,
+    hint: 'disinto doctor looks for the usual mistakes',
   }),
   'sops-config': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: ${reason}`,

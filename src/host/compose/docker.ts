@@ -48,9 +48,13 @@ export function dockerEnvironment(
 }
 
 /** Runs docker to its end and gives what it printed. */
-export async function askDocker(context: HostContext, words: readonly string[]): Promise<Ended> {
+export async function askDocker(
+  context: HostContext,
+  words: readonly string[],
+  values: ReadonlyMap<string, Secret> = new Map(),
+): Promise<Ended> {
   try {
-    return await capture('docker', words, dockerEnvironment(context), context.project.root)
+    return await capture('docker', words, dockerEnvironment(context, values), context.project.root)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw failure('docker-missing')
     throw error

@@ -9,7 +9,6 @@ import { exposuresOf, OTHER_WAY } from '../compose/interpolation.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import type { Model, Service } from '../compose/model.ts'
 import { checkSources, IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
-import { tooMuchFor } from '../vault/runner-view.ts'
 import { visibleNames } from '../store/inventory.ts'
 import { type Finding, findingOf } from './finding.ts'
 
@@ -66,7 +65,6 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
 }
 
 function serviceFindings(service: Service, context: HostContext): Finding[] {
-  const { project } = context
   const findings = mountFindings(service, context)
   for (const [name] of [...service.literals].filter(([known]) => SECRETIVE.test(known))) {
     findings.push({
@@ -83,16 +81,6 @@ function serviceFindings(service: Service, context: HostContext): Finding[] {
       message: `${quote(service.name)}: env_file: docker inspect shows every value of ${quote(file)}`,
       fix: 'take env_file: out: disinto up mounts the file for the image’s entrypoint',
     })
-  }
-  if (service.name === VAULT_RUNNER) {
-    for (const what of tooMuchFor(service, project)) {
-      findings.push({
-        code: 'runner-sees',
-        severity: 'error',
-        message: `vault-runner: the compose file gives it ${what}`,
-        fix: 'take that out: it may see the secrets of one proposal and nothing else',
-      })
-    }
   }
   return findings
 }

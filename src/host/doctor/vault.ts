@@ -1,52 +1,73 @@
-/** The vault: proposals that could not be run, and what killed runs have left. */
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+/** The vault: proposals that could not be run, what the runner would see beyond them, and what killed runs have left. */
 import { quote } from '../../errors.ts'
+import { readComposeModel } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'
+import { VAULT_RUNNER } from '../project.ts'
 import { secretNames } from '../store/inventory.ts'
-import { leftMemoryDirectories } from '../vault/memory.ts'
 import { allowed } from '../store/open.ts'
+import { leftMemoryDirectories } from '../vault/memory.ts'
+import { proposalIds } from '../vault/proposal-file.ts'
 import { readProposal } from '../vault/proposal.ts'
+import { letFor } from '../vault/request.ts'
+import { readRunner } from '../vault/service.ts'
 import { type Finding, findingOf } from './finding.ts'
 
-/** Examines the approved proposals, and memory. */
-export async function examineVault({ project, variables }: HostContext): Promise<Finding[]> {
-  let files: string[] = []
-  try {
-    files = readdirSync(join(project.vaultDir, 'approved')).filter((name) => name.endsWith('.json'))
-  } catch {
-    // No vault, nothing approved.
-  }
-  const findings: Finding[] = []
+function proposalFindings({ project, variables }: HostContext): Finding[] {
   let known: readonly string[] = []
   try {
     known = secretNames(project)
   } catch {
     // Its own finding.
   }
-  for (const file of files.sort()) {
+  return proposalIds(project.root).flatMap((id) => {
     try {
-      const proposal = readProposal(project.root, file.slice(0, -'.json'.length), allowed(variables))
+      const proposal = readProposal(project.root, id, allowed(variables))
       const missing = proposal.secrets.filter((name) => !known.includes(name))
-      if (missing.length > 0) {
-        findings.push({
+      if (missing.length === 0) return []
+      return [
+        {
           code: 'proposal-secret-missing',
-          severity: 'warning',
+          severity: 'warning' as const,
           message: `${quote(proposal.path)}: asks for secrets that are not in secrets/: ${missing.map(quote).join(', ')}`,
           fix: 'disinto secrets add NAME',
-        })
-      }
+        },
+      ]
     } catch (error) {
-      findings.push(findingOf(error, 'warning'))
+      return [findingOf(error, 'warning')]
     }
+  })
+}
+
+/** What vault-run would refuse of the compose file. */
+async function runnerFindings(context: HostContext): Promise<Finding[]> {
+  try {
+    const model = await readComposeModel(context)
+    if (!model.services.some(({ name }) => name === VAULT_RUNNER)) return []
+    const through = await letFor(context, { allow: allowed(context.variables), allowMounts: [] })
+    const { surplus } = await readRunner(context, model, through)
+    return surplus.map(({ what, allow }) => ({
+      code: 'runner-sees',
+      severity: 'error',
+      message: `${VAULT_RUNNER}: the compose file gives it ${what}`,
+      fix: `take that out: it may see the secrets of one proposal and nothing else${
+        allow === undefined ? '' : `; vault-run ${allow} lets it through`
+      }`,
+    }))
+  } catch {
+    // What is wrong with the file, or with docker, is found elsewhere (stack.ts, tools.ts).
+    return []
   }
-  for (const path of leftMemoryDirectories(variables)) {
-    findings.push({
+}
+
+/** Examines the approved proposals, the service that runs them, and memory. */
+export async function examineVault(context: HostContext): Promise<Finding[]> {
+  const left = leftMemoryDirectories(context.variables).map(
+    (path): Finding => ({
       code: 'run-left',
       severity: 'warning',
       message: `${quote(path)}: left behind by a vault-run that was killed`,
       fix: 'the next vault-run removes it',
-    })
-  }
-  return findings
+    }),
+  )
+  return [...proposalFindings(context), ...(await runnerFindings(context)), ...left]
 }

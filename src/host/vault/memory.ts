@@ -3,14 +3,17 @@
  * what a killed one left behind can be told from what is in use.
  */
 import { randomBytes } from 'node:crypto'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
-import { isInMemory, pidNamespace } from '../../tmpfs.ts'
+import { isInMemory } from '../../tmpfs.ts'
+import { whenLeaving } from '../files/cleanup.ts'
+import { isGone, MARK, ownMark } from '../files/owner.ts'
 import { failure } from '../errors.ts'
 
 const PREFIX = 'disinto-run'
-const NAME = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-(\\d+)-[0-9a-f]{8}$`)
+const NAME = new RegExp(`^${PREFIX}-(${MARK})-[0-9a-f]{8}$`)
 
 export interface MemoryDirectory {
   readonly path: string
@@ -28,18 +31,6 @@ function candidates(variables: ReadonlyMap<string, string>): string[] {
   return ['/dev/shm', ...(runtime === undefined || runtime === '' ? [] : [runtime])]
 }
 
-/** When a process began, which with its number names it for good (proc(5), field 22); undefined for none. */
-function startOf(pid: number | 'self'): string | undefined {
-  try {
-    // The second field, in parentheses, may hold anything.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1')
-      .replace(/^.*\) /s, '')
-      .split(' ')[19]
-  } catch {
-    return undefined
-  }
-}
-
 function explained(error: unknown, path: string): unknown {
   return errnoOf(error).startsWith('E') ? failure('tmpfs-write', { path, reason: errnoOf(error) }) : error
 }
@@ -50,7 +41,7 @@ export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): Mem
   const base = looked.find(isInMemory)
   if (base === undefined) throw failure('tmpfs-missing', { looked })
   const random = randomBytes(4).toString('hex')
-  const name = [PREFIX, pidNamespace(), process.pid, startOf('self') ?? '0', random].join('-')
+  const name = [PREFIX, ownMark(), random].join('-')
   const path = join(base, name)
   const guarded = (work: () => void) => {
     try {
@@ -72,7 +63,6 @@ export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): Mem
 
 /** The directories of ours whose owner is gone, by their paths. */
 export function leftMemoryDirectories(variables: ReadonlyMap<string, string>): string[] {
-  const world = pidNamespace()
   return candidates(variables).flatMap((base) => {
     let entries: string[]
     try {
@@ -81,8 +71,8 @@ export function leftMemoryDirectories(variables: ReadonlyMap<string, string>): s
       return []
     }
     return entries.flatMap((entry) => {
-      const [, where, pid, start] = NAME.exec(entry) ?? []
-      if (where !== world || startOf(Number(pid)) === start) return []
+      const [, mark] = NAME.exec(entry) ?? []
+      if (mark === undefined || !isGone(mark)) return []
       const path = join(base, entry)
       try {
         return lstatSync(path).uid === process.getuid?.() ? [path] : []
@@ -91,4 +81,26 @@ export function leftMemoryDirectories(variables: ReadonlyMap<string, string>): s
       }
     })
   })
+}
+
+/**
+ * Does something with a directory that only we can enter and that is gone afterwards, for what is no secret and another
+ * program has to read as a file: `write` returns a file's path.
+ */
+export async function inPrivateDirectory<Result>(
+  work: (write: (name: string, text: string) => string) => Promise<Result>,
+): Promise<Result> {
+  const path = mkdtempSync(join(tmpdir(), 'disinto-'))
+  const remove = () => rmSync(path, { recursive: true, force: true })
+  const forget = whenLeaving(remove)
+  try {
+    return await work((name, text) => {
+      const file = join(path, name)
+      writeFileSync(file, text, { flag: 'wx', mode: 0o600 })
+      return file
+    })
+  } finally {
+    remove()
+    forget()
+  }
 }

@@ -1,119 +1,147 @@
-/** vault/approved/<ID>.json: the one action that was approved, and the secrets it may have. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** A proposal: the one action that was approved, and the secrets it may have. */
+import { isUtf8 } from 'node:buffer'
+import { parse as parseToml, TomlError } from 'smol-toml'
 import * as v from 'valibot'
-import { errnoOf } from '../../errors.ts'
 import { checkName } from '../../load/names.ts'
-import { isMap, parseJson } from '../../sops/json.ts'
+import { isList, isMap, type JsonValue, parseJson } from '../../sops/json.ts'
 import { failure } from '../errors.ts'
+import { type ProposalFile, readProposalFile } from './proposal-file.ts'
+import { type ApprovalTerms, OBJECT, OLDER_PROPOSAL, PROPOSAL } from './proposal-schema.ts'
 
 export interface Proposal {
   readonly id: string
+  /** Relative to the project. */
   readonly path: string
+  readonly format: 'json' | 'toml'
+  /** The kind of action, and who proposed it. */
+  readonly type: string
+  readonly source: string
   /** The names of the secrets it asks for, each once, in its order. */
   readonly secrets: readonly string[]
+  /** Those of them that it gets as files. */
+  readonly files: readonly string[]
+  readonly minutes: number | undefined
+  /** What an approval adds; nothing proves here that somebody signed it. */
+  readonly terms: ApprovalTerms | undefined
+  /** Whether its own bytes say which ID it has. */
+  readonly namesItself: boolean
   /** The file as it was read and checked: this, and not what the file may hold by now, is what is mounted. */
   readonly bytes: Buffer
 }
 
-/** As a file name, a container's name and a word in a log: no slash, and no dot or dash to begin with. */
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
-const MAX_BYTES = 1024 * 1024
-
-const text = (message: string) => v.pipe(v.string(message), v.trim(), v.minLength(1, message))
-
-const OBJECT = 'must be an object with type, source, payload and secrets'
-
-/** Unknown keys are kept: whoever writes proposals may have more to say than we read. */
-const SCHEMA = v.looseObject(
-  {
-    type: text('must be text that says what kind of action it is'),
-    source: text('must be text that says who proposed it'),
-    // Whatever the action needs; but not nothing.
-    payload: v.custom((value) => value !== undefined && value !== null, 'must say what to do'),
-    secrets: v.pipe(
-      v.array(v.string('must be a list of names'), 'must be a list of names'),
-      v.minLength(1, 'must name at least one secret'),
-    ),
-  },
-  OBJECT,
-)
-
-/** Opens the file and follows no link on the way, so that what was approved is what is in the repository. */
-function readApproved(root: string, id: string): { path: string; bytes: Buffer } {
-  const path = join('vault', 'approved', `${id}.json`)
-  for (const part of ['vault', 'vault/approved', path]) {
-    try {
-      if (lstatSync(join(root, part)).isSymbolicLink()) throw failure('proposal-link', { path: part })
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') throw failure('proposal-missing', { path })
-      if (errnoOf(error).startsWith('E'))
-        throw failure('source-unreadable', { path: part, reason: errnoOf(error) })
-      throw error
-    }
+/** A key that stands twice in one object, at any depth: a reviewer may have read the first, JSON.parse takes the last. */
+function keyTwice(value: JsonValue): string | undefined {
+  const left: JsonValue[] = [value]
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    if (isMap(next)) {
+      const seen = new Set<string>()
+      for (const [name, inner] of next.members) {
+        if (seen.has(name)) return name
+        seen.add(name)
+        left.push(inner)
+      }
+    } else if (isList(next)) left.push(...next)
   }
-  let descriptor: number
+  return undefined
+}
+
+function parseJsonProposal({ path, bytes }: ProposalFile): unknown {
+  const text = bytes.toString()
+  let parsed: unknown
   try {
-    descriptor = openSync(
-      join(root, path),
-      constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
-    )
+    parsed = JSON.parse(text)
+  } catch {
+    throw failure('proposal-wrong', { path, what: 'is not JSON' })
+  }
+  const ordered = parseJson(text)
+  if (ordered === undefined) throw failure('proposal-wrong', { path, what: 'is nested too deep' })
+  const twice = keyTwice(ordered)
+  if (twice !== undefined)
+    throw failure('proposal-wrong', { path, what: `has the key ${JSON.stringify(twice)} twice` })
+  if (Array.isArray(parsed)) throw failure('proposal-wrong', { path, what: OBJECT })
+  return parsed
+}
+
+/** TOML of itself allows no key twice. */
+function parseTomlProposal({ path, bytes }: ProposalFile): unknown {
+  try {
+    return parseToml(bytes.toString())
   } catch (error) {
-    if (errnoOf(error) === 'ELOOP') throw failure('proposal-link', { path })
-    throw failure('source-unreadable', { path, reason: errnoOf(error) })
-  }
-  try {
-    const stats = fstatSync(descriptor)
-    if (!stats.isFile()) throw failure('proposal-wrong', { path, what: 'is no file' })
-    if (stats.size > MAX_BYTES) throw failure('source-too-large', { path, limit: MAX_BYTES })
-    return { path, bytes: readFileSync(descriptor) }
-  } finally {
-    closeSync(descriptor)
+    if (!(error instanceof TomlError)) throw failure('proposal-wrong', { path, what: 'is nested too deep' })
+    // The parser's own words show the line.
+    throw failure('proposal-wrong', { path, what: `is not TOML (line ${error.line})` })
   }
 }
 
-/** A key twice: a reviewer may have read the first, while JSON.parse takes the last. */
-function keyTwice(json: string): string | undefined {
-  const root = parseJson(json)
-  if (!isMap(root)) return undefined
-  const names = root.members.map(([name]) => name)
-  return names.find((name, at) => names.indexOf(name) !== at)
+function checked<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  parsed: unknown,
+  path: string,
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, parsed)
+  if (result.success) return result.output
+  const wrong = result.issues.map((issue) => {
+    const key = issue.path?.[0]?.key
+    if (key === undefined) return issue.message
+    const missing = issue.received === 'undefined' && issue.path?.length === 1
+    return `${JSON.stringify(String(key))} ${missing ? 'is missing' : issue.message}`
+  })
+  throw failure('proposal-wrong', { path, what: [...new Set(wrong)].join('; ') })
+}
+
+/** What the two formats say, in the words of the first. */
+function contentOf(file: ProposalFile) {
+  const { path, bytes, format } = file
+  if (!isUtf8(bytes)) throw failure('proposal-wrong', { path, what: 'is not UTF-8 text' })
+  if (format === 'json') return checked(PROPOSAL, parseJsonProposal(file), path)
+  const { formula, ...rest } = checked(OLDER_PROPOSAL, parseTomlProposal(file), path)
+  return { ...rest, type: formula, source: path }
+}
+
+/** Checks names as the shim does, and that none is there twice. */
+function checkNames(names: readonly string[], path: string, allow: ReadonlySet<string>): void {
+  for (const [at, name] of names.entries()) {
+    checkName(name, path, allow)
+    if (names.indexOf(name) !== at) throw failure('proposal-wrong', { path, what: `asks for ${name} twice` })
+  }
+}
+
+/** Reads what a file says, without opening anything else. Throws proposal-wrong, name-bad and name-refused. */
+export function parseProposal(file: ProposalFile, id: string, allow: ReadonlySet<string>): Proposal {
+  const { path, bytes, format } = file
+  const content = contentOf(file)
+  const { secrets, files = [], approval: terms } = content
+  checkNames(secrets, path, allow)
+  checkNames(files, path, allow)
+  const stray = files.find((name) => !secrets.includes(name))
+  if (stray !== undefined)
+    throw failure('proposal-wrong', {
+      path,
+      what: `wants ${stray} as a file, which is not among its secrets`,
+    })
+  for (const said of [content.id, terms?.id]) {
+    if (said !== undefined && said !== id)
+      throw failure('proposal-wrong', { path, what: `is for the ID ${JSON.stringify(said)}` })
+  }
+  return {
+    id,
+    path,
+    format,
+    type: content.type,
+    source: content.source,
+    secrets,
+    files,
+    minutes: content.timeout_minutes,
+    terms,
+    namesItself: content.id !== undefined || terms !== undefined,
+    bytes,
+  }
 }
 
 /**
  * Reads and checks a proposal. `root` is the project's directory, `allow` the refused names let through. Nothing but
- * the proposal is opened.
+ * the proposal is opened. Throws proposal-missing, proposal-wrong and the like.
  */
 export function readProposal(root: string, id: string, allow: ReadonlySet<string>): Proposal {
-  if (!ID.test(id)) throw failure('proposal-id', { id })
-  const { path, bytes } = readApproved(root, id)
-  let parsed: unknown
-  try {
-    const json = bytes.toString()
-    parsed = JSON.parse(json)
-    const twice = keyTwice(json)
-    if (twice !== undefined)
-      throw failure('proposal-wrong', { path, what: `has the key ${JSON.stringify(twice)} twice` })
-  } catch (error) {
-    if (error instanceof SyntaxError) throw failure('proposal-wrong', { path, what: 'is not JSON' })
-    throw error
-  }
-  if (Array.isArray(parsed)) throw failure('proposal-wrong', { path, what: OBJECT })
-  const result = v.safeParse(SCHEMA, parsed)
-  if (!result.success) {
-    const wrong = result.issues.map((issue) => {
-      const key = issue.path?.[0]?.key
-      if (key === undefined) return issue.message
-      const missing = issue.received === 'undefined'
-      return `${JSON.stringify(String(key))} ${missing ? 'is missing' : issue.message}`
-    })
-    throw failure('proposal-wrong', { path, what: [...new Set(wrong)].join('; ') })
-  }
-  const { secrets } = result.output
-  for (const [at, name] of secrets.entries()) {
-    checkName(name, path, allow)
-    if (secrets.indexOf(name) !== at)
-      throw failure('proposal-wrong', { path, what: `asks for ${name} twice` })
-  }
-  return { id, path, secrets, bytes }
+  return parseProposal(readProposalFile(root, id), id, allow)
 }

@@ -2,70 +2,38 @@
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { generateKey } from '../../age/keygen.ts'
-import { decrypt, type Entry } from '../../load/decrypt.ts'
-import { locate } from '../../load/locate.ts'
-import { parseOptions } from '../../load/options.ts'
-import { read } from '../../load/read.ts'
 import { sealJson } from '../../sops/seal.ts'
-import { nearest } from '../../nearest.ts'
-import type { Invocation } from '../cli/command.ts'
-import type { HostContext } from '../context.ts'
-import { VAULT_RUNNER } from '../project.ts'
-import { checkEngine, readComposeModel, statusOfSignal } from '../compose/docker.ts'
-import { standIns } from '../compose/interpolation.ts'
-import { leftMemoryDirectories, type MemoryDirectory, makeMemoryDirectory } from './memory.ts'
-import type { Model } from '../compose/model.ts'
+import { composeWords, statusOfSignal } from '../compose/docker.ts'
 import { IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
-import { allowed, openWith } from '../store/open.ts'
-import { type Proposal, readProposal } from './proposal.ts'
-import { openRecord } from './record.ts'
-import { type Outcome, removeContainer, removeUnusedNetworks, runContainer, Signals } from './runner.ts'
-import { tooMuchFor } from './runner-view.ts'
-import { checkService } from '../compose/stack.ts'
-import { inTurn } from '../files/lock.ts'
+import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { VAULT_RUNNER } from '../project.ts'
+import { checkExpiry } from './approval.ts'
+import { claim, digestOf, noteRun } from './claim.ts'
+import {
+  checkContainer,
+  createContainer,
+  environmentText,
+  type Making,
+  removeContainer,
+  removeUnusedNetworks,
+} from './container.ts'
+import { leftMemoryDirectories, type MemoryDirectory, makeMemoryDirectory } from './memory.ts'
+import type { Mount } from './mounts.ts'
+import type { Proposal } from './proposal.ts'
+import { type Ended, openRecord, type RunRecord, type Started } from './record.ts'
+import { prepareRun, type Ready, type Request } from './request.ts'
+import { lastLinesOf, writeResult } from './result.ts'
+import { hasTerminal, type Outcome, runContainer } from './runner.ts'
+import type { Signals } from './signals.ts'
 
-/** Where the proposal is in the container. */
-export const PROPOSAL = `${IMAGE_ROOT}/proposal.json`
+/** Where the proposal is in the container, less its ending. */
+export const PROPOSAL = `${IMAGE_ROOT}/proposal`
 
-/** Opens exactly the secrets that the proposal names. */
-async function openRequested(
-  context: HostContext,
-  proposal: Proposal,
-  allow: ReadonlySet<string>,
-): Promise<Entry[]> {
-  const { project, workingDirectory } = context
-  const flags = [
-    '--root',
-    project.root,
-    ...[...allow].flatMap((name) => (name === '' ? [] : ['--allow', name])),
-  ]
-  const options = await parseOptions([...flags, '--only', proposal.secrets.join(',')], new Map())
-  // The env file holds what agents have: a proposal gets what is in files of their own.
-  const sources = locate(options, workingDirectory).sources.filter(({ role }) => role === 'secret')
-  const have = new Set(sources.map((source) => (source.role === 'secret' ? source.name : '')))
-  const missing = proposal.secrets.filter((name) => !have.has(name))
-  if (missing.length > 0) {
-    const all = locate({ ...options, only: undefined }, workingDirectory).sources
-    const known = all.flatMap((source) => (source.role === 'secret' ? [source.name] : []))
-    throw failure('proposal-secret-missing', {
-      path: proposal.path,
-      names: missing,
-      near: nearest(missing[0] ?? '', known),
-    })
-  }
-  const entries = await decrypt(sources.map(read), openWith(context), options)
-  const empty = entries.filter(({ value }) => value.reveal() === '').map(({ name }) => name)
-  if (empty.length > 0) throw failure('require-unmet', { names: empty })
-  return entries
-}
+const placeOf = ({ format }: Proposal): string => `${PROPOSAL}.${format}`
 
 /** The files that the container gets: the run key, the secrets encrypted to it, and the proposal. */
-async function fill(
-  directory: MemoryDirectory,
-  entries: readonly Entry[],
-  proposal: Proposal,
-): Promise<void> {
+async function fill(directory: MemoryDirectory, { entries, proposal }: Ready): Promise<void> {
   const { text, recipient } = generateKey()
   directory.directory('age')
   directory.write('age/keys.txt', text)
@@ -74,107 +42,196 @@ async function fill(
     directory.write(`secrets/${name}.enc`, await sealJson([[name, value.reveal()]], [recipient]))
   }
   // For the command, which is not root.
-  directory.write('proposal.json', proposal.bytes, 0o644)
+  directory.write('proposal', proposal.bytes, 0o644)
 }
 
-const bindsOf = (directory: string): Array<readonly [string, string]> => [
-  [join(directory, 'age'), IMAGE_KEYS],
-  [join(directory, 'secrets'), `${IMAGE_ROOT}/secrets`],
-  [join(directory, 'proposal.json'), PROPOSAL],
-]
+function bindsOf(directory: string, proposal: Proposal): Mount[] {
+  const places: ReadonlyArray<readonly [string, string]> = [
+    ['age', IMAGE_KEYS],
+    ['secrets', `${IMAGE_ROOT}/secrets`],
+    ['proposal', placeOf(proposal)],
+  ]
+  return places.map(([from, target]) => ({
+    type: 'bind',
+    source: join(directory, from),
+    target,
+    readOnly: true,
+  }))
+}
 
-/** What runs that were killed have left: their containers, then their directories. */
-async function sweep(context: HostContext): Promise<void> {
+/** Removes what runs that were killed have left: their containers, then their directories. */
+export async function sweep(context: HostContext): Promise<void> {
   for (const path of leftMemoryDirectories(context.variables)) {
     await removeContainer(context, basename(path))
     rmSync(path, { recursive: true, force: true })
   }
 }
 
-function dryRun({ context, rest }: Invocation, proposal: Proposal): number {
+/** Says what would be mounted and run. */
+export function describeRun({ proposal, service, command, approvedBy }: Ready): string {
+  const { path, secrets, files, minutes, terms } = proposal
+  const words = command.length > 0 ? JSON.stringify(command) : 'that of the service'
   const lines = [
-    `proposal   ${proposal.path} -> ${PROPOSAL}`,
-    ...proposal.secrets.map(
-      (name) => `secret     secrets/${name}.enc -> ${IMAGE_ROOT}/secrets/${name}.enc (for the run key)`,
+    `proposal   ${path} -> ${placeOf(proposal)}`,
+    ...secrets.map(
+      (name) =>
+        `secret     secrets/${name}.enc -> ${IMAGE_ROOT}/secrets/${name}.enc (for the run key)${
+          files.includes(name) ? ', as a file' : ''
+        }`,
     ),
     `key        a run key, made for this run -> ${IMAGE_KEYS}/keys.txt`,
-    `require    ${proposal.secrets.join(',')}`,
+    ...service.mounts.map(({ source, target }) => `mount      ${source ?? 'a new volume'} -> ${target}`),
+    `require    ${secrets.join(',')}`,
     `service    ${VAULT_RUNNER}`,
-    `command    ${rest.length === 0 ? 'that of the service' : JSON.stringify(rest)}`,
+    `command    ${words}`,
+    ...(minutes === undefined ? [] : [`ends       after ${minutes} minutes at the latest`]),
+    ...(approvedBy === undefined
+      ? []
+      : [`approved   by ${approvedBy}${terms?.expires === undefined ? '' : `, until ${terms.expires}`}`]),
   ]
-  context.print(`${lines.join('\n')}\n`)
-  return 0
+  return `${lines.join('\n')}\n`
+}
+
+function makingOf(ready: Ready, directory: MemoryDirectory, request: Request, terminal: boolean): Making {
+  const { proposal, service, project, command } = ready
+  const names = proposal.secrets.join(',')
+  const environment = new Map([
+    ['DISINTO_ONLY', names],
+    ['DISINTO_REQUIRE', names],
+    ['DISINTO_ALLOW', [...request.allow].join(',')],
+    ['DISINTO_PROPOSAL', placeOf(proposal)],
+    ...(proposal.files.length === 0 ? [] : ([['DISINTO_AS_FILE', proposal.files.join(',')]] as const)),
+  ])
+  return {
+    name: directory.name,
+    project,
+    service,
+    mounts: bindsOf(directory.path, proposal),
+    environment,
+    command,
+    terminal,
+    environmentFile: join(directory.path, 'environment'),
+  }
+}
+
+/** Spends the approval, or notes that there was none to spend. From here on the run counts, whatever happens. */
+function spend(context: HostContext, { proposal, approvedBy }: Ready, run: string): void {
+  checkExpiry(proposal)
+  if (approvedBy === undefined) noteRun(context.project, proposal, run)
+  else claim(context.project, proposal, run)
+}
+
+export interface RunIo {
+  readonly signals: Signals
+  /** Whether our standard streams are the command's. */
+  readonly attached: boolean
+}
+
+function endedOf(outcome: Outcome | undefined, first: NodeJS.Signals | undefined): Ended {
+  const status = outcome?.status
+  return {
+    exitCode: status ?? null,
+    ...(status === undefined && first !== undefined ? { signal: first } : {}),
+    ...(outcome?.timedOut === true ? { timedOut: true } : {}),
+  }
+}
+
+/** Starts a container that has been made and looked at, and keeps the record. */
+async function start(
+  context: HostContext,
+  ready: Ready,
+  making: Making,
+  record: RunRecord,
+  io: RunIo,
+): Promise<Outcome> {
+  const { proposal, approvedBy, entries } = ready
+  const run = making.name
+  const { id, secrets, minutes } = proposal
+  spend(context, ready, run)
+  const started: Started = {
+    ...{ id, run, secrets, approvedBy },
+    proposal: digestOf(proposal),
+    startedAt: new Date(),
+  }
+  record.start(started)
+  let outcome: Outcome | undefined
+  try {
+    outcome = await runContainer(context, run, io.signals, {
+      attached: io.attached,
+      ...(minutes === undefined ? {} : { minutes }),
+    })
+    return outcome
+  } finally {
+    const ended = endedOf(outcome, io.signals.first)
+    record.end(started, ended)
+    const values = entries.map(({ name, value }) => [name, value.reveal()] as const)
+    const lines = ended.exitCode === null ? undefined : await lastLinesOf(context, run, values)
+    await writeResult(context, proposal, {
+      ...{ id, run, exitCode: ended.exitCode, signal: ended.signal, timedOut: ended.timedOut },
+      startedAt: started.startedAt.toISOString(),
+      endedAt: new Date().toISOString(),
+      lines: lines ?? null,
+    })
+  }
 }
 
 async function inContainer(
-  invocation: Invocation,
-  proposal: Proposal,
-  entries: readonly Entry[],
-  model: Model,
-  signals: Signals,
+  context: HostContext,
+  ready: Ready,
+  request: Request,
+  record: RunRecord,
+  io: RunIo,
 ): Promise<Outcome | undefined> {
-  const { context, rest } = invocation
+  const { signals } = io
   const directory = makeMemoryDirectory(context.variables)
   process.on('exit', directory.remove)
   try {
-    await fill(directory, entries, proposal)
+    await fill(directory, ready)
+    const making = makingOf(ready, directory, request, io.attached && hasTerminal())
+    directory.write('environment', environmentText(making))
     if (signals.first !== undefined) return undefined
-    const names = proposal.secrets.join(',')
-    return await runContainer(
-      context,
-      {
-        service: VAULT_RUNNER,
-        container: directory.name,
-        binds: bindsOf(directory.path),
-        environment: [
-          ['DISINTO_ONLY', names],
-          ['DISINTO_REQUIRE', names],
-          ['DISINTO_ALLOW', invocation.texts('allow').join(',')],
-          ['DISINTO_PROPOSAL', PROPOSAL],
-        ],
-        command: rest,
-        values: standIns(context, model),
-      },
-      signals,
-    )
+    const compose = [...composeWords(context), '--profile', '*']
+    await createContainer(context, making, compose, ready.values)
+    await checkContainer(context, making)
+    if (signals.first !== undefined) return undefined
+    return await start(context, ready, making, record, io)
   } finally {
     directory.remove()
+    process.removeListener('exit', directory.remove)
     await removeContainer(context, directory.name)
-    await inTurn(context.project.name, () => removeUnusedNetworks(context, model.name))
+    if (ready.service.networks.length > 0) await removeUnusedNetworks(context, ready.project)
   }
 }
 
-/** Runs one approved action as it was called for; its exit status. Throws when it did not start. */
-export async function vaultRunOf(invocation: Invocation): Promise<number> {
-  const { context, words } = invocation
-  const { project } = context
-  const allow = allowed(context.variables, invocation.texts('allow'))
-  const proposal = readProposal(project.root, words[0] ?? '', allow)
-  const entries = await openRequested(context, proposal, allow)
-  const model = await readComposeModel(context)
-  checkService(context, model, VAULT_RUNNER)
-  for (const service of model.services.filter(({ name }) => name === VAULT_RUNNER)) {
-    const [what] = tooMuchFor(service, project)
-    if (what !== undefined) throw failure('runner-sees', { service: VAULT_RUNNER, what })
-  }
-  if (invocation.on('dry-run')) return dryRun(invocation, proposal)
-
-  await checkEngine(context)
-  const signals = new Signals()
-  signals.listen()
-  await sweep(context)
-  const record = openRecord(project)
-  const startedAt = new Date()
-  let outcome: Outcome | undefined
+/** Runs what was made ready; returns the exit status of its command. Throws when it did not start. */
+export async function runReady(
+  context: HostContext,
+  ready: Ready,
+  request: Request,
+  io: RunIo,
+): Promise<number> {
+  const record = openRecord(context.project)
   try {
-    outcome = await inContainer(invocation, proposal, entries, model, signals)
+    const outcome = await inContainer(context, ready, request, record, io)
+    if (outcome?.status !== undefined) return outcome.status
+    const { first } = io.signals
+    if (first !== undefined) return statusOfSignal(first)
+    const reason =
+      outcome?.reason ?? (outcome?.timedOut === true ? 'its time was up' : 'the engine gives no reason')
+    throw failure('run-unstarted', { service: VAULT_RUNNER, reason })
   } finally {
-    const signal = outcome?.status === undefined ? signals.first : undefined
-    const { id, secrets } = proposal
-    record.append({ id, secrets, startedAt, exitCode: outcome?.status ?? null, ...(signal && { signal }) })
     record.close()
   }
-  if (outcome?.status !== undefined) return outcome.status
-  if (signals.first !== undefined) return statusOfSignal(signals.first)
-  throw failure('run-unstarted', { service: VAULT_RUNNER, status: String(outcome?.composeStatus ?? 'none') })
+}
+
+/** Runs one action as it was asked for; its exit status, or 0 for what was only described. */
+export async function runOne(context: HostContext, request: Request, signals: Signals): Promise<number> {
+  const ready = await prepareRun(context, request)
+  if (request.dryRun) {
+    context.print(describeRun(ready))
+    return 0
+  }
+  signals.listen()
+  await sweep(context)
+  return runReady(context, ready, request, { signals, attached: true })
 }

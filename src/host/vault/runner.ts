@@ -1,71 +1,52 @@
-/** The vault-runner's container: started, ended and removed whatever happens to us. */
+/**
+ * A container that has been made, run to its end:
+ *
+ *   beginning ── a signal before the command is there ──► abandoned: the container is removed, nothing ran
+ *       └─────── the command is there ──► running ── each signal is its own ──► ended: its exit status
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
-import type { Secret } from '../../secret.ts'
+import { askDocker, dockerEnvironment, statusOfSignal } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'
-import { askDocker, composeWords, dockerEnvironment, statusOfSignal } from '../compose/docker.ts'
-import { inTurn, pause } from '../files/lock.ts'
+import { pause } from '../files/lock.ts'
+import { removeContainer } from './container.ts'
+import type { Signals } from './signals.ts'
 
-/** What a command in a container may want to hear of. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
-/** So many of one kind are a person who has had enough. */
-const ENOUGH = 3
-
-/** Signals to us, kept until there is somebody to hand them to. */
-export class Signals {
-  #first: NodeJS.Signals | undefined
-  readonly #counts = new Map<NodeJS.Signals, number>()
-  #take: ((signal: NodeJS.Signals) => void) | undefined
-
-  listen(): void {
-    for (const signal of SIGNALS) {
-      process.removeAllListeners(signal)
-      process.on(signal, () => {
-        this.#first ??= signal
-        const count = (this.#counts.get(signal) ?? 0) + 1
-        this.#counts.set(signal, count)
-        this.#take?.(count >= ENOUGH && signal !== 'SIGUSR1' && signal !== 'SIGUSR2' ? 'SIGKILL' : signal)
-      })
-    }
-  }
-
-  /** The first signal that came; undefined as long as there is none. */
-  get first(): NodeJS.Signals | undefined {
-    return this.#first
-  }
-
-  /** Whoever takes signals from now on. */
-  handTo(take: (signal: NodeJS.Signals) => void): void {
-    this.#take = take
-  }
+export interface RunOptions {
+  /** Whether our standard streams are the command's; else it has none, and the engine keeps what it says. */
+  readonly attached: boolean
+  /** After so many minutes it is told to end. */
+  readonly minutes?: number
 }
 
-export interface Run {
-  readonly service: string
-  readonly container: string
-  /** Host path, container path: each read-only. */
-  readonly binds: ReadonlyArray<readonly [source: string, target: string]>
-  readonly environment: ReadonlyArray<readonly [name: string, value: string]>
-  readonly command: readonly string[]
-  /** For compose's own references. */
-  readonly values: ReadonlyMap<string, Secret>
+export interface Outcome {
+  /** The command's exit status; undefined when it never ran. */
+  readonly status: number | undefined
+  /** Why the engine could not start it. */
+  readonly reason?: string
+  readonly timedOut: boolean
 }
 
-const hasTerminal = (): boolean => isatty(0) && isatty(1)
+type State = 'beginning' | 'running' | 'abandoned' | 'ended'
 
-function runWords(context: HostContext, run: Run, terminal: boolean): string[] {
-  return [
-    ...composeWords(context),
-    'run',
-    '--no-deps',
-    '--name',
-    run.container,
-    ...(terminal ? [] : ['--no-TTY']),
-    ...run.binds.flatMap(([source, target]) => ['--volume', `${source}:${target}:ro`]),
-    ...run.environment.flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-    run.service,
-    ...run.command,
-  ]
+/** Milliseconds between telling a command to end, when its time is up, and ending it. */
+const GRACE = 10_000
+const MINUTE = 60_000
+
+/** Whether the command is to have a terminal: ours. */
+export const hasTerminal = (): boolean => isatty(0) && isatty(1)
+
+/** Starts the container with our streams, or none. */
+function begin(context: HostContext, container: string, attached: boolean): ChildProcess {
+  const words = ['start', '--attach', ...(attached ? ['--interactive'] : []), container]
+  return spawn('docker', words, {
+    cwd: context.project.root,
+    env: Object.fromEntries(dockerEnvironment(context)),
+    stdio: attached ? 'inherit' : 'ignore',
+    // docker would hand on signals, too: only we get those of a terminal. With a terminal of its own the container
+    // gets Ctrl-C as a letter, and docker must stay to read it.
+    detached: !(attached && hasTerminal()),
+  })
 }
 
 function ended(child: ChildProcess): Promise<number> {
@@ -75,135 +56,108 @@ function ended(child: ChildProcess): Promise<number> {
   })
 }
 
-export interface Outcome {
-  /** The command's exit status; undefined when the container never started. */
-  readonly status: number | undefined
-  /** compose's own. */
-  readonly composeStatus: number
+interface Told {
+  readonly state: string
+  readonly status: number
+  readonly reason: string
 }
 
-async function statusOf(context: HostContext, container: string): Promise<number | undefined> {
-  const format = '{{.State.Status}} {{.State.ExitCode}}'
+async function stateOf(context: HostContext, container: string): Promise<Told | undefined> {
+  const format = '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}'
   const told = await askDocker(context, ['inspect', '--type', 'container', '--format', format, container])
-  const [state, code] = told.stdout.toString().trim().split(' ')
-  return told.status === 0 && (state === 'exited' || state === 'dead') ? Number(code) : undefined
+  const [state, status, ...reason] = told.stdout.toString().trim().split(' ')
+  return told.status === 0 && state ? { state, status: Number(status), reason: reason.join(' ') } : undefined
 }
+
+const isOver = (told: Told | undefined): boolean => told?.state === 'exited' || told?.state === 'dead'
 
 /** What runs in a container before the command does: its init, runc, and the shim. */
-const NOT_YET = /docker-init|runc|\/opt\/disinto\/entrypoint\.js/
+const NOT_YET = /docker-init|runc|\/opt\/disinto\/entrypoint\.js|disinto-entrypoint/
 
 /**
  * Hands a signal to the command. Before there is one it would get lost, as the first process of a container ignores
- * what it has not asked for: then the container is ended instead. Gives whether the command has it, has ended by
- * itself, or has not begun.
+ * what it has not asked for: then the container is ended instead. Returns what it found.
  */
 async function forward(
   context: HostContext,
   container: string,
   signal: NodeJS.Signals,
-): Promise<'taken' | 'ended' | 'not begun'> {
+): Promise<'running' | 'ended' | 'beginning'> {
   const top = await askDocker(context, ['top', container, '-eo', 'pid,args'])
   const processes = top.stdout.toString().trimEnd().split('\n').slice(1)
   const running = top.status === 0 && processes.some((line) => !NOT_YET.test(line))
   const name = running ? signal.slice('SIG'.length) : 'KILL'
   const told = await askDocker(context, ['kill', '--signal', name, container])
-  if (told.status === 0) return running ? 'taken' : 'not begun'
-  return (await statusOf(context, container)) === undefined ? 'not begun' : 'ended'
+  if (told.status === 0) return running ? 'running' : 'beginning'
+  return isOver(await stateOf(context, container)) ? 'ended' : 'beginning'
 }
 
-const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
-
-/**
- * Ends a start. docker may lose a signal while it loads compose, and the engine may make the container after all: so
- * both are told until compose has ended.
- */
+/** Ends a start: the engine may be about to do what it was asked for, so it is told until docker has ended. */
 async function abandon(context: HostContext, container: string, child: ChildProcess): Promise<void> {
-  for (let round = 0; !hasEnded(child); round += 1) {
-    const signal = round < 2 ? 'SIGTERM' : 'SIGKILL'
-    try {
-      // compose is a child of the docker that is ours: a group of its own, unless it has our terminal.
-      if (child.pid !== undefined && !hasTerminal()) process.kill(-child.pid, signal)
-    } catch {
-      // Gone meanwhile.
-    }
-    child.kill(signal)
+  while (child.exitCode === null && child.signalCode === null) {
     await removeContainer(context, container)
-    await pause(500)
+    await pause(100)
   }
-  // What the engine was asked for last may be there only now.
   await removeContainer(context, container)
 }
 
-/** Waits until the container runs, or will not any more. */
-async function started(context: HostContext, container: string, child: ChildProcess): Promise<void> {
-  const words = ['inspect', '--type', 'container', '--format', '{{.State.Status}}', container]
-  while (!hasEnded(child)) {
-    const told = await askDocker(context, words)
-    if (told.status === 0 && told.stdout.toString().trim() !== 'created') return
-    await pause(100)
+/** Waits for a container that runs on without docker: somebody has detached from it, or the connection broke. */
+async function outlast(context: HostContext, container: string): Promise<Told | undefined> {
+  for (;;) {
+    const told = await stateOf(context, container)
+    if (told?.state !== 'running' && told?.state !== 'paused' && told?.state !== 'restarting') return told
+    await askDocker(context, ['wait', container])
   }
 }
 
 /**
- * Runs the container to its end, with our streams. Signals go to the command in it; before it runs, they end the
- * start. The container is still there afterwards: see removeContainer.
+ * Runs a container that has been made to its end. Signals go to the command in it; before it runs, they end the start.
+ * Unless it was abandoned, the container is still there afterwards: see removeContainer.
  */
-export async function runContainer(context: HostContext, run: Run, signals: Signals): Promise<Outcome> {
-  let end: Promise<number> = Promise.resolve(0)
-  let abandoned = false
-  let abandonment: Promise<void> = Promise.resolve()
-  let handed: Promise<unknown> = Promise.resolve()
-  // Two at once would both make the project's network, and each would take the other's away.
-  await inTurn(context.project.name, async () => {
-    const child = spawnRun(context, run)
-    end = ended(child)
-    signals.handTo((signal) => {
-      const handing = forward(context, run.container, signal).then((what) => {
-        if (what !== 'not begun' || abandoned) return
-        abandoned = true
-        abandonment = abandon(context, run.container, child)
-      })
-      handed = Promise.all([handed, handing])
+export async function runContainer(
+  context: HostContext,
+  container: string,
+  signals: Signals,
+  { attached, minutes }: RunOptions,
+): Promise<Outcome> {
+  let state: State = 'beginning'
+  let timedOut = false
+  if (signals.first !== undefined) return { status: undefined, timedOut }
+  const child = begin(context, container, attached)
+  const end = ended(child)
+  // One signal after another, so that a later one does not overtake.
+  let handed: Promise<void> = Promise.resolve()
+  const take = (signal: NodeJS.Signals): void => {
+    handed = handed.then(async () => {
+      if (state === 'abandoned' || state === 'ended') return
+      const found = await forward(context, container, signal)
+      if (found === 'beginning' && state === 'beginning') {
+        state = 'abandoned'
+        await abandon(context, container, child)
+      } else state = found === 'ended' ? 'ended' : 'running'
     })
-    if (signals.first !== undefined) {
-      abandoned = true
-      abandonment = abandon(context, run.container, child)
-    }
-    // Its failure to start is told below.
-    end.catch(() => {})
-    await started(context, run.container, child)
-  })
-  const composeStatus = await end
-  // Whether the end was the command's own is known only when the last signal has been handed over.
-  await handed
-  await abandonment
-  return { status: abandoned ? undefined : await statusOf(context, run.container), composeStatus }
-}
-
-function spawnRun(context: HostContext, run: Run): ChildProcess {
-  const terminal = hasTerminal()
-  return spawn('docker', runWords(context, run, terminal), {
-    cwd: context.project.root,
-    env: Object.fromEntries(dockerEnvironment(context, run.values)),
-    stdio: 'inherit',
-    // compose takes a signal for "leave the container to itself": only we get those of a terminal. With a terminal
-    // of its own the container gets Ctrl-C as a letter, and compose must stay to read it.
-    detached: !terminal,
-  })
-}
-
-/** Removes a container, running or not; nothing when there is none. */
-export async function removeContainer(context: HostContext, container: string): Promise<void> {
-  await askDocker(context, ['rm', '--force', '--volumes', container])
-}
-
-/** Removes the networks that compose made for a project and that no container, running or not, is in. */
-export async function removeUnusedNetworks(context: HostContext, project: string): Promise<void> {
-  const filter = `label=com.docker.compose.project=${project}`
-  const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
-  for (const id of told.stdout.toString().split('\n')) {
-    if (id === '') continue
-    const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${id}`])
-    if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', id])
+  }
+  const release = signals.handTo(take)
+  const timers: NodeJS.Timeout[] = []
+  const expire = () => {
+    timedOut = true
+    take('SIGTERM')
+    timers.push(setTimeout(() => take('SIGKILL'), GRACE))
+  }
+  if (minutes !== undefined) timers.push(setTimeout(expire, minutes * MINUTE))
+  try {
+    await end
+    const told = await outlast(context, container)
+    // Whether the end was the command's own is known only when the last signal has been handed over.
+    await handed
+    if (isAbandoned(state)) return { status: undefined, timedOut }
+    if (told !== undefined && isOver(told)) return { status: told.status, timedOut }
+    return { status: undefined, timedOut, ...(told?.reason ? { reason: told.reason } : {}) }
+  } finally {
+    release()
+    for (const timer of timers) clearTimeout(timer)
   }
 }
+
+/** Asked through a function, since the compiler does not see that a signal changes the state meanwhile. */
+const isAbandoned = (state: State): boolean => state === 'abandoned'

@@ -1,0 +1,116 @@
+/** Whether somebody who may do so has signed a proposal, as it stands, for what is to be run now. */
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { errnoOf } from '../../errors.ts'
+import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
+import { inPrivateDirectory } from './memory.ts'
+import type { Proposal } from './proposal.ts'
+import { besideProposal, readUnlinked } from './proposal-file.ts'
+import { isArmored, NAMESPACE, runKeygen } from './ssh-keygen.ts'
+
+/** `allowed_signers` (ssh-keygen(1)), where it is by default: beside the operator's key, under the project. */
+const DEFAULT_NAME = 'allowed_signers'
+
+/** Where the keys are listed that may approve; undefined where nobody keeps such a file. Throws signers-unusable. */
+export function signersFile(context: HostContext, named?: string): string | undefined {
+  const { project, variables, workingDirectory } = context
+  const told = named ?? (variables.get('DISINTO_ALLOWED_SIGNERS') || undefined)
+  const usual = project.serviceKeysDir && join(project.serviceKeysDir, DEFAULT_NAME)
+  const path = told === undefined ? usual : resolve(workingDirectory, told)
+  if (path === undefined) return undefined
+  try {
+    const { uid, mode } = statSync(path)
+    const others = uid !== 0 && uid !== process.getuid?.() ? 'belongs to another user' : undefined
+    const open = (mode & 0o002) === 0 ? others : 'can be written by everybody'
+    if (open !== undefined) throw failure('signers-unusable', { path, reason: open })
+    return path
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && told === undefined) return undefined
+    if (/^E[A-Z]+$/.test(errnoOf(error))) throw failure('signers-unusable', { path, reason: errnoOf(error) })
+    throw error
+  }
+}
+
+/** Where the default file would be, for a hint; undefined when neither HOME nor a variable says. */
+export const usualSignersFile = ({ project }: HostContext): string | undefined =>
+  project.serviceKeysDir && join(project.serviceKeysDir, DEFAULT_NAME)
+
+/** The principals under which a signature may be looked up, as ssh-keygen tells them. */
+async function principalsOf(context: HostContext, signature: string, signers: string): Promise<string[]> {
+  const words = ['-Y', 'find-principals', '-s', signature, '-f', signers]
+  const { status, stdout } = await runKeygen(context, words, Buffer.alloc(0))
+  if (status !== 0) return []
+  const found = stdout.split(/[\n,]/).map((text) => text.trim())
+  return [...new Set(found.filter((text) => text !== '' && !text.startsWith('!')))]
+}
+
+/** Who signed these bytes, of those whom the file lists; undefined when nobody did. */
+export async function signerOf(
+  context: HostContext,
+  bytes: Buffer,
+  signature: string,
+  signers: string,
+): Promise<string | undefined> {
+  if (!isArmored(signature)) return undefined
+  return inPrivateDirectory(async (write) => {
+    const path = write('signature', signature)
+    for (const principal of await principalsOf(context, path, signers)) {
+      const words = ['-Y', 'verify', '-n', NAMESPACE, '-I', principal, '-s', path, '-f', signers]
+      if ((await runKeygen(context, words, bytes)).status === 0) return principal
+    }
+    return undefined
+  })
+}
+
+/** Who approved a proposal; undefined where nobody keeps an allowed_signers file, so that none is needed. */
+export interface Approval {
+  readonly by: string | undefined
+}
+
+/**
+ * Checks the signature beside a proposal, and that it has not expired. Throws approval-missing, approval-wrong and
+ * approval-expired; whether it is spent is another question (claim.ts).
+ */
+export async function checkApproval(
+  context: HostContext,
+  proposal: Proposal,
+  named?: string,
+): Promise<Approval> {
+  const { project } = context
+  const signers = signersFile(context, named)
+  const beside = besideProposal(proposal.path, 'sig')
+  const isThere = existsSync(join(project.root, beside))
+  if (signers === undefined) {
+    // Without a home nobody can say that there is no such file.
+    if (project.serviceKeysDir === undefined && isThere) throw failure('no-key-place')
+    return { by: undefined }
+  }
+  if (!isThere) throw failure('approval-missing', { path: proposal.path, id: proposal.id })
+  const signature = readUnlinked(project.root, beside).toString('latin1')
+  const by = await signerOf(context, proposal.bytes, signature, signers)
+  if (by === undefined) throw failure('approval-wrong', { path: beside, signers })
+  checkExpiry(proposal)
+  return { by }
+}
+
+/** Throws approval-expired when the time of an approval is over. */
+export function checkExpiry({ path, terms }: Proposal, now = Date.now()): void {
+  const { expires } = terms ?? {}
+  if (expires === undefined) return
+  const until = Date.parse(expires)
+  // What can't be read as a time has passed.
+  if (!(until > now)) throw failure('approval-expired', { path, when: expires })
+}
+
+/**
+ * Returns the command to run: the approved one, or, where none was approved, the one that was given. Throws
+ * approval-command for another than was approved.
+ */
+export function commandFor({ path, terms }: Proposal, given: readonly string[]): readonly string[] {
+  const approved = terms?.command
+  if (approved === undefined || given.length === 0) return approved ?? given
+  const same = approved.length === given.length && approved.every((word, at) => word === given[at])
+  if (!same) throw failure('approval-command', { path })
+  return approved
+}

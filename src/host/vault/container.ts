@@ -1,0 +1,214 @@
+/** The container of one run: made and not started, read back from the engine, and removed whatever happens. */
+import { errnoOf } from '../../errors.ts'
+import type { Secret } from '../../secret.ts'
+import { askDocker, lastLine } from '../compose/docker.ts'
+import type { HostContext } from '../context.ts'
+import { inTurn } from '../files/lock.ts'
+import { VAULT_RUNNER } from '../project.ts'
+import { failure } from '../errors.ts'
+import { type Expected, surplusOfEngine } from './engine-view.ts'
+import { type Json, objectOf } from './json.ts'
+import type { Mount } from './mounts.ts'
+import type { Network, RunnerService } from './service.ts'
+
+export interface Making {
+  /** The container's name, which nobody else's has. */
+  readonly name: string
+  /** compose's name of the project: the container is labelled as one of its own. */
+  readonly project: string
+  readonly service: RunnerService
+  /** What the run adds: the secrets, the run key, the proposal. */
+  readonly mounts: readonly Mount[]
+  readonly environment: ReadonlyMap<string, string>
+  /** Instead of the service's command, where there is one. */
+  readonly command: readonly string[]
+  readonly terminal: boolean
+  /** A file that holds the service's variables, one a line. */
+  readonly environmentFile: string
+}
+
+/** docker reads a mount as a line of CSV (RFC 4180). */
+const csv = (field: string): string => (/[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
+
+function mountWords({ type, source, target, readOnly }: Mount): string[] {
+  const fields = [
+    `type=${type}`,
+    ...(source === undefined ? [] : [`source=${source}`]),
+    `target=${target}`,
+    ...(readOnly ? ['readonly'] : []),
+  ]
+  return ['--mount', fields.map(csv).join(',')]
+}
+
+/** The service's variables without those that the run sets itself; a value over several lines can't be passed on. */
+export function environmentText({ service, environment }: Pick<Making, 'service' | 'environment'>): string {
+  const own = [...service.environment].filter(([name]) => !environment.has(name))
+  for (const [name, value] of own) {
+    if (/[\n\r\0]/.test(value)) throw failure('runner-variable', { service: VAULT_RUNNER, name })
+  }
+  return own.map(([name, value]) => `${name}=${value}\n`).join('')
+}
+
+const commandOf = ({ command, service }: Making): readonly string[] =>
+  command.length > 0 ? command : service.command
+
+/** The words that make the container. compose takes it for one of a `compose run`, which `up` leaves alone. */
+export function createWords(making: Making): string[] {
+  const { name, project, service, mounts, environment, terminal } = making
+  const [network] = service.networks
+  const labels = [
+    `project=${project}`,
+    `service=${VAULT_RUNNER}`,
+    'oneoff=True',
+    'container-number=1',
+    'config-hash=disinto',
+  ]
+  return [
+    ...['create', '--name', name, '--interactive', '--pull', 'never', '--no-healthcheck', '--ipc', 'private'],
+    ...(terminal ? ['--tty'] : []),
+    ...service.words,
+    ...labels.flatMap((label) => ['--label', `com.docker.compose.${label}`]),
+    ...[...service.mounts, ...mounts].flatMap(mountWords),
+    ...['--env-file', making.environmentFile],
+    ...[...environment].flatMap(([key, value]) => ['--env', `${key}=${value}`]),
+    ...['--network', network?.name ?? service.networkMode ?? 'bridge'],
+    '--',
+    service.image,
+    ...commandOf(making),
+  ]
+}
+
+export const expectedOf = (making: Making): Expected => {
+  const { service, mounts, environment } = making
+  const after = (option: string) =>
+    service.words.flatMap((word, at) => (word === option ? [service.words[at + 1] ?? ''] : []))
+  const command = commandOf(making)
+  return {
+    mounts: [...service.mounts, ...mounts],
+    tmpfs: after('--tmpfs').map((text) => text.replace(/:.*$/s, '')),
+    networks:
+      service.networks.length > 0
+        ? service.networks.map(({ name }) => name)
+        : [service.networkMode ?? 'bridge'],
+    environment: new Map([...service.environment, ...environment]),
+    command: command.length === 0 ? undefined : command,
+    user: after('--user').at(-1),
+  }
+}
+
+async function ensureNetwork(context: HostContext, { name, external, words }: Network): Promise<void> {
+  const found = await askDocker(context, ['network', 'inspect', '--format', '{{.Id}}', name])
+  if (found.status === 0 || external) return
+  const made = await askDocker(context, ['network', 'create', ...words])
+  // Somebody else may have made it just now.
+  if (made.status !== 0 && !/already exists/.test(made.stderr.toString()))
+    throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
+}
+
+/** Whether the engine does not see our files: it is on another machine, or in a virtual one. */
+export const isElsewhere = (reason: string): boolean => /bind source path does not exist/.test(reason)
+
+/** Has compose build or pull the image. */
+async function fetchImage(
+  context: HostContext,
+  { service }: Making,
+  compose: readonly string[],
+  values: ReadonlyMap<string, Secret>,
+): Promise<void> {
+  const words = [...compose, service.builds ? 'build' : 'pull', VAULT_RUNNER]
+  const ended = await askDocker(context, words, values)
+  if (ended.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(ended) })
+}
+
+/**
+ * Makes the container and starts nothing. Networks that are not there are made; an image that is not there is built or
+ * pulled by `compose`'s words. Throws run-uncreated with the engine's reason.
+ */
+export async function createContainer(
+  context: HostContext,
+  making: Making,
+  compose: readonly string[],
+  values: ReadonlyMap<string, Secret>,
+): Promise<void> {
+  const create = () =>
+    // One at a time: whoever ends removes the networks that nobody is in, and a made container is somebody.
+    inTurn(context.variables, making.project, async () => {
+      for (const network of making.service.networks) await ensureNetwork(context, network)
+      const made = await askDocker(context, createWords(making))
+      for (const { name } of made.status === 0 ? making.service.networks.slice(1) : []) {
+        const joined = await askDocker(context, ['network', 'connect', name, making.name])
+        if (joined.status !== 0) return joined
+      }
+      return made
+    })
+  let made = await create()
+  if (made.status !== 0 && /no such image/i.test(made.stderr.toString())) {
+    await fetchImage(context, making, compose, values)
+    made = await create()
+  }
+  if (made.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
+}
+
+function inspected(text: string): Json[] {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return Array.isArray(parsed) ? parsed.map(objectOf) : []
+  } catch (error) {
+    if (error instanceof SyntaxError) return []
+    throw error
+  }
+}
+
+/** Throws runner-sees unless the engine will do with a made container exactly what was asked for. */
+export async function checkContainer(context: HostContext, making: Making): Promise<void> {
+  const [asked, ofImage] = await Promise.all([
+    askDocker(context, ['container', 'inspect', making.name]),
+    askDocker(context, ['image', 'inspect', making.service.image]),
+  ])
+  const [container] = inspected(asked.stdout.toString())
+  const [image] = inspected(ofImage.stdout.toString())
+  if (container === undefined)
+    throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(asked) })
+  // Its name may have been given to another image meanwhile.
+  if (image === undefined || image['Id'] !== container['Image'])
+    throw failure('runner-engine', {
+      service: VAULT_RUNNER,
+      what: 'another image than the one that was asked for',
+    })
+  const named = making.service.mounts.flatMap(({ type, source }) =>
+    type === 'volume' && source ? [source] : [],
+  )
+  const volumes =
+    named.length === 0
+      ? []
+      : inspected((await askDocker(context, ['volume', 'inspect', ...named])).stdout.toString())
+  const [what] = surplusOfEngine(
+    container,
+    image,
+    new Map(volumes.map((volume) => [String(volume['Name']), volume])),
+    expectedOf(making),
+  )
+  if (what !== undefined) throw failure('runner-engine', { service: VAULT_RUNNER, what })
+}
+
+/** Removes a container, running or not; nothing when there is none. */
+export async function removeContainer(context: HostContext, container: string): Promise<void> {
+  try {
+    await askDocker(context, ['rm', '--force', '--volumes', container])
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Removes the networks that were made for a project and that no container, running or not, is in. */
+export async function removeUnusedNetworks(context: HostContext, project: string): Promise<void> {
+  await inTurn(context.variables, project, async () => {
+    const filter = `label=com.docker.compose.project=${project}`
+    const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
+    for (const id of told.stdout.toString().split('\n')) {
+      if (id === '') continue
+      const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${id}`])
+      if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', id])
+    }
+  })
+}

@@ -1,0 +1,199 @@
+/**
+ * What the engine says that it will do with a container that it has made and not started, against what one run needs.
+ * A list of what is allowed: what an engine of tomorrow adds is refused as long as it is not empty.
+ */
+import { isEmpty, type Json, listOf, objectOf } from './json.ts'
+import type { Mount } from './mounts.ts'
+
+/** What the container was asked to be. */
+export interface Expected {
+  readonly mounts: readonly Mount[]
+  /** Directories that the service has as tmpfs. */
+  readonly tmpfs: readonly string[]
+  readonly networks: readonly string[]
+  /** Every variable that we gave, with what we gave. */
+  readonly environment: ReadonlyMap<string, string>
+  /** The command; undefined where the image's own is to run. */
+  readonly command: readonly string[] | undefined
+  /** The service's user; undefined where the image says. */
+  readonly user: string | undefined
+}
+
+/** What limits a container or names it, whatever it says. */
+const FREE = new Set([
+  ...[
+    'AutoRemove',
+    'BlkioDeviceReadBps',
+    'BlkioDeviceReadIOps',
+    'BlkioDeviceWriteBps',
+    'BlkioDeviceWriteIOps',
+  ],
+  ...['BlkioWeight', 'BlkioWeightDevice', 'CapDrop', 'CgroupnsMode', 'ConsoleSize', 'CpuCount', 'CpuPercent'],
+  ...[
+    'CpuPeriod',
+    'CpuQuota',
+    'CpuRealtimePeriod',
+    'CpuRealtimeRuntime',
+    'CpuShares',
+    'CpusetCpus',
+    'CpusetMems',
+  ],
+  ...[
+    'Dns',
+    'DnsOptions',
+    'DnsSearch',
+    'ExtraHosts',
+    'GroupAdd',
+    'IOMaximumBandwidth',
+    'IOMaximumIOps',
+    'Init',
+  ],
+  ...[
+    'Isolation',
+    'KernelMemory',
+    'KernelMemoryTCP',
+    'LogConfig',
+    'Memory',
+    'MemoryReservation',
+    'MemorySwap',
+  ],
+  ...[
+    'MemorySwappiness',
+    'NanoCpus',
+    'OomKillDisable',
+    'OomScoreAdj',
+    'PidsLimit',
+    'ReadonlyRootfs',
+    'Runtime',
+  ],
+  ...['ShmSize', 'StorageOpt', 'Ulimits'],
+])
+
+const same = (left: readonly unknown[], right: readonly unknown[]): boolean =>
+  left.length === right.length && left.every((item, at) => item === right[at])
+
+/** What must stand there, for what may not be empty. */
+const CHECKED: Readonly<Record<string, (value: unknown, expected: Expected) => boolean>> = {
+  IpcMode: (value) => value === 'private' || value === 'none',
+  // Without them /proc shows the kernel's memory and keys: privileged, and systempaths=unconfined, empty these.
+  MaskedPaths: (value) =>
+    ['/proc/kcore', '/proc/keys', '/sys/firmware'].every((path) => listOf(value).includes(path)),
+  ReadonlyPaths: (value) =>
+    ['/proc/sys', '/proc/sysrq-trigger'].every((path) => listOf(value).includes(path)),
+  Mounts: (value, { mounts }) => listOf(value).every((mount) => isAskedFor(objectOf(mount), mounts)),
+  NetworkMode: (value, { networks }) => networks.includes(String(value)),
+  RestartPolicy: (value) => ['', 'no'].includes(String(objectOf(value)['Name'] ?? '')),
+  SecurityOpt: (value) =>
+    listOf(value).every((option) => /^no-new-privileges(?:[:=]true)?$/.test(String(option))),
+  Tmpfs: (value, { tmpfs }) => Object.keys(objectOf(value)).every((path) => tmpfs.includes(path)),
+}
+
+function isAskedFor(mount: Json, mounts: readonly Mount[]): boolean {
+  const options = objectOf(mount['VolumeOptions'])
+  const propagation = objectOf(mount['BindOptions'])['Propagation']
+  return (
+    isEmpty(options['DriverConfig']) &&
+    (isEmpty(propagation) || propagation === 'rprivate') &&
+    mounts.some(
+      ({ type, source, target, readOnly }) =>
+        mount['Type'] === type &&
+        String(mount['Source'] ?? '') === (source ?? '') &&
+        mount['Target'] === target &&
+        (mount['ReadOnly'] === true) === readOnly,
+    )
+  )
+}
+
+/** A name as the engine makes one for a volume that nobody named. */
+const ANONYMOUS = /^[0-9a-f]{64}$/
+
+/** The mounts that the container will have: those asked for, tmpfs, and new volumes that its image asks for. */
+function surplusOfMounts(
+  container: Json,
+  image: Json,
+  volumes: ReadonlyMap<string, Json>,
+  expected: Expected,
+): string[] {
+  const own = Object.keys(objectOf(objectOf(image['Config'])['Volumes']))
+  return listOf(container['Mounts']).flatMap((value) => {
+    const mount = objectOf(value)
+    const target = String(mount['Destination'])
+    const name = String(mount['Name'] ?? '')
+    const asked = expected.mounts.find((one) => one.target === target && one.type === mount['Type'])
+    const told = `a mount of ${String(mount['Source'] ?? name)} at ${target}`
+    if (mount['Type'] === 'tmpfs') return expected.tmpfs.includes(target) || asked !== undefined ? [] : [told]
+    if (asked !== undefined && mount['RW'] === true && asked.readOnly) return [`${told}, to write`]
+    if (mount['Type'] === 'bind') {
+      // A virtual machine shows the host's paths under a directory of its own.
+      const source = String(mount['Source'])
+      return asked?.source !== undefined && (source === asked.source || source.endsWith(asked.source))
+        ? []
+        : [told]
+    }
+    if (mount['Type'] !== 'volume' || mount['Driver'] !== 'local') return [told]
+    if (
+      asked?.source === undefined
+        ? !ANONYMOUS.test(name) || !(own.includes(target) || asked)
+        : asked.source !== name
+    )
+      return [told]
+    // Whoever made the volume may have bound it to any directory of the host.
+    const made = volumes.get(name)
+    if (asked?.source !== undefined && made === undefined)
+      return [`${told}, of which the engine says nothing`]
+    return isEmpty(objectOf(made)['Options']) ? [] : [`${told}: the volume ${name} has options of its own`]
+  })
+}
+
+function surplusOfConfig(container: Json, image: Json, expected: Expected): string[] {
+  const config = objectOf(container['Config'])
+  const own = objectOf(image['Config'])
+  const variables = new Map(
+    listOf(config['Env']).map((line) => {
+      const text = String(line)
+      const equals = text.indexOf('=')
+      return [text.slice(0, equals), text.slice(equals + 1)] as const
+    }),
+  )
+  const wrong = [...expected.environment].filter(([name, value]) => variables.get(name) !== value)
+  const changed = [
+    ...(same(listOf(config['Entrypoint']), listOf(own['Entrypoint'])) ? [] : ['another entrypoint']),
+    ...(expected.command === undefined || same(listOf(config['Cmd']), expected.command)
+      ? []
+      : ['another command']),
+    ...(String(config['User'] ?? '') === (expected.user ?? String(own['User'] ?? ''))
+      ? []
+      : ['another user']),
+  ]
+  return [...changed, ...wrong.map(([name]) => `another value of ${name}`)]
+}
+
+/**
+ * Returns what the engine will do beyond what was asked for, in words; empty when the container is as it should be.
+ * `container`, `image` and `volumes` are what `docker inspect` says.
+ */
+export function surplusOfEngine(
+  container: Json,
+  image: Json,
+  volumes: ReadonlyMap<string, Json>,
+  expected: Expected,
+): string[] {
+  const host = objectOf(container['HostConfig'])
+  if (isEmpty(host) || isEmpty(container['Config'])) return ['something that the engine does not tell']
+  const settings = Object.entries(host).flatMap(([name, value]) => {
+    if (FREE.has(name)) return []
+    const check = CHECKED[name]
+    if (check === undefined) return isEmpty(value) ? [] : [`${name} (${JSON.stringify(value)})`]
+    return check(value, expected) ? [] : [`${name} (${JSON.stringify(value)})`]
+  })
+  const absent = ['IpcMode', 'MaskedPaths', 'ReadonlyPaths'].filter((name) => !(name in host))
+  const networks = Object.keys(objectOf(objectOf(container['NetworkSettings'])['Networks']))
+  const apart = new Set([...expected.networks, ...(expected.networks.includes('default') ? ['bridge'] : [])])
+  return [
+    ...settings,
+    ...absent.map((name) => `no ${name}`),
+    ...networks.filter((name) => !apart.has(name)).map((name) => `the network ${name}`),
+    ...surplusOfMounts(container, image, volumes, expected),
+    ...surplusOfConfig(container, image, expected),
+  ]
+}

@@ -1,0 +1,93 @@
+/** What became of a run, beside its proposal: exit status, begin, end, and its last lines without a value. */
+import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Pattern, patternsFor } from '../../redact/forms.ts'
+import { redactor } from '../../redact/redactor.ts'
+import { dockerEnvironment } from '../compose/docker.ts'
+import type { HostContext } from '../context.ts'
+import { writeFile } from '../files/write.ts'
+import type { Json } from './json.ts'
+import type { Proposal } from './proposal.ts'
+import { besideProposal } from './proposal-file.ts'
+
+const LINES = 50
+const LONGEST = 1000
+/** A redactor looks for patterns of at least two bytes. */
+const SHORTEST = 2
+
+type Values = ReadonlyArray<readonly [name: string, value: string]>
+
+/** Everything that is replaced: the forms of each value and of each of its lines, and short ones as they are. */
+function patternsOf(values: Values): Pattern[] {
+  const pieces = values.flatMap(([name, value]) =>
+    [value, ...value.split(/\r?\n/)].map((text) => [name, text] as const),
+  )
+  const short = pieces
+    .filter(([, text]) => Buffer.byteLength(text) >= SHORTEST)
+    .map(([name, text]) => ({ name, bytes: Buffer.from(text) }))
+  const all = [...patternsFor(pieces), ...short]
+  return [...new Map(all.map((pattern) => [pattern.bytes.toString('latin1'), pattern])).values()]
+}
+
+/** Keeps the last lines of text that comes in pieces. */
+function tail(): { push(text: string): void; lines(): string[] } {
+  let kept: string[] = ['']
+  return {
+    push: (text) => {
+      const [first = '', ...more] = text.split('\n')
+      kept = [...kept.slice(0, -1), `${kept.at(-1) ?? ''}${first}`.slice(-LONGEST), ...more].slice(-LINES - 1)
+    },
+    lines: () =>
+      kept
+        .filter((line, at) => line !== '' || at < kept.length - 1)
+        .map(clean)
+        .slice(-LINES),
+  }
+}
+
+/** Control characters could rewrite what a person sees of the file. */
+const clean = (line: string): string =>
+  line
+    .replaceAll(/\r$/g, '')
+    .replaceAll(/\p{Cc}/gu, '�')
+    .slice(-LONGEST)
+
+/**
+ * The last lines of what a container has said, with every value replaced by its name; undefined where the engine keeps
+ * nothing. All of it goes through the redactor, so that no value is cut in two.
+ */
+export async function lastLinesOf(
+  context: HostContext,
+  container: string,
+  values: Values,
+): Promise<string[] | undefined> {
+  // One character can't be replaced without making nonsense of the rest.
+  if (values.some(([, value]) => value.split(/\r?\n/).some((text) => Buffer.byteLength(text) === 1)))
+    return undefined
+  const patterns = patternsOf(values)
+  const kept = tail()
+  const child = spawn('docker', ['logs', container], {
+    cwd: context.project.root,
+    env: Object.fromEntries(dockerEnvironment(context)),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const through = async (stream: AsyncIterable<Buffer>) => {
+    const { push, end } = redactor(patterns)
+    for await (const chunk of stream) kept.push(push(chunk).toString())
+    kept.push(end().toString())
+  }
+  const status = new Promise<number | null>((done) => {
+    child.on('error', () => done(null))
+    child.on('close', done)
+  })
+  await Promise.all([through(child.stdout), through(child.stderr)])
+  return (await status) === 0 ? kept.lines() : undefined
+}
+
+/** Writes the result of a run; a link that stands there is not followed. Throws write-failed. */
+export async function writeResult({ project }: HostContext, proposal: Proposal, result: Json): Promise<void> {
+  const path = join(project.root, besideProposal(proposal.path, 'result'))
+  rmSync(path, { force: true })
+  await writeFile(path, Buffer.from(`${JSON.stringify(result, null, 2)}\n`), { over: 'new', mode: 0o644 })
+}

@@ -1,0 +1,180 @@
+/** The vault-runner as the compose file has it, filled in: what a container of it is created with, and what is refused. */
+import { quote } from '../../errors.ts'
+import { KEY_VARIABLES } from '../../load/merge.ts'
+import { askDocker, composeFiles, composeWords, lastLine } from '../compose/docker.ts'
+import { standIns } from '../compose/interpolation.ts'
+import type { Model } from '../compose/model.ts'
+import type { HostContext } from '../context.ts'
+import { type Project, VAULT_RUNNER } from '../project.ts'
+import { failure } from '../errors.ts'
+import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
+import { type Mount, realPath, type Surplus, surplusOfMount } from './mounts.ts'
+import { surplusOfSettings, wordsOfSettings } from './settings.ts'
+
+/** A network of the compose file; made when it is not there, unless it is somebody else's. */
+export interface Network {
+  readonly key: string
+  readonly name: string
+  readonly external: boolean
+  readonly words: readonly string[]
+}
+
+export interface RunnerService {
+  readonly image: string
+  /** The words of `docker create` for its settings, without mounts, variables, networks and the command. */
+  readonly words: readonly string[]
+  readonly environment: ReadonlyMap<string, string>
+  readonly mounts: readonly Mount[]
+  /** Empty: the engine's own bridge, or none at all. */
+  readonly networks: readonly Network[]
+  /** `none` or `bridge`, where the file says so. */
+  readonly networkMode: string | undefined
+  readonly command: readonly string[]
+  /** Whether compose can build the image. */
+  readonly builds: boolean
+}
+
+/** What somebody lets a run have, by name. */
+export interface Let {
+  readonly mounts: readonly string[]
+  readonly names: ReadonlySet<string>
+  /** Names that encrypted files hold: none of them comes from the compose file. */
+  readonly secrets: ReadonlySet<string>
+  /** The engine's own socket, where it is one. */
+  readonly engine?: string
+}
+
+/** compose escapes the dollar signs of what it has filled in. */
+function unescaped(value: unknown): unknown {
+  if (typeof value === 'string') return value.replaceAll('$$', '$')
+  if (Array.isArray(value)) return value.map(unescaped)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unescaped(inner)]))
+}
+
+function mountsOf(service: Json, volumes: Json): { mounts: Mount[]; surplus: Surplus[] } {
+  const surplus: Surplus[] = []
+  const mounts = listOf(service['volumes']).flatMap((value): Mount[] => {
+    const mount = objectOf(value)
+    const { type } = mount
+    const target = String(mount['target'] ?? '')
+    const source = isEmpty(mount['source']) ? undefined : String(mount['source'])
+    const readOnly = mount['read_only'] === true
+    if (type === 'bind') return [{ type, source: realPath(source ?? '/'), target, readOnly }]
+    if (type === 'tmpfs') return [{ type, source: undefined, target, readOnly }]
+    if (type !== 'volume') {
+      surplus.push({ what: `a mount of a kind that vault-run does not know (volumes: ${quote(target)})` })
+      return []
+    }
+    if (source === undefined) return [{ type, source, target, readOnly }]
+    const volume = objectOf(volumes[source])
+    // With options a volume is whatever directory or device they name.
+    if (!isEmpty(volume['driver_opts']) || !(isEmpty(volume['driver']) || volume['driver'] === 'local')) {
+      surplus.push({ what: `a volume with options or a driver of its own (volumes: ${quote(source)})` })
+    }
+    return [{ type, source: String(volume['name'] ?? source), target, readOnly }]
+  })
+  return { mounts, surplus }
+}
+
+const KEY_TEXT = /AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY|OPENSSH PRIVATE KEY/
+
+function surplusOfEnvironment(environment: ReadonlyMap<string, string>, allow: Let): Surplus[] {
+  return [...environment].flatMap(([name, value]) => {
+    if (value === '' || allow.names.has(name)) return []
+    const isKey = (KEY_VARIABLES as readonly string[]).includes(name) || KEY_TEXT.test(value)
+    if (isKey) return [{ what: `a key (environment: ${quote(name)})` }]
+    if (!allow.secrets.has(name)) return []
+    const what = `a value of ${quote(name)}, which an encrypted file holds (environment:)`
+    return [{ what, allow: `--allow ${name}` }]
+  })
+}
+
+/** `docker network create` for a network that compose would make. */
+function networkOf(key: string, value: unknown, project: string): Network {
+  const network = objectOf(value)
+  const name = String(network['name'] ?? `${project}_${key}`)
+  const ipam = objectOf(network['ipam'])
+  const pools = listOf(ipam['config']).map(objectOf)
+  const given = (option: string, from: unknown) => (isEmpty(from) ? [] : [option, String(from)])
+  const pairs = (option: string, from: unknown) =>
+    Object.entries(objectOf(from)).flatMap(([left, right]) => [option, `${left}=${String(right)}`])
+  const words = [
+    ...['--label', `com.docker.compose.project=${project}`, '--label', `com.docker.compose.network=${key}`],
+    ...pairs('--label', network['labels']),
+    ...given('--driver', network['driver']),
+    ...pairs('--opt', network['driver_opts']),
+    ...(network['internal'] === true ? ['--internal'] : []),
+    ...(network['attachable'] === true ? ['--attachable'] : []),
+    ...(network['enable_ipv6'] === true ? ['--ipv6'] : []),
+    ...given('--ipam-driver', ipam['driver']),
+    ...pools.flatMap((pool) => [
+      ...given('--subnet', pool['subnet']),
+      ...given('--ip-range', pool['ip_range']),
+      ...given('--gateway', pool['gateway']),
+    ]),
+    name,
+  ]
+  return { key, name, external: !isEmpty(network['external']), words }
+}
+
+/** The service of a compose document that is filled in, and everything in it that one run does not need. Pure but for links. */
+export function runnerOf(
+  document: unknown,
+  envFiles: readonly string[],
+  project: Project,
+  allow: Let,
+): { readonly service: RunnerService; readonly surplus: readonly Surplus[] } {
+  const root = objectOf(unescaped(document))
+  const service = { ...objectOf(objectOf(root['services'])[VAULT_RUNNER]), env_file: [...envFiles] }
+  const fields: Json = service
+  const name = String(root['name'] ?? project.name)
+  const { mounts, surplus: kinds } = mountsOf(fields, objectOf(root['volumes']))
+  const environment = new Map(
+    Object.entries(objectOf(fields['environment'])).flatMap(([key, value]) =>
+      value === null ? [] : [[key, String(value)] as const],
+    ),
+  )
+  const networks = objectOf(root['networks'])
+  const mode = isEmpty(fields['network_mode']) ? undefined : String(fields['network_mode'])
+  const keys = Object.keys(objectOf(fields['networks']))
+  const surplus = [
+    ...mounts.flatMap((mount) => surplusOfMount(mount, project, allow.mounts, allow.engine)),
+    ...kinds,
+    ...surplusOfSettings(fields).map((what) => ({ what })),
+    ...surplusOfEnvironment(environment, allow),
+  ]
+  return {
+    surplus: [...new Map(surplus.map((one) => [one.what, one])).values()],
+    service: {
+      image: String(fields['image'] ?? `${name}-${VAULT_RUNNER}`),
+      words: wordsOfSettings(fields),
+      environment,
+      mounts,
+      networks: keys.map((key) => networkOf(key, networks[key], name)),
+      networkMode: mode,
+      command: listOf(fields['command']).map(String),
+      builds: !isEmpty(fields['build']),
+    },
+  }
+}
+
+/** Has compose fill in its files; where a variable is required and not set, with something in its place. */
+async function filledIn(context: HostContext, model: Model): Promise<unknown> {
+  const words = [...composeWords(context), '--profile', '*', 'config', '--format', 'json']
+  let ended = await askDocker(context, words)
+  if (ended.status !== 0) ended = await askDocker(context, words, standIns(context, model))
+  if (ended.status !== 0)
+    throw failure('compose-file-wrong', { path: composeFiles(context)[0] ?? '', reason: lastLine(ended) })
+  return JSON.parse(ended.stdout.toString())
+}
+
+/** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong. */
+export async function readRunner(
+  context: HostContext,
+  model: Model,
+  allow: Let,
+): Promise<ReturnType<typeof runnerOf>> {
+  const envFiles = model.services.find(({ name }) => name === VAULT_RUNNER)?.envFiles ?? []
+  return runnerOf(await filledIn(context, model), envFiles, context.project, allow)
+}

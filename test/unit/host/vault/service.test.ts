@@ -1,0 +1,218 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { projectAt } from '../../../../src/host/project.ts'
+import { type Let, runnerOf } from '../../../../src/host/vault/service.ts'
+import { secondsOf } from '../../../../src/host/vault/settings.ts'
+
+const NOTHING: Let = { mounts: [], names: new Set(), secrets: new Set(['CLAWHUB_TOKEN', 'FORGE_TOKEN']) }
+
+function place() {
+  const base = mkdtempSync(join(tmpdir(), 'disinto-service-'))
+  onTestFinished(() => rmSync(base, { recursive: true }))
+  const home = join(base, 'home')
+  mkdirSync(join(home, '.config/sops/age'), { recursive: true })
+  writeFileSync(join(home, '.config/sops/age/keys.txt'), '')
+  const root = join(base, 'project')
+  for (const part of ['scripts', 'secrets', 'vault']) mkdirSync(join(root, part), { recursive: true })
+  return { home, root, project: projectAt(root, new Map([['HOME', home]]), root) }
+}
+
+type Place = ReturnType<typeof place>
+
+const read = (here: Place, service: object, more: object = {}, through: Partial<Let> = {}) =>
+  runnerOf(
+    { name: 'p', services: { 'vault-runner': { image: 'i', ...service } }, ...more },
+    [],
+    here.project,
+    { ...NOTHING, ...through },
+  )
+
+const refusals = (...call: Parameters<typeof read>) => read(...call).surplus.map(({ what }) => what)
+
+const bind = (source: string, more: object = {}) => ({
+  volumes: [{ type: 'bind', source, target: '/x', read_only: true, ...more }],
+})
+
+test('a service of harmless settings is taken, with what it says', () => {
+  const { service, surplus } = read(
+    place(),
+    {
+      init: true,
+      security_opt: ['no-new-privileges'],
+      command: ['sh', '-c', 'echo $$HOME'],
+      environment: { A: 'x$$y', B: null, C: '' },
+      networks: { default: null, other: null },
+      profiles: ['vault'],
+      user: 'root',
+      mem_limit: '1073741824',
+      deploy: { resources: { limits: { cpus: 0.5, pids: 10 } }, placement: {} },
+      ulimits: { nofile: 100, nproc: { soft: 1, hard: 2 } },
+      stop_grace_period: '1m30s',
+      tmpfs: ['/t'],
+      cap_drop: ['ALL'],
+      healthcheck: { test: ['CMD', 'true'] },
+      ports: [{ target: 80 }],
+      'x-note': 'anything',
+    },
+    { networks: { default: { name: 'p_default' }, other: { name: 'theirs', external: true } } },
+  )
+  expect(surplus).toEqual([])
+  expect(service.command).toEqual(['sh', '-c', 'echo $HOME'])
+  expect([...service.environment]).toEqual([
+    ['A', 'x$y'],
+    ['C', ''],
+  ])
+  expect(service.networks.map(({ name, external }) => [name, external])).toEqual([
+    ['p_default', false],
+    ['theirs', true],
+  ])
+  expect(service.words.join(' ')).toBe(
+    '--cap-drop ALL --cpus 0.5 --pids-limit 10 --init=true --memory 1073741824 --stop-timeout 90 --tmpfs /t --ulimit nofile=100:100 --ulimit nproc=1:2 --user root --security-opt no-new-privileges',
+  )
+})
+
+test.each([
+  ['privileged', true, /the host \(privileged: true\)/],
+  ['pid', 'host', /\(pid: host\)/],
+  ['pid', 'container:x', /\(pid: container:x\)/],
+  ['pid', 'service:agents', /\(pid: service:agents\)/],
+  ['ipc', 'host', /\(ipc: host\)/],
+  ['ipc', 'shareable', /\(ipc: shareable\)/],
+  ['uts', 'host', /\(uts: host\)/],
+  ['userns_mode', 'host', /\(userns_mode: host\)/],
+  ['cgroup', 'host', /\(cgroup: host\)/],
+  ['cgroup_parent', '/x', /\(cgroup_parent: \/x\)/],
+  ['network_mode', 'host', /\(network_mode: host\)/],
+  ['network_mode', 'container:x', /\(network_mode: container:x\)/],
+  ['cap_add', ['SYS_PTRACE'], /\(cap_add: SYS_PTRACE\)/],
+  ['devices', ['/dev/sda:/dev/sda'], /\(devices:\)/],
+  ['device_cgroup_rules', ['a *:* rwm'], /\(device_cgroup_rules:\)/],
+  ['gpus', [{ count: -1 }], /\(gpus:\)/],
+  ['deploy', { resources: { reservations: { devices: [{ count: 1 }] } } }, /reservations\.devices/],
+  ['security_opt', ['seccomp=unconfined'], /security_opt: seccomp=unconfined/],
+  ['security_opt', ['systempaths=unconfined'], /security_opt/],
+  ['sysctls', { 'net.core.somaxconn': '1' }, /\(sysctls:\)/],
+  ['volumes_from', ['beside:ro'], /volumes_from: beside:ro/],
+  ['secrets', [{ source: 's' }], /more secrets/],
+  ['configs', [{ source: 'c' }], /\(configs:\)/],
+  ['credential_spec', { file: 'x' }, /credential_spec/],
+  ['entrypoint', ['sh'], /entrypoint/],
+  ['use_api_socket', true, /the Docker Engine/],
+  ['runtime', 'nvidia', /runtime: nvidia/],
+  ['external_links', ['x'], /external_links/],
+  ['post_start', [{ command: 'x', privileged: true }], /does not know \(post_start:\)/],
+  ['annotations', { a: 'b' }, /does not know \(annotations:\)/],
+  ['something_of_tomorrow', 1, /does not know \(something_of_tomorrow:\)/],
+] as const)('%s: %j is refused', (setting, value, message) => {
+  const told = refusals(place(), { [setting]: value })
+  expect(told).toHaveLength(1)
+  expect(told[0]).toMatch(message)
+})
+
+test('env_file is refused, whatever is in it', () => {
+  const here = place()
+  const document = { services: { 'vault-runner': { image: 'i' } } }
+  const { surplus } = runnerOf(document, ['.env.enc'], here.project, NOTHING)
+  expect(surplus[0]?.what).toBe('the values in .env.enc (env_file:)')
+})
+
+test.each([
+  ['a key by its variable', { SOPS_AGE_KEY: 'x' }, /a key/],
+  ['a key by what it is', { SOMETHING: 'AGE-SECRET-KEY-1' }, /a key/],
+  ['a private key', { SOMETHING: '-----BEGIN OPENSSH PRIVATE KEY-----' }, /a key/],
+  ['a name that an encrypted file holds', { FORGE_TOKEN: 'x' }, /a value of FORGE_TOKEN/],
+])('%s in environment: is refused', (_, environment, message) => {
+  const told = refusals(place(), { environment })
+  expect(told).toEqual([expect.stringMatching(message)])
+  expect(refusals(place(), { environment }, {}, { names: new Set(Object.keys(environment)) })).toEqual([])
+})
+
+test('an empty value is none', () => {
+  expect(refusals(place(), { environment: { SOPS_AGE_KEY: '', FORGE_TOKEN: '' } })).toEqual([])
+})
+
+const hidden: ReadonlyArray<readonly [what: string, path: (here: Place) => string, message: RegExp]> = [
+  ['the key directory', ({ home }) => join(home, '.config/sops/age'), /the operator key/],
+  ['the key file', ({ home }) => join(home, '.config/sops/age/keys.txt'), /the operator key/],
+  ['the home', ({ home }) => home, /the operator key/],
+  ['a service’s keys', ({ home }) => join(home, '.config/sops/age/project/agents'), /a service key/],
+  ['/', () => '/', /the operator key/],
+  ['the engine’s socket', () => '/var/run/docker.sock', /the Docker Engine/],
+  ['/run', () => '/run', /the Docker Engine/],
+  ['/dev/shm', () => '/dev/shm', /other runs/],
+  ['/dev', () => '/dev', /other runs/],
+  ['/proc', () => '/proc', /processes/],
+  ['the root of a process', () => '/proc/1/root', /processes|the operator key/],
+  ['/sys', () => '/sys/fs/cgroup', /kernel/],
+  ['the engine’s store', () => '/var/lib/docker/volumes', /the engine keeps/],
+]
+
+test.each(hidden)('a mount of %s is refused, named or not', (_, path, message) => {
+  const here = place()
+  const source = path(here)
+  expect(refusals(here, bind(source)).join()).toMatch(message)
+  expect(refusals(here, bind(source), {}, { mounts: [source] }).join()).toMatch(message)
+})
+
+test('links are followed before a mount is judged', () => {
+  const here = place()
+  symlinkSync(join(here.home, '.config'), join(here.root, 'innocent'))
+  const source = join(here.root, 'innocent/sops')
+  const told = refusals(here, bind(source), {}, { mounts: [source] })
+  expect(told.join()).toMatch(/operator key/)
+})
+
+test('a mount that shows nothing is refused until it is named, by its path as it is or from the project', () => {
+  const here = place()
+  const source = join(here.root, 'scripts')
+  const { surplus } = read(here, bind(source))
+  expect(surplus).toEqual([
+    {
+      what: expect.stringContaining('a directory or file of the host'),
+      allow: `--allow-mount ${source}`,
+    },
+  ])
+  for (const mounts of [[source], ['./scripts'], ['scripts/']]) {
+    expect(read(here, bind(source), {}, { mounts }).surplus).toEqual([])
+  }
+})
+
+test('named, the project may be read as far as it is encrypted, and not be written', () => {
+  const here = place()
+  expect(refusals(here, bind(here.root)).join()).toMatch(/\.env\.enc/)
+  expect(refusals(here, bind(here.root), {}, { mounts: ['.'] })).toEqual([])
+  expect(refusals(here, bind(here.root, { read_only: false }), {}, { mounts: ['.'] }).join()).toMatch(
+    /the approvals and the record of runs to write/,
+  )
+  writeFileSync(join(here.root, '.env'), 'A=1')
+  expect(refusals(here, bind(here.root), {}, { mounts: ['.'] }).join()).toMatch(/^\.env \(volumes/)
+})
+
+test('a volume is refused until it is named, and with options always', () => {
+  const here = place()
+  const service = { volumes: [{ type: 'volume', source: 'cache', target: '/c' }] }
+  const plain = { volumes: { cache: { name: 'p_cache' } } }
+  const options = { type: 'none', o: 'bind', device: '/' }
+  const bound = { volumes: { cache: { name: 'p_cache', driver_opts: options } } }
+  expect(read(here, service, plain).surplus).toEqual([
+    { what: 'the volume p_cache (volumes: /c)', allow: '--allow-mount p_cache' },
+  ])
+  expect(refusals(here, service, plain, { mounts: ['p_cache'] })).toEqual([])
+  expect(refusals(here, service, bound, { mounts: ['p_cache'] })).toEqual([
+    expect.stringContaining('a volume with options'),
+  ])
+  expect(refusals(here, { volumes: [{ type: 'cluster', source: 'x', target: '/c' }] })).toEqual([
+    expect.stringContaining('of a kind'),
+  ])
+})
+
+test.each([
+  ['1m30s', 90],
+  ['10s', 10],
+  ['1h', 3600],
+  ['500ms', 1],
+])('%s are %d seconds', (text, seconds) => {
+  expect(secondsOf(text)).toBe(seconds)
+})
