@@ -82,6 +82,8 @@ export function projectAt(
     directories: [
       root,
       join(root, 'secrets'),
+      join(root, 'vault', 'approved'),
+      join(root, 'vault', 'actions'),
       ...(operatorKeyFile === undefined ? [] : [dirname(operatorKeyFile)]),
     ],
   }

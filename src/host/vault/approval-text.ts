@@ -9,7 +9,7 @@ import type { ApprovalTerms } from './proposal-schema.ts'
 
 /** As we write it, in a line of its own before the last brace: no text in JSON holds a line end. */
 const OURS_IN_JSON = /,\n {2}"approval": \{[^\n]*\}\n\}\n$/
-const OURS_IN_TOML = /\n\[approval\]\n[^[]*$/
+const OURS_IN_TOML = /\n\[approval\]\n(?:(?!\n\[)[^])*$/
 
 /** Returns the text without what an earlier approval has added. Throws approval-foreign for one that we did not write. */
 function withoutTerms({ path, format, bytes, terms }: Proposal): string {

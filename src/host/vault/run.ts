@@ -92,7 +92,15 @@ export function describeRun({ proposal, service, command, approvedBy }: Ready): 
   return `${lines.join('\n')}\n`
 }
 
-function makingOf(ready: Ready, directory: MemoryDirectory, request: Request, terminal: boolean): Making {
+/** A run on its way. */
+interface Job {
+  readonly ready: Ready
+  readonly request: Request
+  readonly record: RunRecord
+  readonly io: RunIo
+}
+
+function makingOf({ ready, request, io }: Job, directory: MemoryDirectory): Making {
   const { proposal, service, project, command } = ready
   const names = proposal.secrets.join(',')
   const environment = new Map([
@@ -109,7 +117,7 @@ function makingOf(ready: Ready, directory: MemoryDirectory, request: Request, te
     mounts: bindsOf(directory.path, proposal),
     environment,
     command,
-    terminal,
+    terminal: io.attached && hasTerminal(),
     environmentFile: join(directory.path, 'environment'),
   }
 }
@@ -137,13 +145,7 @@ function endedOf(outcome: Outcome | undefined, first: NodeJS.Signals | undefined
 }
 
 /** Starts a container that has been made and looked at, and keeps the record. */
-async function start(
-  context: HostContext,
-  ready: Ready,
-  making: Making,
-  record: RunRecord,
-  io: RunIo,
-): Promise<Outcome> {
+async function start(context: HostContext, { ready, record, io }: Job, making: Making): Promise<Outcome> {
   const { proposal, approvedBy, entries } = ready
   const run = making.name
   const { id, secrets, minutes } = proposal
@@ -175,26 +177,21 @@ async function start(
   }
 }
 
-async function inContainer(
-  context: HostContext,
-  ready: Ready,
-  request: Request,
-  record: RunRecord,
-  io: RunIo,
-): Promise<Outcome | undefined> {
+async function inContainer(context: HostContext, job: Job): Promise<Outcome | undefined> {
+  const { ready, io } = job
   const { signals } = io
   const directory = makeMemoryDirectory(context.variables)
   process.on('exit', directory.remove)
   try {
     await fill(directory, ready)
-    const making = makingOf(ready, directory, request, io.attached && hasTerminal())
+    const making = makingOf(job, directory)
     directory.write('environment', environmentText(making))
     if (signals.first !== undefined) return undefined
     const compose = [...composeWords(context), '--profile', '*']
     await createContainer(context, making, compose, ready.values)
     await checkContainer(context, making)
     if (signals.first !== undefined) return undefined
-    return await start(context, ready, making, record, io)
+    return await start(context, job, making)
   } finally {
     directory.remove()
     process.removeListener('exit', directory.remove)
@@ -212,7 +209,7 @@ export async function runReady(
 ): Promise<number> {
   const record = openRecord(context.project)
   try {
-    const outcome = await inContainer(context, ready, request, record, io)
+    const outcome = await inContainer(context, { ready, request, record, io })
     if (outcome?.status !== undefined) return outcome.status
     const { first } = io.signals
     if (first !== undefined) return statusOfSignal(first)
