@@ -27,6 +27,9 @@ withDocker('docs/tutorial.md, with Docker', { timeout: HALF_AN_HOUR }, async () 
   runPage('docs/tutorial.md', { image: IMAGE })
 })
 
+test('docs/approvals.md', () =>
+  runPage('docs/approvals.md', { before: `${project}\nmkdir -p -m 700 ~/.ssh ~/.config/sops/age/factory` }))
+
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))

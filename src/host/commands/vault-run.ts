@@ -1,4 +1,4 @@
-/** `disinto vault-run`: one approved action, with the secrets it asked for and no others (DESIGN.md §5). */
+/** `disinto vault-run`: one approved action, with the secrets it asked for and no others. */
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { allowed } from '../store/open.ts'
 import { PROPOSAL, runOne } from '../vault/run.ts'

@@ -1,4 +1,7 @@
-/** The vault: proposals that could not be run, what the runner would see beyond them, and what killed runs have left. */
+/**
+ * The vault: proposals that can't be run, and what the runner would see.
+ * And what killed runs have left.
+ */
 import { quote } from '../../errors.ts'
 import { readComposeModel } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'

@@ -1,4 +1,7 @@
-/** One at a time: a lock that ends with its process, however that ends, and that no other user can take. */
+/**
+ * One at a time: a lock that ends with its process.
+ * However that ends; and no other user can take it.
+ */
 import { createHash, randomBytes } from 'node:crypto'
 import { lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** Which process a file or directory belongs to, by its name, so that what a killed one left can be told from what is in use. */
+/**
+ * Which process a file or directory belongs to, by its name.
+ * So what a killed one left can be told from what is in use.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * An approval is part of the proposal that it approves, so that one signature is over all of it and stock ssh-keygen can
- * make it and check it: the ID, the expiry and the command are written at the end of the proposal's text.
+ * An approval as a part of the text of the proposal that it approves. So one signature is over all of it, and stock
+ * ssh-keygen can make it and check it.
  */
 import { parse as parseToml, stringify as stringifyToml } from 'smol-toml'
 import { failure } from '../errors.ts'
@@ -9,7 +9,7 @@ import type { ApprovalTerms } from './proposal-schema.ts'
 
 /** As we write it, in a line of its own before the last brace: no text in JSON holds a line end. */
 const OURS_IN_JSON = /,\n {2}"approval": \{[^\n]*\}\n\}\n$/
-const OURS_IN_TOML = /\n\[approval\]\n(?:(?!\n\[)[^])*$/
+const OURS_IN_TOML = /\n\[approval\]\n(?:(?!\n\[)[\s\S])*$/
 
 /** Returns the text without what an earlier approval has added. Throws approval-foreign for one that we did not write. */
 function withoutTerms({ path, format, bytes, terms }: Proposal): string {

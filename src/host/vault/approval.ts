@@ -1,4 +1,7 @@
-/** Whether somebody who may do so has signed a proposal, as it stands, for what is to be run now. */
+/**
+ * Whether a proposal is approved.
+ * By somebody who may do so, as it stands, for what is to be run now.
+ */
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf } from '../../errors.ts'

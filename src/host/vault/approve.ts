@@ -1,4 +1,7 @@
-/** Approves a proposal: writes the ID, the expiry and the command into it, and signs all of it. */
+/**
+ * Approves a proposal.
+ * Writes the ID, the expiry and the command into it, and signs all of it.
+ */
 import { join } from 'node:path'
 import { DisintoError } from '../../errors.ts'
 import type { HostContext } from '../context.ts'

@@ -1,6 +1,7 @@
 /**
- * An approval counts once: before its container starts, a file that only one process can make says that it is spent. It
- * is the operator's own file; who can write the repository can't take it back.
+ * An approval counts once.
+ * Before its container starts, a file that only one process can make says that it is spent. It is the operator's own
+ * file: who can write the repository can't take it back.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** The container of one run: made and not started, read back from the engine, and removed whatever happens. */
+/**
+ * The container of one run, made and not started.
+ * It is read back from the engine, and removed whatever happens.
+ */
 import { errnoOf } from '../../errors.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker, lastLine } from '../compose/docker.ts'

@@ -1,5 +1,5 @@
 /**
- * What the engine says that it will do with a container that it has made and not started, against what one run needs.
+ * What the engine would do with a container, against what one run needs.
  * A list of what is allowed: what an engine of tomorrow adds is refused as long as it is not empty.
  */
 import { isEmpty, type Json, listOf, objectOf } from './json.ts'

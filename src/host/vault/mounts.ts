@@ -1,4 +1,7 @@
-/** What the compose file mounts into the vault-runner: what it would show, and whether somebody let it through by name. */
+/**
+ * What a mount of the compose file would show to a run.
+ * And whether somebody let it through by name.
+ */
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { quote } from '../../errors.ts'

@@ -1,4 +1,7 @@
-/** Where proposals are, and their bytes: no link is followed, so that what was approved is what is in the repository. */
+/**
+ * Where proposals are, and their bytes.
+ * No link is followed, so that what was approved is what is in the repository.
+ */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../../errors.ts'

@@ -1,6 +1,7 @@
 /**
- * What a proposal is: the one source of what is checked, of what the messages say, and of the JSON Schema for editors
- * and forges (docs/proposal.schema.json, by `npm run reference`).
+ * What a proposal is.
+ * The one source of what is checked, of what the messages say, and of the JSON Schema for editors and forges
+ * (docs/proposal.schema.json, by `npm run reference`).
  */
 import * as v from 'valibot'
 

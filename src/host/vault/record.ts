@@ -1,6 +1,7 @@
 /**
- * vault/runs.jsonl: who ran what, and how it ended; names, never values. A line at the start and one at the end, so
- * that a start without an end tells of a run that was killed, and whose outcome nobody knows.
+ * vault/runs.jsonl: who ran what, and how it ended.
+ * Names, never values. A line at the start and one at the end: a start without an end tells of a run that was killed, and
+ * whose outcome nobody knows.
  */
 import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'

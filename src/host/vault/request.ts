@@ -1,4 +1,7 @@
-/** What a run needs before there is a container: an approved proposal, its secrets, and a service that may have them. */
+/**
+ * What a run needs before there is a container.
+ * An approved proposal, its secrets, and a service that may have them.
+ */
 import { decrypt, type Entry } from '../../load/decrypt.ts'
 import { locate } from '../../load/locate.ts'
 import { parseOptions } from '../../load/options.ts'

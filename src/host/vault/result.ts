@@ -1,4 +1,7 @@
-/** What became of a run, beside its proposal: exit status, begin, end, and its last lines without a value. */
+/**
+ * What became of a run, beside its proposal.
+ * Exit status, begin, end, and its last lines without a value.
+ */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
 /**
- * A container that has been made, run to its end:
+ * A container that has been made, run to its end.
  *
  *   beginning ── a signal before the command is there ──► abandoned: the container is removed, nothing ran
  *       └─────── the command is there ──► running ── each signal is its own ──► ended: its exit status

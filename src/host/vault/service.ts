@@ -1,6 +1,9 @@
-/** The vault-runner as the compose file has it, filled in: what a container of it is created with, and what is refused. */
+/**
+ * The vault-runner as the compose file has it, filled in.
+ * What a container of it is created with, and what is refused.
+ */
 import { quote } from '../../errors.ts'
-import { KEY_VARIABLES } from '../../load/merge.ts'
+import { KEY_VARIABLES } from '../../nouns.ts'
 import { askDocker, composeFiles, composeWords, lastLine } from '../compose/docker.ts'
 import { standIns } from '../compose/interpolation.ts'
 import type { Model } from '../compose/model.ts'

@@ -1,6 +1,7 @@
 /**
- * The settings of a compose service that the vault-runner may have: each with what `docker create` is given for it.
- * A setting that is in no list here is refused, whatever it may mean to a newer compose.
+ * The settings of a compose service that the vault-runner may have.
+ * Each with what `docker create` is given for it. A setting that is in no list here is refused, whatever it may mean to a
+ * newer compose.
  */
 import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
 

@@ -1,4 +1,7 @@
-/** The key that an approval is signed with: a file, or what git signs with; never what a repository says. */
+/**
+ * The key that an approval is signed with.
+ * A file, or what git signs with: never what a repository says.
+ */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { capture } from '../../child.ts'

@@ -1,4 +1,7 @@
-/** `ssh-keygen -Y`: OpenSSH signatures over bytes that it gets through a pipe. It reads no configuration. */
+/**
+ * `ssh-keygen -Y`: OpenSSH signatures over bytes from a pipe.
+ * It reads no configuration.
+ */
 import { spawn } from 'node:child_process'
 import { errnoOf } from '../../errors.ts'
 import { refuseDebugLog } from '../../node-debug.ts'

@@ -1,4 +1,7 @@
-/** Where each proposal stands: it waits, is valid, or is spent; and what it would get. */
+/**
+ * Where each proposal stands.
+ * It waits, is valid, or is spent, and what it would get.
+ */
 import { asDisintoError } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { checkApproval } from './approval.ts'
