@@ -107,41 +107,53 @@ function isAskedFor(mount: Json, mounts: readonly Mount[]): boolean {
 /** A name as the engine makes one for a volume that nobody named. */
 const ANONYMOUS = /^[0-9a-f]{64}$/
 
-/** The mounts that the container will have: those asked for, tmpfs, and new volumes that its image asks for. */
-function surplusOfMounts(
-  container: Json,
-  image: Json,
-  volumes: ReadonlyMap<string, Json>,
-  expected: Expected,
-): string[] {
-  const own = Object.keys(objectOf(objectOf(image['Config'])['Volumes']))
+/** What the engine tells of all mounts, beside the container itself. */
+interface Surroundings {
+  /** Where the image declares volumes. */
+  readonly own: readonly string[]
+  /** The volumes that the compose file names, as the engine has them. */
+  readonly volumes: ReadonlyMap<string, Json>
+}
+
+/** A bind is of the path that was asked for; a virtual machine shows the host's under a directory of its own. */
+function isBindOf(mount: Json, asked: Mount | undefined): boolean {
+  const source = String(mount['Source'])
+  return asked?.source !== undefined && (source === asked.source || source.endsWith(asked.source))
+}
+
+/** What is wrong with a volume; undefined when it is one that was asked for, or a new one without a name. */
+function volumeFault(mount: Json, asked: Mount | undefined, around: Surroundings): string | undefined {
+  const name = String(mount['Name'] ?? '')
+  if (mount['Driver'] !== 'local') return 'of another driver'
+  if (asked?.source === undefined) {
+    const wanted = asked !== undefined || around.own.includes(String(mount['Destination']))
+    return wanted && ANONYMOUS.test(name) ? undefined : 'that nobody asked for'
+  }
+  if (asked.source !== name) return 'that nobody asked for'
+  const made = around.volumes.get(name)
+  if (made === undefined) return 'of which the engine says nothing'
+  // Whoever made the volume may have bound it to any directory of the host.
+  return isEmpty(made['Options']) ? undefined : 'that has options of its own'
+}
+
+/** What is wrong with one of the mounts that the container will have; undefined when it was asked for. */
+function mountFault(mount: Json, expected: Expected, around: Surroundings): string | undefined {
+  const target = String(mount['Destination'])
+  const type = mount['Type']
+  const asked = expected.mounts.find((one) => one.target === target && one.type === type)
+  if (asked?.readOnly === true && mount['RW'] === true) return 'to write'
+  if (type === 'tmpfs' && expected.tmpfs.includes(target)) return undefined
+  if (type === 'volume') return volumeFault(mount, asked, around)
+  if (type === 'bind') return isBindOf(mount, asked) ? undefined : 'that nobody asked for'
+  return asked === undefined ? 'that nobody asked for' : undefined
+}
+
+function surplusOfMounts(container: Json, expected: Expected, around: Surroundings): string[] {
   return listOf(container['Mounts']).flatMap((value) => {
     const mount = objectOf(value)
-    const target = String(mount['Destination'])
-    const name = String(mount['Name'] ?? '')
-    const asked = expected.mounts.find((one) => one.target === target && one.type === mount['Type'])
-    const told = `a mount of ${String(mount['Source'] ?? name)} at ${target}`
-    if (mount['Type'] === 'tmpfs') return expected.tmpfs.includes(target) || asked !== undefined ? [] : [told]
-    if (asked !== undefined && mount['RW'] === true && asked.readOnly) return [`${told}, to write`]
-    if (mount['Type'] === 'bind') {
-      // A virtual machine shows the host's paths under a directory of its own.
-      const source = String(mount['Source'])
-      return asked?.source !== undefined && (source === asked.source || source.endsWith(asked.source))
-        ? []
-        : [told]
-    }
-    if (mount['Type'] !== 'volume' || mount['Driver'] !== 'local') return [told]
-    if (
-      asked?.source === undefined
-        ? !ANONYMOUS.test(name) || !(own.includes(target) || asked)
-        : asked.source !== name
-    )
-      return [told]
-    // Whoever made the volume may have bound it to any directory of the host.
-    const made = volumes.get(name)
-    if (asked?.source !== undefined && made === undefined)
-      return [`${told}, of which the engine says nothing`]
-    return isEmpty(objectOf(made)['Options']) ? [] : [`${told}: the volume ${name} has options of its own`]
+    const fault = mountFault(mount, expected, around)
+    const source = String(mount['Name'] ?? mount['Source'] ?? mount['Type'])
+    return fault === undefined ? [] : [`a mount of ${source} at ${String(mount['Destination'])}, ${fault}`]
   })
 }
 
@@ -186,6 +198,7 @@ export function surplusOfEngine(
     if (check === undefined) return isEmpty(value) ? [] : [`${name} (${JSON.stringify(value)})`]
     return check(value, expected) ? [] : [`${name} (${JSON.stringify(value)})`]
   })
+  const own = Object.keys(objectOf(objectOf(image['Config'])['Volumes']))
   const absent = ['IpcMode', 'MaskedPaths', 'ReadonlyPaths'].filter((name) => !(name in host))
   const networks = Object.keys(objectOf(objectOf(container['NetworkSettings'])['Networks']))
   const apart = new Set([...expected.networks, ...(expected.networks.includes('default') ? ['bridge'] : [])])
@@ -193,7 +206,7 @@ export function surplusOfEngine(
     ...settings,
     ...absent.map((name) => `no ${name}`),
     ...networks.filter((name) => !apart.has(name)).map((name) => `the network ${name}`),
-    ...surplusOfMounts(container, image, volumes, expected),
+    ...surplusOfMounts(container, expected, { own, volumes }),
     ...surplusOfConfig(container, image, expected),
   ]
 }

@@ -55,27 +55,35 @@ function unescaped(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unescaped(inner)]))
 }
 
+/** A mount of the compose file; undefined for one of a kind that we don't know. `name` is the volume's own. */
+function mountOf(mount: Json, name: string | undefined): Mount | undefined {
+  const { type } = mount
+  const target = String(mount['target'] ?? '')
+  const source = isEmpty(mount['source']) ? undefined : String(mount['source'])
+  const readOnly = mount['read_only'] === true
+  if (type === 'bind') return { type, source: realPath(source ?? '/'), target, readOnly }
+  if (type === 'tmpfs') return { type, source: undefined, target, readOnly }
+  return type === 'volume' ? { type, source: name ?? source, target, readOnly } : undefined
+}
+
+/** Whether a volume is more than a directory of the engine: with options it is whatever they name. */
+const isMore = ({ driver, driver_opts: options }: Json): boolean =>
+  !isEmpty(options) || !(isEmpty(driver) || driver === 'local')
+
 function mountsOf(service: Json, volumes: Json): { mounts: Mount[]; surplus: Surplus[] } {
   const surplus: Surplus[] = []
   const mounts = listOf(service['volumes']).flatMap((value): Mount[] => {
-    const mount = objectOf(value)
-    const { type } = mount
-    const target = String(mount['target'] ?? '')
-    const source = isEmpty(mount['source']) ? undefined : String(mount['source'])
-    const readOnly = mount['read_only'] === true
-    if (type === 'bind') return [{ type, source: realPath(source ?? '/'), target, readOnly }]
-    if (type === 'tmpfs') return [{ type, source: undefined, target, readOnly }]
-    if (type !== 'volume') {
-      surplus.push({ what: `a mount of a kind that vault-run does not know (volumes: ${quote(target)})` })
-      return []
+    const fields = objectOf(value)
+    const volume = objectOf(volumes[String(fields['source'])])
+    const mount = mountOf(fields, isEmpty(volume['name']) ? undefined : String(volume['name']))
+    if (mount === undefined) {
+      const target = quote(String(fields['target']))
+      surplus.push({ what: `a mount of a kind that vault-run does not know (volumes: ${target})` })
+    } else if (mount.type === 'volume' && isMore(volume)) {
+      const source = quote(String(fields['source']))
+      surplus.push({ what: `a volume with options or a driver of its own (volumes: ${source})` })
     }
-    if (source === undefined) return [{ type, source, target, readOnly }]
-    const volume = objectOf(volumes[source])
-    // With options a volume is whatever directory or device they name.
-    if (!isEmpty(volume['driver_opts']) || !(isEmpty(volume['driver']) || volume['driver'] === 'local')) {
-      surplus.push({ what: `a volume with options or a driver of its own (volumes: ${quote(source)})` })
-    }
-    return [{ type, source: String(volume['name'] ?? source), target, readOnly }]
+    return mount === undefined ? [] : [mount]
   })
   return { mounts, surplus }
 }
