@@ -81,6 +81,18 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: docker compose can't read it: ${reason}`,
     hint: `correct it; docker compose -f ${quote(path)} config --quiet shows whether it is good`,
   }),
+  'compose-value-wrong': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: docker compose can't read it with the values of ${list(names) || 'its variables'}`,
+    hint: 'each must fit where the file has it: a port, a number, a path',
+  }),
+  'compose-variable-missing': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: refers to ${list(names)}, which must be set and is not`,
+    hint: 'set it in .env or .env.enc, or in the environment: NAME=value disinto up',
+  }),
+  'project-unclear': ({ root, names }: Texts<'root'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(root)}: containers of several projects were made from here: ${list(names)}`,
+    hint: `say which: COMPOSE_PROJECT_NAME=${names[0] ?? 'NAME'} disinto down`,
+  }),
   'service-missing': ({
     path,
     service,
@@ -99,8 +111,8 @@ export const HOST_CATALOGUE = {
     hint: 'take that line out of volumes: disinto up adds the mounts of what exists',
   }),
   'shell-no-shim': ({ service }: Texts<'service'>) => ({
-    message: `${quote(service)}: its image has no entrypoint, so there is nothing that loads the secrets`,
-    hint: 'use an image built from Dockerfile.agent, or leave --with-secrets out',
+    message: `${quote(service)}: its container is not started by the shim, so there is nothing that loads the secrets`,
+    hint: 'use an image with the shim, without entrypoint: of another kind; or leave --with-secrets out',
   }),
   'rules-foreign': ({ path, what }: Texts<'path' | 'what'>) => ({
     message: `${quote(path)}: the rule for .env.enc can't be changed here: it ${what}`,

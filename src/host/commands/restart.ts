@@ -1,9 +1,42 @@
 /** `disinto restart`: the stack once more, with the secrets and mounts of what exists now. */
 import type { HostCommand, Invocation } from '../cli/command.ts'
-import { askDocker, checkEngine, lastLine, readComposeModel, runCompose } from '../compose/docker.ts'
-import { ALLOW, afterCompose, composeArguments, PASSES_ON } from '../compose/pass-on.ts'
+import { lookAgain } from '../compose/aftermath.ts'
+import { containersOf, runByName } from '../compose/by-name.ts'
+import { runCompose, statusOfCompose } from '../compose/docker.ts'
+import {
+  ALLOW,
+  ALLOW_SECRET,
+  afterCompose,
+  composeArguments,
+  PASSES_ON,
+  reachStack,
+} from '../compose/pass-on.ts'
 import { prepareStack } from '../compose/stack.ts'
 import { failure } from '../errors.ts'
+
+async function startAgain(invocation: Invocation): Promise<number> {
+  const reached = await reachStack(invocation.context)
+  const { context, name } = reached
+  const containers = await containersOf(context, name)
+  if (containers.length === 0) throw failure('stack-down')
+  const words = ['restart', ...composeArguments(invocation)]
+  // As they are: files that can't be read say nothing new.
+  if (reached.by === 'name') return statusOfCompose(await runByName(context, name, words))
+  const { values, override } = await prepareStack(context, {
+    allow: invocation.texts('allow'),
+    allowSecret: invocation.texts('allow-secret').flatMap((text) => text.split(',')),
+  })
+  // compose restart starts containers as they are: one that mounts what has gone could not start.
+  const services = [...new Set(containers.map(({ service }) => service))]
+  const created = await runCompose(context, ['up', '--no-start', '--no-deps', ...services], {
+    values,
+    override,
+  })
+  if (created !== 0) return afterCompose(context, created)
+  const status = await runCompose(context, words, { values, override })
+  if (status !== 0) return afterCompose(context, status)
+  return (await lookAgain(context, name)) ? 1 : 0
+}
 
 export const restart: HostCommand = {
   ...PASSES_ON,
@@ -13,32 +46,6 @@ export const restart: HostCommand = {
   details: `A container whose mounts or settings have changed, after secrets migrate for
 example, is made anew. Other flags go to docker compose restart.`,
   examples: ['disinto restart', 'disinto restart agents --timeout 60'],
-  options: [ALLOW],
-  run: async (invocation) => {
-    const { context } = invocation
-    await checkEngine(context)
-    const running = await servicesUp(invocation)
-    if (running.length === 0) throw failure('stack-down')
-    const { values, override } = await prepareStack(context, invocation.texts('allow'))
-    // compose restart starts containers as they are: one that mounts what has gone could not start.
-    const created = await runCompose(context, ['up', '--no-start', '--no-deps', ...running], {
-      values,
-      override,
-    })
-    if (created !== 0) return afterCompose(context, created)
-    const words = ['restart', ...composeArguments(invocation)]
-    return afterCompose(context, await runCompose(context, words, { values, override }))
-  },
-}
-
-/** The services that have a container, running or not; a vault-run's is none of the stack. */
-async function servicesUp({ context }: Invocation): Promise<string[]> {
-  const { name } = await readComposeModel(context)
-  const label = 'label=com.docker.compose'
-  const filters = ['--filter', `${label}.project=${name}`, '--filter', `${label}.oneoff=False`]
-  const format = '{{.Label "com.docker.compose.service"}}'
-  const ended = await askDocker(context, ['ps', '--all', ...filters, '--format', format])
-  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
-  const names = ended.stdout.toString().split('\n')
-  return [...new Set(names.filter((service) => service !== ''))]
+  options: [ALLOW, ALLOW_SECRET],
+  run: startAgain,
 }

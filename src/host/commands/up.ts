@@ -1,12 +1,33 @@
 /** `disinto up`: the stack, with the mounts of what exists now. */
-import type { HostCommand } from '../cli/command.ts'
+import type { HostCommand, Invocation } from '../cli/command.ts'
+import { lookAgain } from '../compose/aftermath.ts'
 import { checkEngine, runCompose } from '../compose/docker.ts'
-import { ALLOW, afterCompose, composeArguments, PASSES_ON } from '../compose/pass-on.ts'
+import { ALLOW, ALLOW_SECRET, afterCompose, composeArguments, PASSES_ON } from '../compose/pass-on.ts'
+import { withSettings } from '../compose/settings.ts'
 import { prepareStack } from '../compose/stack.ts'
 
 /** Flags of compose up that keep it in the foreground. */
 const ATTACHED = /^--(?:abort-on-container-|attach|exit-code-from|no-attach|menu|watch)/
 const DETACHED = /^(?:-d|--detach|--wait|--no-start)/
+/** After these nothing runs that could have ended. */
+const STARTS_NOTHING = /^--(?:no-start|dry-run)/
+
+async function start(invocation: Invocation): Promise<number> {
+  await checkEngine(invocation.context)
+  const context = await withSettings(invocation.context)
+  const { model, values, override } = await prepareStack(context, {
+    allow: invocation.texts('allow'),
+    allowSecret: invocation.texts('allow-secret').flatMap((text) => text.split(',')),
+  })
+  const given = composeArguments(invocation)
+  const attached = invocation.on('foreground') || given.some((word) => ATTACHED.test(word))
+  const detach = attached || given.some((word) => DETACHED.test(word)) ? [] : ['--detach']
+  const status = await runCompose(context, ['up', ...detach, ...given], { values, override })
+  if (given.some((word) => word.startsWith('--exit-code-from'))) return status
+  if (status !== 0 || attached || given.some((word) => STARTS_NOTHING.test(word)))
+    return afterCompose(context, status)
+  return (await lookAgain(context, model.name)) ? 1 : 0
+}
 
 export const up: HostCommand = {
   ...PASSES_ON,
@@ -16,24 +37,20 @@ export const up: HostCommand = {
   details: `Mounts .env.enc (or plaintext .env) and the service's own key, read-only, as they
 are now; the shim in the image decrypts there, in memory. Values for the compose
 file's own \${VAR} references are decrypted here and passed to compose in its
-environment. Nothing plaintext is written anywhere.
+environment. Nothing plaintext is written anywhere. COMPOSE_PROJECT_NAME and the
+like count in .env.enc as they do in .env.
+
+What docker inspect would show of secrets is told before anything starts. Names that
+only secrets/ has are for approved runs: compose gets one by --allow-secret NAME.
+Afterwards a service that ended at once is told with the shim's own words.
 
 The first time, makes the key of the service agents and encrypts .env.enc to it.
 Other flags go to docker compose up: docker compose up --help.`,
   examples: ['disinto up', 'disinto up agents --build', 'disinto up --foreground'],
-  options: [{ name: 'foreground', about: 'stay, and show the logs; Ctrl-C stops the stack' }, ALLOW],
-  run: async (invocation) => {
-    const { context } = invocation
-    await checkEngine(context)
-    const { values, override } = await prepareStack(context, invocation.texts('allow'))
-    const given = composeArguments(invocation)
-    const stays =
-      invocation.on('foreground') || given.some((word) => ATTACHED.test(word) || DETACHED.test(word))
-    const status = await runCompose(context, ['up', ...(stays ? [] : ['--detach']), ...given], {
-      values,
-      override,
-    })
-    if (given.some((word) => word.startsWith('--exit-code-from'))) return status
-    return afterCompose(context, status)
-  },
+  options: [
+    { name: 'foreground', about: 'stay, and show the logs; Ctrl-C stops the stack' },
+    ALLOW,
+    ALLOW_SECRET,
+  ],
+  run: start,
 }

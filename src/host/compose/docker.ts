@@ -1,40 +1,14 @@
 /** docker and its compose: what they are given, and what their failures mean. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
-import { delimiter, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import { capture, type Ended } from '../../child.ts'
 import { errnoOf } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
-import { type Model, readModel } from './model.ts'
+import { composeWords } from './settings.ts'
 import { failure } from '../errors.ts'
-
-/** The names compose looks for, in its order; each may have an override beside it. */
-const FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
-
-/** The compose files of the project, as compose itself would find them. */
-export function composeFiles({ project, variables }: HostContext): string[] {
-  const named = variables.get('COMPOSE_FILE')
-  if (named !== undefined && named !== '') {
-    const separator = variables.get('COMPOSE_PATH_SEPARATOR') || delimiter
-    return named.split(separator).map((file) => resolve(project.root, file))
-  }
-  const found = FILES.map((name) => join(project.root, name)).find((path) => existsSync(path))
-  if (found === undefined) throw failure('compose-file-missing', { root: project.root })
-  const overrides = ['yaml', 'yml'].map((ending) => found.replace(/ya?ml$/, `override.${ending}`))
-  return [found, ...overrides.filter((path) => existsSync(path)).slice(0, 1)]
-}
-
-/**
- * The words before compose's own command. `--env-file`: compose would read all of a plaintext `.env` by itself, while
- * it is to have the variables that its file refers to.
- */
-export function composeWords(context: HostContext): string[] {
-  return ['compose', '--env-file', '/dev/null', ...composeFiles(context).flatMap((file) => ['--file', file])]
-}
 
 /** Our environment without keys, and the values; what is set there already wins, as in compose. */
 export function dockerEnvironment(
@@ -43,11 +17,11 @@ export function dockerEnvironment(
 ): Map<string, string> {
   const environment = new Map(variables)
   for (const name of KEY_VARIABLES) environment.delete(name)
-  for (const [name, value] of values) if (!environment.get(name)) environment.set(name, value.reveal())
+  for (const [name, value] of values) if (!environment.has(name)) environment.set(name, value.reveal())
   return environment
 }
 
-/** Runs docker to its end and gives what it printed. */
+/** Runs docker to its end and returns what it printed. Throws docker-missing. */
 export async function askDocker(
   context: HostContext,
   words: readonly string[],
@@ -75,20 +49,7 @@ export function lastLine({ stderr }: Ended): string {
   )
 }
 
-const NO_COMPOSE =
-  /is not a docker command|unknown (?:docker )?command|unknown (?:shorthand )?flag: (?:--env-file|'f')/
-
-/** What the compose file says, read by compose; needs no engine. */
-export async function readComposeModel(context: HostContext): Promise<Model> {
-  const words = [...composeWords(context), '--profile', '*', 'config', '--no-interpolate', '--format', 'json']
-  const ended = await askDocker(context, words)
-  if (ended.status === 0) return readModel(ended.stdout.toString())
-  const reason = lastLine(ended)
-  if (NO_COMPOSE.test(ended.stderr.toString())) throw failure('compose-missing')
-  throw failure('compose-file-wrong', { path: composeFiles(context)[0] ?? '', reason })
-}
-
-/** Throws unless there are docker, compose, and an engine that answers; the engine's version. */
+/** Throws engine-silent unless an engine answers, docker-missing unless there is docker; the engine's version. */
 export async function checkEngine(context: HostContext): Promise<string> {
   const ended = await askDocker(context, ['version', '--format', '{{.Server.Version}}'])
   if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
@@ -107,26 +68,25 @@ export function statusOfCompose(status: number): number {
   return status === 0 || status > 128 ? status : 1
 }
 
-export interface ComposeRun {
+export interface DockerRun {
   readonly values?: ReadonlyMap<string, Secret>
-  /** A compose document that is laid over the files, through a pipe. */
-  readonly override?: string
+  /** What it reads from standard input; ours unless told. */
+  readonly input?: string | undefined
 }
 
-/** Runs compose with our terminal or streams; its exit status. Signals to us reach it. */
-export function runCompose(
+/** Runs docker with our terminal or streams; its exit status. Signals to us reach it. */
+export function runDocker(
   context: HostContext,
   words: readonly string[],
-  { values, override }: ComposeRun = {},
+  { values, input }: DockerRun = {},
 ): Promise<number> {
-  const all = [...composeWords(context), ...(override === undefined ? [] : ['--file', '-']), ...words]
   return new Promise((done, failed) => {
-    const child = spawn('docker', all, {
+    const child = spawn('docker', words, {
       cwd: context.project.root,
       env: Object.fromEntries(dockerEnvironment(context, values)),
-      stdio: [override === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
+      stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
     })
-    // Nothing is left to undo here, and compose ends in its own way.
+    // Nothing is left to undo here, and docker ends in its own way.
     for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const) {
       process.removeAllListeners(signal)
       process.on(signal, () => {
@@ -135,10 +95,26 @@ export function runCompose(
         if (!twice) child.kill(signal)
       })
     }
-    // A compose that ends before it has read this says why itself.
+    // One that ends before it has read this says why itself.
     child.stdin?.on('error', () => {})
-    child.stdin?.end(override)
+    child.stdin?.end(input)
     child.on('error', (error) => failed(errnoOf(error) === 'ENOENT' ? failure('docker-missing') : error))
     child.on('close', (status, signal) => done(status ?? statusOfSignal(signal ?? 'SIGTERM')))
   })
+}
+
+export interface ComposeRun {
+  readonly values?: ReadonlyMap<string, Secret>
+  /** A compose document that is laid over the files, through a pipe. */
+  readonly override?: string
+}
+
+/** Runs compose with our terminal or streams; its exit status. */
+export function runCompose(
+  context: HostContext,
+  words: readonly string[],
+  { values = new Map(), override }: ComposeRun = {},
+): Promise<number> {
+  const files = [...composeWords(context), ...(override === undefined ? [] : ['--file', '-'])]
+  return runDocker(context, [...files, ...words], { values, input: override })
 }

@@ -1,4 +1,4 @@
-/** What a compose file says, as compose itself reads it, before any variable is filled in. */
+/** What a compose file says once it is filled in, as compose itself reads it. */
 
 export interface Mount {
   readonly type: string
@@ -9,22 +9,44 @@ export interface Mount {
 export interface Service {
   readonly name: string
   readonly mounts: readonly Mount[]
+  /** The files of `env_file:`, as they are written. */
   readonly envFiles: readonly string[]
-  /** Where a variable's value would end up in what Docker keeps of the container or image, by variable. */
-  readonly stores: ReadonlyArray<{ readonly variable: string; readonly where: string }>
-  /** Literal values of `environment:`, by name: never to be shown. */
-  readonly literals: ReadonlyMap<string, string>
+  /** `environment:` and what `env_file:` brings, by name: values are never to be shown. */
+  readonly environment: ReadonlyMap<string, string>
   readonly image: string | undefined
+  /** Whether its image is built from the project. */
+  readonly built: boolean
   /** It sees what the host sees: `privileged`, or the host's processes. */
   readonly privileged: boolean
+  /** In place of the image's own; undefined where the file has none, empty where it takes the image's away. */
+  readonly entrypoint: readonly string[] | undefined
+  readonly user: string | undefined
+  readonly capAdd: readonly string[]
+  readonly capDrop: readonly string[]
+  readonly pidsLimit: number | undefined
+  /** The names of the secrets that it gets. */
+  readonly secrets: readonly string[]
+  /** Names that `x-disinto: {allow: […]}` lets through. */
+  readonly allow: readonly string[]
+  /** Every text in it, with the key it stands under: `environment`, `logging`, `build.args`. */
+  readonly texts: ReadonlyArray<readonly [where: string, text: string]>
 }
 
 export interface Model {
   /** The project's name, by which compose labels what it makes. */
   readonly name: string
   readonly services: readonly Service[]
-  /** Every variable the file refers to; true for one that must not be empty (`${NAME:?…}`). */
-  readonly references: ReadonlyMap<string, boolean>
+  /** Secrets and configs that compose takes from a variable, by section and name. */
+  readonly fromEnvironment: ReadonlyArray<{
+    readonly section: 'secrets' | 'configs'
+    readonly name: string
+    readonly variable: string
+  }>
+  /** The texts of networks and volumes, which docker shows, too. */
+  readonly texts: ReadonlyArray<readonly [where: string, text: string]>
+  /** `x-disinto:` of the whole file: names let through, and names that are no secrets. */
+  readonly allow: readonly string[]
+  readonly config: readonly string[]
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -33,57 +55,46 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const objectOf = (value: unknown): Json => (isObject(value) ? value : {})
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+const textsIn = (value: unknown): string[] => {
+  if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '')
+  return listOf(value).map(String)
+}
+const entriesOf = (value: unknown) => Object.entries(objectOf(value))
 
-/** The variables in a text: `$NAME`, `${NAME}` and what compose allows behind a name; `$$` is a dollar sign. */
-export function variablesIn(text: string): Array<{ readonly name: string; readonly required: boolean }> {
-  return [...text.matchAll(/\$(?:\$|\{?([A-Za-z_]\w*)(:?\?)?)/g)].flatMap(([whole, name, mark]) =>
-    name === undefined ? [] : [{ name, required: whole.startsWith('${') && mark !== undefined }],
-  )
+/** Every text and number inside a value, keys included. */
+function allTexts(value: unknown): string[] {
+  if (typeof value === 'string' || typeof value === 'number') return [String(value)]
+  if (Array.isArray(value)) return value.flatMap(allTexts)
+  return entriesOf(value).flatMap(([key, inner]) => [key, ...allTexts(inner)])
 }
 
-/** Every text inside a value, keys included. */
-function textsOf(value: unknown): string[] {
-  if (typeof value === 'string') return [value]
-  if (Array.isArray(value)) return value.flatMap(textsOf)
-  return isObject(value) ? Object.entries(value).flatMap(([key, inner]) => [key, ...textsOf(inner)]) : []
+/** Keys of a service whose values docker keeps nowhere that `docker inspect` shows. */
+const KEPT_NOWHERE = new Set([
+  'secrets',
+  'configs',
+  'develop',
+  'depends_on',
+  'profiles',
+  'pull_policy',
+  'scale',
+  'extends',
+])
+
+function storedTexts(service: Json): Array<readonly [string, string]> {
+  return entriesOf(service).flatMap(([key, value]) => {
+    if (KEPT_NOWHERE.has(key) || key.startsWith('x-')) return []
+    if (key !== 'build') return allTexts(value).map((text) => [key, text] as const)
+    // A secret of a build is in no layer.
+    return entriesOf(value).flatMap(([part, inner]) =>
+      part === 'secrets' ? [] : allTexts(inner).map((text) => [`build.${part}`, text] as const),
+    )
+  })
 }
 
-/** `environment:` and `args:` as pairs; without a value, compose passes its own variable of that name on. */
-function pairsOf(value: unknown): Array<readonly [name: string, value: string | undefined]> {
-  if (Array.isArray(value)) {
-    return value.map(String).map((text) => {
-      const equals = text.indexOf('=')
-      return equals < 0
-        ? ([text, undefined] as const)
-        : ([text.slice(0, equals), text.slice(equals + 1)] as const)
-    })
-  }
-  return Object.entries(objectOf(value)).map(([name, inner]) => [
-    name,
-    inner === null ? undefined : String(inner),
-  ])
-}
-
-/** The variables that pairs take from compose's own environment. */
-const passedOn = (pairs: ReturnType<typeof pairsOf>): string[] =>
-  pairs.flatMap(([name, value]) =>
-    value === undefined ? [name] : variablesIn(value).map((variable) => variable.name),
-  )
-
-function readService(name: string, value: Json): Service {
-  const environment = pairsOf(value['environment'])
-  const build = objectOf(value['build'])
-  const stored: Array<readonly [where: string, variables: readonly string[]]> = [
-    ['environment', passedOn(environment)],
-    ['build.args', passedOn(pairsOf(build['args']))],
-    ...['command', 'entrypoint', 'labels', 'healthcheck'].map(
-      (where) =>
-        [
-          where,
-          textsOf(value[where]).flatMap((text) => variablesIn(text).map((found) => found.name)),
-        ] as const,
-    ),
-  ]
+function readService(name: string, value: Json, envFiles: readonly string[]): Service {
+  const { entrypoint, pids_limit: pids } = value
+  const limits = objectOf(objectOf(objectOf(value['deploy'])['resources'])['limits'])
+  const pidsLimit = Number(pids ?? limits['pids'] ?? 0)
   return {
     name,
     mounts: listOf(value['volumes'])
@@ -93,42 +104,53 @@ function readService(name: string, value: Json): Service {
         source: typeof mount['source'] === 'string' ? mount['source'] : undefined,
         target: String(mount['target'] ?? ''),
       })),
-    envFiles: listOf(value['env_file']).map((file) => String(isObject(file) ? file['path'] : file)),
-    stores: stored.flatMap(([where, variables]) =>
-      [...new Set(variables)].map((variable) => ({ variable, where })),
-    ),
-    literals: new Map(
-      environment.flatMap(([key, text]) =>
-        text === undefined || text === '' || variablesIn(text).length > 0 ? [] : [[key, text] as const],
-      ),
+    envFiles,
+    environment: new Map(
+      entriesOf(value['environment']).flatMap(([key, text]) => (text === null ? [] : [[key, String(text)]])),
     ),
     image: typeof value['image'] === 'string' ? value['image'] : undefined,
+    built: isObject(value['build']),
     privileged: value['privileged'] === true || value['pid'] === 'host',
+    entrypoint: Array.isArray(entrypoint) ? entrypoint.map(String) : undefined,
+    user: typeof value['user'] === 'string' && value['user'] !== '' ? value['user'] : undefined,
+    capAdd: listOf(value['cap_add']).map(String),
+    capDrop: listOf(value['cap_drop']).map(String),
+    pidsLimit: pidsLimit > 0 ? pidsLimit : undefined,
+    secrets: listOf(value['secrets']).map((secret) =>
+      String(isObject(secret) ? (secret['source'] ?? '') : secret),
+    ),
+    allow: textsIn(objectOf(value['x-disinto'])['allow']),
+    texts: storedTexts(value),
   }
 }
 
-/** Reads what `docker compose config --no-interpolate --format json` prints. */
-export function readModel(json: string): Model {
+/**
+ * Reads what `docker compose config --format json` prints. `envFiles` are the services' `env_file:`, which compose
+ * has replaced by what they hold.
+ */
+export function readModel(json: string, envFiles: ReadonlyMap<string, readonly string[]> = new Map()): Model {
   const root = objectOf(JSON.parse(json))
-  const services = Object.entries(objectOf(root['services'])).map(([name, value]) =>
-    readService(name, objectOf(value)),
+  const extension = objectOf(root['x-disinto'])
+  const services = entriesOf(root['services']).map(([name, value]) =>
+    readService(name, objectOf(value), envFiles.get(name) ?? []),
   )
-  const references = new Map<string, boolean>()
-  const refer = (name: string, required: boolean) =>
-    references.set(name, required || references.get(name) === true)
-  for (const text of textsOf(root)) for (const { name, required } of variablesIn(text)) refer(name, required)
-  for (const value of Object.values(objectOf(root['services']))) {
-    const service = objectOf(value)
-    for (const pairs of [service['environment'], objectOf(service['build'])['args']]) {
-      for (const [name, text] of pairsOf(pairs)) if (text === undefined) refer(name, false)
-    }
+  const fromEnvironment = (['secrets', 'configs'] as const).flatMap((section) =>
+    entriesOf(root[section]).flatMap(([name, value]) => {
+      const variable = objectOf(value)['environment']
+      return typeof variable === 'string' && variable !== '' ? [{ section, name, variable }] : []
+    }),
+  )
+  const texts = ['networks', 'volumes'].flatMap((section) =>
+    entriesOf(root[section]).flatMap(([name, value]) =>
+      allTexts(value).map((text) => [`${section.slice(0, -1)} ${name}`, text] as const),
+    ),
+  )
+  return {
+    name: String(root['name'] ?? ''),
+    services,
+    fromEnvironment,
+    texts,
+    allow: textsIn(extension['allow']),
+    config: textsIn(extension['config']),
   }
-  // `secrets:` and `configs:` from the environment name their variable without a dollar sign.
-  for (const section of ['secrets', 'configs']) {
-    for (const value of Object.values(objectOf(root[section]))) {
-      const name = objectOf(value)['environment']
-      if (typeof name === 'string') refer(name, false)
-    }
-  }
-  return { name: String(root['name'] ?? ''), services, references }
 }

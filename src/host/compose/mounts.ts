@@ -5,6 +5,8 @@ import { failure } from '../errors.ts'
 /** Where the image looks, Dockerfile.agent. */
 export const IMAGE_ROOT = '/etc/disinto'
 export const IMAGE_KEYS = '/home/agent/.config/sops/age'
+/** The same in other images, docs/install.md: only root can enter it. */
+export const ROOT_KEYS = '/root/.config/sops/age'
 
 export interface EnvFile {
   readonly path: string
@@ -13,11 +15,19 @@ export interface EnvFile {
   readonly stamp: string
 }
 
+/** A service's own key, and where its image is to have it. */
+export interface ServiceKey {
+  readonly directory: string
+  /** Whether the image is Dockerfile.agent's, or made from it. */
+  readonly ours: boolean
+}
+
 export interface Available {
   /** The env file, `.env.enc` or `.env`, by its absolute path; undefined when there is none. */
   readonly envFile: EnvFile | undefined
-  /** The directory of a service's own key, by service. */
-  readonly keys: ReadonlyMap<string, string>
+  readonly keys: ReadonlyMap<string, ServiceKey>
+  /** Names that the compose file lets through, for the shim in the containers. */
+  readonly allow: readonly string[]
 }
 
 interface Bind {
@@ -39,16 +49,35 @@ function bind({ source, target }: Bind) {
   }
 }
 
+/** Whether a service mounts something where its image looks for the key. */
+export const mountsKey = ({ mounts }: Service): boolean =>
+  mounts.some(({ target }) => target === IMAGE_KEYS || target === ROOT_KEYS)
+
 function mountsOf(service: Service, available: Available): Bind[] {
   const key = available.keys.get(service.name)
   if (key === undefined) return []
-  const wanted: Bind[] = [{ source: key, target: IMAGE_KEYS }]
+  const wanted: Bind[] = []
+  // What the file mounts itself stays: someone meant it. `doctor` says what it means.
+  if (!mountsKey(service)) wanted.push({ source: key.directory, target: key.ours ? IMAGE_KEYS : ROOT_KEYS })
   if (available.envFile !== undefined) {
     const { path, name } = available.envFile
     wanted.push({ source: path, target: `${IMAGE_ROOT}/${name}` })
   }
-  // What the file mounts itself stays: someone meant it. `doctor` says what it means.
   return wanted.filter(({ target }) => !service.mounts.some((mount) => mount.target === target))
+}
+
+/** What the shim in a service's image has to be told. */
+function environmentOf(service: Service, { keys, allow }: Available): Record<string, string> {
+  const key = keys.get(service.name)
+  const names = [...new Set([...allow, ...service.allow])]
+  const given = service.environment.get('DISINTO_ALLOW') ?? ''
+  return {
+    // Whatever HOME that image has. The shim takes it out of the command's environment.
+    ...(key?.ours === false && !mountsKey(service) ? { SOPS_AGE_KEY_FILE: `${ROOT_KEYS}/keys.txt` } : {}),
+    ...(names.length === 0
+      ? {}
+      : { DISINTO_ALLOW: [...names, given].filter((name) => name !== '').join(',') }),
+  }
 }
 
 /** The override document: YAML, of which JSON is a part. */
@@ -56,9 +85,15 @@ export function overrideDocument(model: Model, available: Available): string {
   // A container whose label differs is made anew: else `up` would leave one running with the values of before.
   const { envFile } = available
   const labels = envFile === undefined ? {} : { labels: { 'disinto.env-file': envFile.stamp } }
-  const services = model.services
-    .map((service) => [service.name, { volumes: mountsOf(service, available).map(bind), ...labels }] as const)
-    .filter(([, { volumes }]) => volumes.length > 0)
+  const services = model.services.flatMap((service) => {
+    if (!available.keys.has(service.name)) return []
+    const volumes = mountsOf(service, available).map(bind)
+    const environment = environmentOf(service, available)
+    const more = Object.keys(environment).length === 0 ? {} : { environment }
+    return volumes.length === 0 && Object.keys(more).length === 0
+      ? []
+      : [[service.name, { volumes, ...labels, ...more }] as const]
+  })
   return `${JSON.stringify({ services: Object.fromEntries(services) })}\n`
 }
 
@@ -70,7 +105,7 @@ export function checkSources(model: Model, isThere: (path: string) => boolean): 
   for (const service of model.services) {
     for (const { type, source, target } of service.mounts) {
       const ours = target.startsWith(`${IMAGE_ROOT}/`) || target.startsWith(IMAGE_KEYS)
-      if (type !== 'bind' || !ours || source === undefined || source.includes('$')) continue
+      if (type !== 'bind' || !ours || source === undefined) continue
       if (!isThere(source)) throw failure('mount-missing', { service: service.name, source, target })
     }
   }

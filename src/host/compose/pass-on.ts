@@ -1,8 +1,11 @@
 /** Commands that hand the words which are not ours to docker compose. */
+import { DisintoError, quote } from '../../errors.ts'
 import type { Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
-import { checkEngine, readComposeModel, runCompose, statusOfCompose } from './docker.ts'
-import { standIns } from './interpolation.ts'
+import { projectInEngine, runByName } from './by-name.ts'
+import { checkEngine, runCompose, statusOfCompose } from './docker.ts'
+import { type Reading, readStack } from './read.ts'
+import { readSettings } from './settings.ts'
 
 /** What the commands that hand the rest to compose have in common. */
 export const PASSES_ON = {
@@ -11,11 +14,16 @@ export const PASSES_ON = {
   passesOn: true,
 } as const
 
-/** The option of those that give values to compose. */
+/** The options of those that give values to compose. */
 export const ALLOW = {
   name: 'allow',
   value: 'NAME',
   about: 'let a refused name through to compose, TMPDIR for example',
+}
+export const ALLOW_SECRET = {
+  name: 'allow-secret',
+  value: 'NAME',
+  about: 'let compose have a name that only secrets/ has',
 }
 
 /** Returns compose's own words: what it was given, and what stood after `--`. */
@@ -30,10 +38,57 @@ export function afterCompose({ speak }: HostContext, status: number): number {
   return ours
 }
 
-/** Runs a command of compose for which no value matters: no key is needed, and nothing is decrypted. */
-export async function runWithoutValues(words: readonly string[], invocation: Invocation): Promise<number> {
-  const { context } = invocation
+/** The stack as it can be had: by its files, or by the name of its project alone. */
+export type Reached =
+  | { readonly by: 'files'; readonly context: HostContext; readonly reading: Reading; readonly name: string }
+  | { readonly by: 'name'; readonly context: HostContext; readonly name: string }
+
+/** Failures for which nothing else can be done. */
+const FINAL = /^(?:docker-missing|compose-missing|engine-silent)$/
+
+/**
+ * Reads the stack as far as its files can be read; where they can't, says why, and finds the project by the
+ * containers that were made from this directory. Throws docker-missing, compose-missing, engine-silent and
+ * project-unclear.
+ */
+export async function reachStack(context: HostContext): Promise<Reached> {
   await checkEngine(context)
-  const values = standIns(context, await readComposeModel(context))
-  return statusOfCompose(await runCompose(context, [...words, ...composeArguments(invocation)], { values }))
+  let settled = context
+  try {
+    const { context: withSettings, unopened } = await readSettings(context)
+    settled = withSettings
+    if (unopened.length === 0) {
+      const reading = await readStack(settled)
+      return { by: 'files', context: settled, reading, name: reading.model.name }
+    }
+    const name = await projectInEngine(settled)
+    settled.speak.note(
+      `no key at hand opens .env.enc, which has ${unopened.map(quote).join(', ')}: taking the project ${quote(name)}, as the engine has it`,
+    )
+    return { by: 'name', context: settled, name }
+  } catch (error) {
+    if (!(error instanceof DisintoError) || FINAL.test(error.code) || error.code === 'project-unclear')
+      throw error
+    const name = await projectInEngine(settled)
+    settled.speak.warning({
+      code: error.code,
+      message: error.message,
+      hint: `${error.hint}; meanwhile the project ${quote(name)} is taken, as the engine has it`,
+    })
+    return { by: 'name', context: settled, name }
+  }
+}
+
+/**
+ * Runs a command of compose for which no value matters: no key is needed, nothing is decrypted but settings, and it
+ * works in every state of the files.
+ */
+export async function runWithoutValues(words: readonly string[], invocation: Invocation): Promise<number> {
+  const reached = await reachStack(invocation.context)
+  const all = [...words, ...composeArguments(invocation)]
+  const status =
+    reached.by === 'files'
+      ? await runCompose(reached.context, all, { values: reached.reading.values })
+      : await runByName(reached.context, reached.name, all)
+  return statusOfCompose(status)
 }

@@ -7,17 +7,32 @@ import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
-import { composeFiles, readComposeModel } from './docker.ts'
-import { exposuresOf, OTHER_WAY, valuesFor } from './interpolation.ts'
-import type { Model } from './model.ts'
-import { checkSources, type EnvFile, IMAGE_KEYS, overrideDocument } from './mounts.ts'
+import { allowed } from '../store/open.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
+import { readSources } from './files.ts'
+import { objectionsTo } from './guards.ts'
+import { type Image, imagesOf } from './images.ts'
+import type { Model, Service } from './model.ts'
+import { checkSources, type EnvFile, mountsKey, overrideDocument, type ServiceKey } from './mounts.ts'
+import { readWithValues } from './read.ts'
+import { composeFiles, encryptedNames, plainValues } from './settings.ts'
+import { openValues, operatorsOnly, warnOfLeftOut } from './values.ts'
+import { hasShim, type Known, noticesOf } from './warnings.ts'
 import { failure } from '../errors.ts'
 
 export interface Stack {
   readonly model: Model
   readonly values: ReadonlyMap<string, Secret>
   readonly override: string
+  /** The services whose images start the shim. */
+  readonly shims: ReadonlySet<string>
+}
+
+export interface Given {
+  /** Names let through to compose. */
+  readonly allow: readonly string[]
+  /** Names of secrets/ that compose may have. */
+  readonly allowSecret: readonly string[]
 }
 
 function isThere(path: string): boolean {
@@ -31,16 +46,15 @@ function isThere(path: string): boolean {
 }
 
 /** A hash of ciphertext; of plaintext it would be one of the secrets themselves, so there it is the time of change. */
-function stampOf(path: string, encrypted: boolean): string {
-  if (encrypted) return createHash('sha256').update(readWhole(path)).digest('hex').slice(0, 16)
+function stampOf({ path, name }: Pick<EnvFile, 'path' | 'name'>): string {
+  if (name === '.env.enc') return createHash('sha256').update(readWhole(path)).digest('hex').slice(0, 16)
   return String(statSync(path).mtimeMs)
 }
 
-/** The env file that containers get: `.env.enc`, or plaintext where there is no other. */
-function envFileOf({ project, speak }: HostContext): Pick<EnvFile, 'path' | 'name'> | undefined {
+/** The env file that containers get: `.env.enc`, or plaintext where there is no other. Throws when it is no file. */
+export function envFileOf({ project }: HostContext): EnvFile | undefined {
   const encrypted = isThere(project.envFile)
-  const plain = isThere(project.plainEnvFile)
-  if (!encrypted && !plain) return undefined
+  if (!encrypted && !isThere(project.plainEnvFile)) return undefined
   const path = encrypted ? project.envFile : project.plainEnvFile
   let isFile: boolean
   try {
@@ -49,67 +63,99 @@ function envFileOf({ project, speak }: HostContext): Pick<EnvFile, 'path' | 'nam
     throw failure('source-dangling', { path })
   }
   if (!isFile) throw failure('source-irregular', { path, kind: 'a directory or a device' })
-  if (!encrypted) {
+  const found = { path, name: encrypted ? '.env.enc' : '.env' } as const
+  return { ...found, stamp: stampOf(found) }
+}
+
+/** Says that a plaintext file has values in it; one of comments alone has none. */
+async function warnOfPlaintext(context: HostContext, encrypted: ReadonlySet<string>): Promise<void> {
+  const { project, speak } = context
+  const plain = [...(await plainValues(context)).keys()]
+  if (plain.length === 0) return
+  const path = quote(project.plainEnvFile)
+  const doubled = plain.filter((name) => encrypted.has(name))
+  if (!isThere(project.envFile)) {
     speak.warning({
       code: 'plaintext-env',
-      message: `${quote(path)}: secrets in plaintext`,
+      message: `${path}: secrets in plaintext`,
       hint: 'disinto secrets migrate encrypts it to .env.enc',
     })
-  } else if (plain) {
+  } else if (doubled.length > 0) {
     speak.warning({
       code: 'plaintext-left',
-      message: `${quote(project.plainEnvFile)}: plaintext left over beside .env.enc; it is not used`,
-      hint: 'compare the two, then delete it',
-    })
-  }
-  return { path, name: encrypted ? '.env.enc' : '.env' }
-}
-
-/** Says what docker inspect would show, before it is so. */
-function warnOfExposure({ project, speak }: HostContext, model: Model, names: ReadonlySet<string>): void {
-  for (const { service, where, name } of exposuresOf(model, names)) {
-    speak.warning({
-      code: 'inspect-shows',
-      message: `${quote(service)}: ${where}: docker inspect will show the value of ${quote(name)}`,
-      hint: OTHER_WAY,
-    })
-  }
-  for (const { name, envFiles } of model.services) {
-    if (!envFiles.includes(project.plainEnvFile)) continue
-    speak.warning({
-      code: 'inspect-shows',
-      message: `${quote(name)}: env_file: docker inspect will show every value of .env`,
-      hint: 'take env_file: out: disinto up mounts the file for the image’s entrypoint',
+      message: `${path}: plaintext left over beside .env.enc, which counts for ${doubled.map(quote).join(', ')}`,
+      hint: 'compare the two, then take these lines out of .env',
     })
   }
 }
 
-/** Makes the stack ready to start: keys made, .env.enc encrypted to them, values decrypted, mounts computed. */
-export async function prepareStack(context: HostContext, allow: readonly string[]): Promise<Stack> {
+/** The key of a service, made a recipient of .env.enc; undefined for one that has none and needs none. */
+async function keyFor(
+  context: HostContext,
+  service: Service,
+  image: Image | undefined,
+): Promise<ServiceKey | undefined> {
   const { project } = context
-  const model = await readComposeModel(context)
+  const { name } = service
+  const path = project.serviceKeyFile(name)
+  // An image whose command is some other user's than ours is one that docs/install.md makes.
+  const ours = (image?.environment.get('DISINTO_USER') ?? 'agent') === 'agent'
+  // A key that the file mounts itself, the operator's for example, is the one that counts.
+  if (mountsKey(service)) return path === undefined ? undefined : { directory: dirname(path), ours }
+  if (name !== AGENTS && (path === undefined || !isThere(path))) return undefined
+  const key = await ensureServiceKey(context, name)
+  await grantService(context, name, key.recipient)
+  return { directory: dirname(key.path), ours }
+}
+
+/** Says what would be shown or kept, and what can't start, before anything starts. */
+async function warn(context: HostContext, known: Known): Promise<void> {
+  const { speak } = context
+  const { model, images } = known
+  const objections = model.services
+    .filter((service) => service.name === AGENTS || hasShim(service, images.get(service.name)))
+    .flatMap((service) => objectionsTo(service, images.get(service.name)))
+  const notices = await noticesOf(context, known)
+  for (const { code, message, fix } of [...objections, ...notices])
+    speak.warning({ code, message, hint: fix })
+}
+
+/**
+ * Makes the stack ready to start: keys made, .env.enc encrypted to them, values decrypted, mounts computed. Throws
+ * compose-file-missing, compose-file-wrong, compose-value-wrong, mount-missing and what opening files throws.
+ */
+export async function prepareStack(context: HostContext, { allow, allowSecret }: Given): Promise<Stack> {
+  const sources = await readSources(context)
+  const letThrough = [...allowed(context.variables, allow)].filter((name) => name !== '')
+  const wanted = [...new Set(sources.references.map(({ name }) => name))].filter(
+    (name) => !context.variables.has(name),
+  )
+  const encrypted = (await encryptedNames(context)) ?? new Set<string>()
+  await warnOfPlaintext(context, encrypted)
+  const plain = [...(await plainValues(context)).keys()]
+  const others = new Set([...encrypted, ...plain, ...allowSecret])
+  warnOfLeftOut(context, operatorsOnly(context, wanted, others))
+  const values = await openValues(context, wanted, letThrough, allowSecret)
+  const model = await readWithValues(context, sources, values)
   checkSources(model, isThere)
-  const found = envFileOf(context)
-  const values = await valuesFor(context, model, allow)
-  warnOfExposure(context, model, new Set(values.keys()))
-  const keys = new Map<string, string>()
-  for (const { name, mounts } of model.services) {
-    const path = project.serviceKeyFile(name)
-    const ownMount = mounts.some(({ target }) => target === IMAGE_KEYS)
-    // A key that the file mounts itself, the operator's for example, is the one that counts.
-    if (ownMount && path !== undefined) keys.set(name, dirname(path))
-    else if (name === AGENTS) {
-      const key = await ensureServiceKey(context, name)
-      await grantService(context, name, key.recipient)
-      keys.set(name, dirname(key.path))
-    } else if (path !== undefined && isThere(path)) keys.set(name, dirname(path))
+  envFileOf(context)
+  const images = await imagesOf(context, model)
+  const names = new Set([...values.keys(), ...context.variables.keys(), ...plain])
+  await warn(context, { sources, model, images, names, values })
+  const keys = new Map<string, ServiceKey>()
+  for (const service of model.services) {
+    const key = await keyFor(context, service, images.get(service.name))
+    if (key !== undefined) keys.set(service.name, key)
   }
   // Its content may have changed just now.
-  const envFile = found && { ...found, stamp: stampOf(found.path, found.name === '.env.enc') }
-  return { model, values, override: overrideDocument(model, { envFile, keys }) }
+  const envFile = envFileOf(context)
+  const shims = new Set(
+    model.services.filter((service) => hasShim(service, images.get(service.name))).map(({ name }) => name),
+  )
+  return { model, values, override: overrideDocument(model, { envFile, keys, allow: model.allow }), shims }
 }
 
-/** Throws unless the file has the service. */
+/** Throws service-missing unless the file has the service. */
 export function checkService(context: HostContext, model: Model, service: string): void {
   const known = model.services.map(({ name }) => name)
   if (!known.includes(service)) {

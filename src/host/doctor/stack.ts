@@ -1,35 +1,33 @@
 /** The compose file: what docker inspect would show, and what containers should not get. */
 import { existsSync, realpathSync } from 'node:fs'
 import { quote } from '../../errors.ts'
-import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
-import { VAULT_RUNNER } from '../project.ts'
-import { askDocker, composeFiles, composeWords, readComposeModel } from '../compose/docker.ts'
-import { exposuresOf, OTHER_WAY } from '../compose/interpolation.ts'
+import { AGENTS, VAULT_RUNNER } from '../project.ts'
+import { askDocker } from '../compose/docker.ts'
+import { isSecretive, type Told } from '../compose/exposures.ts'
+import { objectionsTo } from '../compose/guards.ts'
+import { type Image, imageOf, imagesOf } from '../compose/images.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import type { Model, Service } from '../compose/model.ts'
+import { type Reading, readStack } from '../compose/read.ts'
+import { composeFiles, plainValues, readSettings } from '../compose/settings.ts'
+import { hasShim, noticesOf, readTold } from '../compose/warnings.ts'
 import { checkSources, IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
-import { visibleNames } from '../store/inventory.ts'
+import { operatorsOnly } from '../compose/values.ts'
+import { examineContainers } from './containers.ts'
 import { type Finding, findingOf } from './finding.ts'
 
-/** Names whose literal value is most likely a secret. */
-const SECRETIVE = /(?:TOKEN|SECRET|PASSW(?:OR)?D|PASSPHRASE|CREDENTIALS?|PRIVATE_KEY|API_?KEY|ACCESS_KEY)$/i
-
-/** All names that the project's files hold, as far as can be told without a key. */
-async function knownNames({ project }: HostContext): Promise<Set<string>> {
+/** The names of the env files, of which compose gets those it refers to, as far as can be told without a key. */
+async function knownNames(context: HostContext): Promise<Set<string>> {
   const names = new Set<string>()
-  for (const source of inventory(project)) {
+  for (const source of inventory(context.project)) {
     try {
-      if (source.role === 'secret') names.add(source.name)
-      else for (const name of (await outsideOf(source)).names) names.add(name)
+      if (source.role === 'env-file') for (const name of (await outsideOf(source)).names) names.add(name)
     } catch {
       // Its own finding.
     }
   }
-  if (!existsSync(project.envFile) && existsSync(project.plainEnvFile)) {
-    const document = read({ role: 'env-file', path: project.plainEnvFile, plaintextAllowed: true })
-    for (const name of (await visibleNames(document)) ?? []) names.add(name)
-  }
+  for (const name of (await plainValues(context)).keys()) names.add(name)
   return names
 }
 
@@ -64,47 +62,37 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
   return findings
 }
 
-function serviceFindings(service: Service, context: HostContext): Finding[] {
+function serviceFindings(
+  service: Service,
+  context: HostContext,
+  literals: ReadonlySet<string>,
+  told: Told,
+): Finding[] {
   const findings = mountFindings(service, context)
-  for (const [name] of [...service.literals].filter(([known]) => SECRETIVE.test(known))) {
+  const written = [...service.environment]
+    .filter(([name, value]) => value !== '' && isSecretive(name, told) && literals.has(`${name}=${value}`))
+    .map(([name]) => name)
+  if (written.length > 0) {
     findings.push({
       code: 'compose-literal',
       severity: 'error',
-      message: `${quote(service.name)}: environment: the value of ${quote(name)} stands in the compose file`,
-      fix: `disinto secrets add ${name}, take it out of the file, and change it at its issuer if it was committed`,
-    })
-  }
-  for (const file of service.envFiles) {
-    findings.push({
-      code: 'inspect-shows',
-      severity: 'error',
-      message: `${quote(service.name)}: env_file: docker inspect shows every value of ${quote(file)}`,
-      fix: 'take env_file: out: disinto up mounts the file for the image’s entrypoint',
+      message: `${quote(service.name)}: environment: the values of ${written.map(quote).join(', ')} stand in the compose file`,
+      fix: `disinto secrets add ${written[0]}, take it out of the file, and change it at its issuer if it was committed; what is no secret: x-disinto: {config: [${written[0]}]}`,
     })
   }
   return findings
 }
 
-/** Whether the images are there; needs an engine, and says nothing where there is none. */
-async function imageFindings(context: HostContext): Promise<Finding[]> {
-  const listed = await askDocker(context, [...composeWords(context), 'config', '--images'])
-  if (listed.status !== 0) return []
-  const images = [
-    ...new Set(
-      listed.stdout
-        .toString()
-        .split('\n')
-        .filter((image) => image !== ''),
-    ),
-  ]
+/** Which images are not there; needs an engine, and says nothing where there is none. */
+async function imageFindings(context: HostContext, model: Model): Promise<Finding[]> {
   const findings: Finding[] = []
-  for (const image of images) {
-    const found = await askDocker(context, ['image', 'inspect', '--format', '{{.Id}}', image])
+  for (const name of new Set(model.services.map((service) => imageOf(model, service)))) {
+    const found = await askDocker(context, ['image', 'inspect', '--format', '{{.Id}}', name])
     if (found.status !== 0 && /no such image/i.test(found.stderr.toString())) {
       findings.push({
         code: 'image-absent',
         severity: 'warning',
-        message: `${quote(image)}: no such image on this machine`,
+        message: `${quote(name)}: no such image on this machine`,
         fix: 'disinto up --build builds those with build:; the agent image: docker build -f Dockerfile.agent -t disinto-agent .',
       })
     }
@@ -112,33 +100,68 @@ async function imageFindings(context: HostContext): Promise<Finding[]> {
   return findings
 }
 
-/** Examines the compose file and what it makes of the secrets. */
-export async function examineStack(context: HostContext): Promise<Finding[]> {
-  let model: Model
-  try {
-    composeFiles(context)
-  } catch (error) {
-    return [findingOf(error, 'note')]
-  }
-  try {
-    model = await readComposeModel(context)
-  } catch (error) {
-    const finding = findingOf(error)
-    return [{ ...finding, severity: /^(?:docker|compose)-missing$/.test(finding.code) ? 'warning' : 'error' }]
-  }
-  const findings = model.services.flatMap((service) => serviceFindings(service, context))
-  for (const { service, where, name } of exposuresOf(model, await knownNames(context))) {
-    findings.push({
-      code: 'inspect-shows',
-      severity: 'error',
-      message: `${quote(service)}: ${where}: docker inspect shows the value of ${quote(name)}`,
-      fix: OTHER_WAY,
-    })
-  }
+/** What the engine will do with the settings of a service: they may take the shim, or its protection, away. */
+function guardFindings(model: Model, images: ReadonlyMap<string, Image>): Finding[] {
+  return model.services
+    .filter((service) => service.name === AGENTS || hasShim(service, images.get(service.name)))
+    .flatMap((service) => objectionsTo(service, images.get(service.name)))
+    .map((objection) => ({ severity: 'error', ...objection }) as const)
+}
+
+async function findingsOf(context: HostContext, { model, sources, values }: Reading): Promise<Finding[]> {
+  const told = readTold(context, model)
+  const images = await imagesOf(context, model)
+  const names = new Set([...(await knownNames(context)), ...context.variables.keys()])
+  const notices = await noticesOf(context, { sources, model, images, names, values })
+  const referred = sources.references.map(({ name }) => name)
+  const findings: Finding[] = [
+    ...model.services.flatMap((service) => serviceFindings(service, context, sources.literals, told)),
+    ...guardFindings(model, images),
+    ...operatorsOnly(context, referred, names).map(
+      (name) =>
+        ({
+          code: 'secret-kept',
+          severity: 'warning',
+          message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
+          fix: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
+        }) as const,
+    ),
+    ...notices.map((notice) => ({ severity: 'error', ...notice }) as const),
+  ]
   try {
     checkSources(model, existsSync)
   } catch (error) {
     findings.push(findingOf(error))
   }
-  return [...findings, ...(await imageFindings(context))]
+  return [...findings, ...(await imageFindings(context, model)), ...(await examineContainers(context, model))]
+}
+
+/** Examines the compose file, what it makes of the secrets, and what runs. */
+export async function examineStack(context: HostContext): Promise<Finding[]> {
+  const { context: settled, unopened } = await readSettings(context)
+  try {
+    composeFiles(settled)
+  } catch (error) {
+    return [findingOf(error, 'note')]
+  }
+  const findings: Finding[] =
+    unopened.length === 0
+      ? []
+      : [
+          {
+            code: 'settings-unopened',
+            severity: 'warning',
+            message: `${quote(context.project.envFile)}: has ${unopened.map(quote).join(', ')}, which no key at hand opens: what follows may be of another project`,
+            fix: 'have a key at hand that opens it, or set them in the environment',
+          },
+        ]
+  let reading: Reading
+  try {
+    reading = await readStack(settled)
+  } catch (error) {
+    const finding = findingOf(error)
+    const severity = /^(?:docker|compose)-missing$/.test(finding.code) ? 'warning' : 'error'
+    return [...findings, { ...finding, severity }]
+  }
+  return [...findings, ...(await findingsOf(settled, reading))]
 }

@@ -3,7 +3,8 @@
  * And what killed runs have left.
  */
 import { quote } from '../../errors.ts'
-import { readComposeModel } from '../compose/docker.ts'
+import { readStack } from '../compose/read.ts'
+import { readSettings } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { secretNames } from '../store/inventory.ts'
@@ -42,12 +43,13 @@ function proposalFindings({ project, variables }: HostContext): Finding[] {
 }
 
 /** What vault-run would refuse of the compose file. */
-async function runnerFindings(context: HostContext): Promise<Finding[]> {
+async function runnerFindings(given: HostContext): Promise<Finding[]> {
   try {
-    const model = await readComposeModel(context)
-    if (!model.services.some(({ name }) => name === VAULT_RUNNER)) return []
+    const { context } = await readSettings(given)
+    const reading = await readStack(context)
+    if (!reading.model.services.some(({ name }) => name === VAULT_RUNNER)) return []
     const through = await letFor(context, { allow: allowed(context.variables), allowMounts: [] })
-    const { surplus } = await readRunner(context, model, through)
+    const { surplus } = await readRunner(context, reading, through)
     return surplus.map(({ what, allow }) => ({
       code: 'runner-sees',
       severity: 'error',

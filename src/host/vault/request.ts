@@ -8,8 +8,8 @@ import { parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
 import { nearest } from '../../nearest.ts'
 import type { Secret } from '../../secret.ts'
-import { checkEngine, readComposeModel } from '../compose/docker.ts'
-import { standIns } from '../compose/interpolation.ts'
+import { checkEngine } from '../compose/docker.ts'
+import { readStack } from '../compose/read.ts'
 import { checkService } from '../compose/stack.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
@@ -120,13 +120,14 @@ export async function letFor(
 
 /** The vault-runner of the compose file; throws runner-sees when it would see what a run does not need. */
 async function readService(context: HostContext, request: Request) {
-  const model = await readComposeModel(context)
+  const reading = await readStack(context)
+  const { model, values } = reading
   checkService(context, model, VAULT_RUNNER)
-  const { service, surplus } = await readRunner(context, model, await letFor(context, request))
+  const { service, surplus } = await readRunner(context, reading, await letFor(context, request))
   const [first] = surplus
   if (first !== undefined)
     throw failure('runner-sees', { service: VAULT_RUNNER, what: first.what, allow: first.allow })
-  return { service, project: model.name, values: standIns(context, model) }
+  return { service, project: model.name, values }
 }
 
 /** Says that nobody has to approve anything here. */

@@ -3,8 +3,9 @@ import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { generateKey } from '../../age/keygen.ts'
 import { sealJson } from '../../sops/seal.ts'
-import { composeWords, statusOfSignal } from '../compose/docker.ts'
+import { statusOfSignal } from '../compose/docker.ts'
 import { IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
+import { composeWords, readSettings } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { VAULT_RUNNER } from '../project.ts'
@@ -222,7 +223,8 @@ export async function runReady(
 }
 
 /** Runs one action as it was asked for; its exit status, or 0 for what was only described. */
-export async function runOne(context: HostContext, request: Request, signals: Signals): Promise<number> {
+export async function runOne(given: HostContext, request: Request, signals: Signals): Promise<number> {
+  const { context } = await readSettings(given)
   const ready = await prepareRun(context, request)
   if (request.dryRun) {
     context.print(describeRun(ready))

@@ -4,9 +4,9 @@
  */
 import { quote } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
-import { askDocker, composeFiles, composeWords, lastLine } from '../compose/docker.ts'
-import { standIns } from '../compose/interpolation.ts'
-import type { Model } from '../compose/model.ts'
+import { askDocker, lastLine } from '../compose/docker.ts'
+import type { Reading } from '../compose/read.ts'
+import { composeFiles, composeWords } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { type Project, VAULT_RUNNER } from '../project.ts'
 import { failure } from '../errors.ts'
@@ -171,10 +171,10 @@ export function runnerOf(
 }
 
 /** Has compose fill in its files; where a variable is required and not set, with something in its place. */
-async function filledIn(context: HostContext, model: Model): Promise<unknown> {
+async function filledIn(context: HostContext, { values }: Reading): Promise<unknown> {
   const words = [...composeWords(context), '--profile', '*', 'config', '--format', 'json']
   let ended = await askDocker(context, words)
-  if (ended.status !== 0) ended = await askDocker(context, words, standIns(context, model))
+  if (ended.status !== 0) ended = await askDocker(context, words, values)
   if (ended.status !== 0)
     throw failure('compose-file-wrong', { path: composeFiles(context)[0] ?? '', reason: lastLine(ended) })
   return JSON.parse(ended.stdout.toString())
@@ -183,9 +183,9 @@ async function filledIn(context: HostContext, model: Model): Promise<unknown> {
 /** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong. */
 export async function readRunner(
   context: HostContext,
-  model: Model,
+  reading: Reading,
   allow: Let,
 ): Promise<ReturnType<typeof runnerOf>> {
-  const envFiles = model.services.find(({ name }) => name === VAULT_RUNNER)?.envFiles ?? []
-  return runnerOf(await filledIn(context, model), envFiles, context.project, allow)
+  const envFiles = reading.model.services.find(({ name }) => name === VAULT_RUNNER)?.envFiles ?? []
+  return runnerOf(await filledIn(context, reading), envFiles, context.project, allow)
 }

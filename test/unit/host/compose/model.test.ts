@@ -1,68 +1,83 @@
 import { expect, test } from 'vitest'
-import { exposuresOf } from '../../../../src/host/compose/interpolation.ts'
-import { readModel, variablesIn } from '../../../../src/host/compose/model.ts'
+import {
+  exposuresOf,
+  isSecretive,
+  placesInWords,
+  toldIn,
+  wayOut,
+} from '../../../../src/host/compose/exposures.ts'
+import { objectionsTo } from '../../../../src/host/compose/guards.ts'
+import { readModel, type Service } from '../../../../src/host/compose/model.ts'
 import { checkSources, overrideDocument } from '../../../../src/host/compose/mounts.ts'
-import { composeFile, withEntries } from '../../../../src/host/template.ts'
+import { StandIns } from '../../../../src/host/compose/stand-ins.ts'
 
-const namesIn = (text: string) => variablesIn(text).map(({ name }) => name)
+const modelOf = (services: object, more: object = {}) => readModel(JSON.stringify({ services, ...more }))
+const serviceOf = (settings: object): Service => {
+  const [service] = modelOf({ agents: settings }).services
+  if (service === undefined) throw new Error('no service')
+  return service
+}
 
-test.for<[text: string, names: string[]]>([
-  ['plain', []],
-  ['$A and ${B}', ['A', 'B']],
-  ['$$A and $${B}', []],
-  ['$$$A', ['A']],
-  ['${A:-default}${B-x}${C:+y}', ['A', 'B', 'C']],
-  ['${A:-${B:-${C}}}', ['A', 'B', 'C']],
-  ['${A:?say it}', ['A']],
-  ['5$ ${1} $-', []],
-  ['$lower_1x', ['lower_1x']],
-])('the variables of %j are found', ([text, names]) => {
-  expect(namesIn(text)).toEqual(names)
-})
+const KEY = { directory: '/k', ours: true }
 
-const MODEL = readModel(
-  JSON.stringify({
-    services: {
+test('exposures are where docker keeps a value: one a service, each name once with its places', () => {
+  const names = ['TOKEN', 'PASS', 'PORT', 'SEALED', 'ARG', 'O']
+  const standIns = new StandIns(names, [])
+  const at = (name: string) => standIns.values().get(name)
+  const model = modelOf(
+    {
       agents: {
-        image: '${IMAGE:-x}',
-        environment: ['A=${ONE}', 'TWO', 'LITERAL=x', 'EMPTY='],
-        build: { context: '.', args: { THREE: null, D: '${FOUR:?needed}' } },
-        command: ['echo', '$FIVE', '$$SIX'],
-        ports: ['${PORT}:80'],
-        volumes: [{ type: 'bind', source: '/p/.env.enc', target: '/etc/disinto/.env.enc' }],
-        env_file: [{ path: '/p/.env', required: true }],
+        environment: { A: at('TOKEN'), B: `x${at('PASS')}` },
+        labels: { l: at('TOKEN') },
+        build: { context: '.', args: { X: at('ARG') }, secrets: [at('SEALED')] },
+        logging: { options: { tag: at('PASS') } },
+        secrets: [{ source: at('SEALED') }],
+        'x-mine': at('PORT'),
       },
-      other: { environment: { A: '${ONE}', B: null, N: 1 }, privileged: true },
     },
-    secrets: { s: { environment: 'SEVEN' } },
-  }),
-)
-
-test('a model names every variable it refers to, and which must not be empty', () => {
-  const required = [...MODEL.references].filter(([, must]) => must).map(([name]) => name)
-  expect(new Set(MODEL.references.keys())).toEqual(
-    new Set(['IMAGE', 'ONE', 'TWO', 'THREE', 'FOUR', 'FIVE', 'PORT', 'B', 'SEVEN']),
+    { volumes: { data: { driver_opts: { o: `password=${at('O')}` } } } },
   )
-  expect(required).toEqual(['FOUR'])
+  const [agents, volume] = exposuresOf(model, standIns)
+  expect(agents?.holder).toBe('agents')
+  expect(agents && placesInWords(agents)).toBe(
+    'TOKEN (environment, labels), PASS (environment, logging), ARG (build.args)',
+  )
+  expect(volume && `${volume.holder}: ${placesInWords(volume)}`).toBe('volume data: O')
 })
 
-test('exposures are where docker keeps a value: not in ports, not in secrets from the environment', () => {
-  const told = exposuresOf(MODEL, new Set(MODEL.references.keys()))
-  expect(told.map(({ service, where, name }) => `${service} ${where} ${name}`)).toEqual([
-    'agents environment ONE',
-    'agents environment TWO',
-    'agents build.args THREE',
-    'agents build.args FOUR',
-    'agents command FIVE',
-    'other environment ONE',
-    'other environment B',
-  ])
+test('the way out is one that the service’s image has', () => {
+  const exposure = { holder: 'db', places: new Map([['DB_PASSWORD', ['environment']]]) }
+  expect(wayOut(exposure, true)).toContain('environment:')
+  expect(wayOut(exposure, false)).toContain('docs/install.md')
+  for (const shim of [true, false]) expect(wayOut(exposure, shim)).not.toMatch(/secrets:.*environment/)
+})
+
+test.for<[name: string, secret: boolean]>([
+  ['FORGE_TOKEN', true],
+  ['DB_PASSWORD', true],
+  ['FORGE_PASS', true],
+  ['ANTHROPIC_API_KEY', true],
+  ['WOODPECKER_AGENT_SECRET', true],
+  ['FORGE_URL', false],
+  ['POLL_INTERVAL', false],
+  ['PASSENGER_PORT', false],
+  ['PROJECT_NAME', false],
+])('%s is a secret by its name: %s', ([name, secret]) => {
+  expect(isSecretive(name, { secrets: new Set(), config: new Set() })).toBe(secret)
+})
+
+test('people tell what a name is, in the example', () => {
+  const told = toldIn('A_URL=   # [SECRET] has a password in it\n#B_KEY=x # [CONFIG] public half\nC=#\n')
+  expect(isSecretive('A_URL', told)).toBe(true)
+  expect(isSecretive('B_KEY', told)).toBe(false)
 })
 
 test('an override mounts a key and the env file read-only, and lets no source be made', () => {
-  const model = readModel(JSON.stringify({ services: { agents: {}, web: {} } }))
+  const model = modelOf({ agents: {}, web: {} })
   const envFile = { path: '/home/a$b/.env.enc', name: '.env.enc', stamp: 'x' } as const
-  const document = JSON.parse(overrideDocument(model, { envFile, keys: new Map([['agents', '/k']]) }))
+  const document = JSON.parse(
+    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [] }),
+  )
   expect(Object.keys(document.services)).toEqual(['agents'])
   const { volumes } = document.services.agents
   expect(volumes.map(({ target }: { target: string }) => target)).toEqual([
@@ -76,30 +91,65 @@ test('an override mounts a key and the env file read-only, and lets no source be
   expect(volumes[1].source).toBe('/home/a$$b/.env.enc')
 })
 
+test('another image gets the key where only root can enter, and is told where', () => {
+  const model = modelOf({ web: {} })
+  const keys = new Map([['web', { directory: '/k', ours: false }]])
+  const { services } = JSON.parse(overrideDocument(model, { envFile: undefined, keys, allow: [] }))
+  expect(services.web.volumes[0].target).toBe('/root/.config/sops/age')
+  expect(services.web.environment).toEqual({ SOPS_AGE_KEY_FILE: '/root/.config/sops/age/keys.txt' })
+})
+
+test('names that the file lets through reach the shim, beside those it was given', () => {
+  const model = modelOf(
+    { agents: { environment: { DISINTO_ALLOW: 'A' }, 'x-disinto': { allow: ['B'] } } },
+    { 'x-disinto': { allow: 'NODE_OPTIONS' } },
+  )
+  const document = overrideDocument(model, {
+    envFile: undefined,
+    keys: new Map([['agents', KEY]]),
+    allow: model.allow,
+  })
+  expect(JSON.parse(document).services.agents.environment.DISINTO_ALLOW).toBe('NODE_OPTIONS,B,A')
+})
+
 test('what the file mounts itself is not mounted twice', () => {
+  const model = modelOf({
+    agents: { volumes: [{ type: 'bind', source: '/p/.env.enc', target: '/etc/disinto/.env.enc' }] },
+  })
   const envFile = { path: '/p/.env.enc', name: '.env.enc', stamp: 'x' } as const
-  const document = JSON.parse(overrideDocument(MODEL, { envFile, keys: new Map([['agents', '/k']]) }))
+  const document = JSON.parse(
+    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [] }),
+  )
   expect(document.services.agents.volumes).toHaveLength(1)
 })
 
 test('a mount of ours without a source is refused, others are compose’s own matter', () => {
-  expect(() => checkSources(MODEL, () => false)).toThrow(/\.env\.enc: does not exist, but agents mounts it/)
-  expect(() => checkSources(MODEL, () => true)).not.toThrow()
-  const data = { services: { a: { volumes: [{ type: 'bind', source: '/data', target: '/data' }] } } }
-  expect(() => checkSources(readModel(JSON.stringify(data)), () => false)).not.toThrow()
+  const mounting = (source: string, target: string) =>
+    modelOf({ agents: { volumes: [{ type: 'bind', source, target }] } })
+  const ours = mounting('/p/.env.enc', '/etc/disinto/.env.enc')
+  expect(() => checkSources(ours, () => false)).toThrow(/\.env\.enc: does not exist, but agents mounts it/)
+  expect(() => checkSources(ours, () => true)).not.toThrow()
+  expect(() => checkSources(mounting('/data', '/data'), () => false)).not.toThrow()
 })
 
-test('the compose file of init holds references and no value, and builds where there is a Dockerfile', () => {
-  for (const dockerfile of [true, false]) {
-    const text = composeFile({ dockerfile })
-    expect(text.includes('dockerfile: Dockerfile.agent')).toBe(dockerfile)
-    expect(namesIn(text)).toEqual(['AGENT_IMAGE', 'AGENT_IMAGE'])
-    expect(text).not.toMatch(/^\s*environment:/m)
-  }
+test.for<[settings: object, code: string]>([
+  [{ entrypoint: ['/bin/sh'] }, 'entrypoint-replaced'],
+  [{ entrypoint: [] }, 'entrypoint-replaced'],
+  [{ user: '1000' }, 'user-not-root'],
+  [{ environment: { DISINTO_USER: '' } }, 'user-empty'],
+  [{ cap_drop: ['ALL'] }, 'capability-gone'],
+  [{ cap_drop: ['CAP_SETUID'] }, 'capability-gone'],
+  [{ pids_limit: 4 }, 'processes-too-few'],
+  [{ deploy: { resources: { limits: { pids: 4 } } } }, 'processes-too-few'],
+])('%j takes something away that the shim needs: %s', ([settings, code]) => {
+  expect(objectionsTo(serviceOf(settings), undefined).map((objection) => objection.code)).toEqual([code])
 })
 
-test('entries are added once, at the end, and what is there stays', () => {
-  expect(withEntries('', ['.env'])).toMatch(/^# .*\n\.env\n$/)
-  expect(withEntries('a\r\n.env\r\n', ['.env'])).toBeUndefined()
-  expect(withEntries('a', ['.env'])).toMatch(/^a\n# .*\n\.env\n$/)
+test.for<[settings: object]>([
+  [{}],
+  [{ entrypoint: null, user: 'root', pids_limit: 100 }],
+  [{ entrypoint: ['disinto-entrypoint', '--verbose'] }],
+  [{ cap_drop: ['ALL'], cap_add: ['SETUID', 'CAP_SETGID', 'DAC_OVERRIDE'] }],
+])('%j is as the shim needs it', ([settings]) => {
+  expect(objectionsTo(serviceOf(settings), undefined)).toEqual([])
 })

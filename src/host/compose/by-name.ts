@@ -1,0 +1,67 @@
+/** The stack as the engine knows it, for when its files can't be read. */
+import type { HostContext } from '../context.ts'
+import { askDocker, lastLine, runDocker } from './docker.ts'
+import { failure } from '../errors.ts'
+
+const LABEL = 'com.docker.compose'
+
+/** The name of the project whose containers were made from this directory. Throws project-unclear for several. */
+export async function projectInEngine(context: HostContext): Promise<string> {
+  const { project, variables } = context
+  const named = variables.get('COMPOSE_PROJECT_NAME')
+  if (named !== undefined && named !== '') return named
+  const format = `{{.Label "${LABEL}.project"}}`
+  const filter = `label=${LABEL}.project.working_dir=${project.root}`
+  const ended = await askDocker(context, ['ps', '--all', '--filter', filter, '--format', format])
+  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
+  const names = [...new Set(ended.stdout.toString().split('\n'))].filter((name) => name !== '')
+  if (names.length > 1) throw failure('project-unclear', { root: project.root, names })
+  return names[0] ?? project.name
+}
+
+/**
+ * Runs a command of compose that asks the engine alone, with the project's name and no file. From a directory and
+ * with variables in which compose finds none either.
+ */
+export function runByName(context: HostContext, name: string, words: readonly string[]): Promise<number> {
+  const variables = new Map(
+    [...context.variables].filter(([variable]) => !/^COMPOSE_(?:FILE|ENV_FILES)$/.test(variable)),
+  )
+  const project = { ...context.project, root: '/' }
+  return runDocker({ ...context, variables, project }, [
+    'compose',
+    '--env-file',
+    '/dev/null',
+    '--project-name',
+    name,
+    ...words,
+  ])
+}
+
+export interface Container {
+  readonly id: string
+  readonly service: string
+  /** `running`, `exited`, `restarting`, … */
+  readonly state: string
+  /** The stamp of the env file that it was made with; empty when it was made without our mounts. */
+  readonly stamp: string
+}
+
+/** The containers of a project, running or not; those of single runs are none of the stack. Throws engine-silent. */
+export async function containersOf(context: HostContext, name: string): Promise<Container[]> {
+  const filters = ['project', 'oneoff'].map(
+    (key) => `label=${LABEL}.${key}=${key === 'project' ? name : 'False'}`,
+  )
+  const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}`
+  const words = ['ps', '--all', ...filters.flatMap((filter) => ['--filter', filter]), '--format', format]
+  const ended = await askDocker(context, words)
+  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
+  return ended.stdout
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [id = '', service = '', state = '', stamp = ''] = line.split('\t')
+      return { id, service, state, stamp }
+    })
+}

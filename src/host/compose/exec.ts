@@ -1,0 +1,61 @@
+/** A command in a running container, as the user that the service's own command has. */
+import { isatty } from 'node:tty'
+import { quote } from '../../errors.ts'
+import { KEY_VARIABLES } from '../../nouns.ts'
+import type { HostContext } from '../context.ts'
+import { type Container, containersOf } from './by-name.ts'
+import { runDocker } from './docker.ts'
+import { type Image, inspectFields, startsShim } from './images.ts'
+import type { Reached } from './pass-on.ts'
+import { checkService, envFileOf } from './stack.ts'
+import { failure } from '../errors.ts'
+
+/** The words for docker exec. */
+function execWords(id: string, image: Image, withSecrets: boolean, command: readonly string[]): string[] {
+  const { entrypoint, environment } = image
+  const terminal = isatty(0) && isatty(1) ? ['--interactive', '--tty'] : ['--interactive']
+  const user = environment.get('DISINTO_USER') ?? ''
+  if (withSecrets) return ['exec', ...terminal, id, ...entrypoint, ...command]
+  // Without the shim nobody changes the user for us, and nobody takes away a key that the container was given.
+  const keys = KEY_VARIABLES.filter((name) => environment.has(name))
+  return [
+    'exec',
+    ...terminal,
+    ...(user === '' ? [] : ['--user', user]),
+    ...keys.flatMap((name) => ['--env', `${name}=`]),
+    id,
+    ...command,
+  ]
+}
+
+/** Says when the container still has the secrets of before their last change. */
+function warnOfAge(context: HostContext, { stamp }: Container, service: string): void {
+  if (stamp === '' || stamp === envFileOf(context)?.stamp) return
+  context.speak.warning({
+    code: 'container-older',
+    message: `${quote(service)}: its container has the secrets of before their last change`,
+    hint: 'disinto restart gives it those of now',
+  })
+}
+
+/**
+ * Runs a command in the container of a service, with the secrets or without; its exit status. Throws service-missing,
+ * service-down, and shell-no-shim where the secrets are wanted and the container starts without the shim.
+ */
+export async function runInContainer(
+  reached: Reached,
+  service: string,
+  command: readonly string[],
+  withSecrets: boolean,
+): Promise<number> {
+  const { context, name } = reached
+  if (reached.by === 'files') checkService(context, reached.reading.model, service)
+  const container = (await containersOf(context, name)).find(
+    (one) => one.service === service && one.state === 'running',
+  )
+  const image = container && (await inspectFields(context, 'container', container.id))
+  if (container === undefined || image === undefined) throw failure('service-down', { service })
+  if (withSecrets && !startsShim(image.entrypoint)) throw failure('shell-no-shim', { service })
+  if (withSecrets) warnOfAge(context, container, service)
+  return runDocker(context, execWords(container.id, image, withSecrets, command))
+}

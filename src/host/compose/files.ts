@@ -1,0 +1,76 @@
+/** The compose files of a project and those that they take in, read for what they refer to. */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { HostContext } from '../context.ts'
+import { type Follow, type Reference, readReferences } from './references.ts'
+import { composeFiles, plainValues } from './settings.ts'
+import { fillIn, referencesIn } from './template.ts'
+
+export interface ComposeSources {
+  readonly references: readonly Reference[]
+  /** `NAME=value` as the files have them, without a reference. */
+  readonly literals: ReadonlySet<string>
+  /** The files of `env_file:`, as they are written, by service. */
+  readonly envFiles: ReadonlyMap<string, readonly string[]>
+  /** All that was read, for what must not be in it. */
+  readonly text: string
+}
+
+/** So many are no project but a circle. */
+const MOST_FILES = 500
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // compose says what is wrong with it.
+    return undefined
+  }
+}
+
+/**
+ * Reads the files of a project, and those of `include:`, `extends:` and `env_file:`, for what they refer to. What
+ * can't be read refers to nothing. Throws compose-file-missing.
+ */
+export async function readSources(context: HostContext): Promise<ComposeSources> {
+  const plain = await plainValues(context)
+  const lookUp = (name: string) => context.variables.get(name) ?? plain.get(name)
+  const references: Reference[] = []
+  const literals = new Set<string>()
+  const envFiles = new Map<string, string[]>()
+  const texts: string[] = []
+  const queue = composeFiles(context).map((path) => ({ path, base: dirname(path) }))
+  const seen = new Set<string>()
+
+  const addEnvFile = ({ file, service = '' }: Follow, base: string) => {
+    const path = resolve(base, fillIn(file, lookUp))
+    envFiles.set(service, [...(envFiles.get(service) ?? []), file])
+    // Its values may refer to variables, too, and end up in the environment.
+    for (const { name, absent } of referencesIn(textAt(path) ?? ''))
+      references.push({
+        name,
+        absent,
+        path: ['services', service, 'environment', '*'],
+        before: '',
+        after: '',
+      })
+  }
+  for (const { path, base } of queue) {
+    if (seen.has(path) || seen.size >= MOST_FILES) continue
+    seen.add(path)
+    const text = textAt(path)
+    if (text === undefined) continue
+    texts.push(text)
+    const found = await readReferences(text)
+    references.push(...found.references)
+    for (const literal of found.literals) literals.add(literal)
+    for (const follow of found.follows) {
+      if (follow.kind === 'env-file') addEnvFile(follow, base)
+      else {
+        const next = resolve(dirname(path), fillIn(follow.file, lookUp))
+        queue.push({ path: next, base: dirname(next) })
+      }
+    }
+  }
+  return { references, literals, envFiles, text: texts.join('\n') }
+}

@@ -1,0 +1,71 @@
+/** Values for compose's own `${VAR}` references: only the names that are asked for. */
+import { existsSync } from 'node:fs'
+import { quote } from '../../errors.ts'
+import { decrypt } from '../../load/decrypt.ts'
+import { parseOptions } from '../../load/options.ts'
+import { read } from '../../load/read.ts'
+import type { Source } from '../../nouns.ts'
+import type { Secret } from '../../secret.ts'
+import type { HostContext } from '../context.ts'
+import { openWith } from '../store/open.ts'
+import { visibleNames } from '../store/inventory.ts'
+import { failure } from '../errors.ts'
+
+/** They would choose the engine that docker talks to, since compose gets values in its environment. */
+const DOCKERS = /^(?:DOCKER|BUILDX|BUILDKIT)_/
+
+/** The values that `.env.enc` has for these names. Throws as the shim does when it can't be opened. */
+export async function openValues(
+  context: HostContext,
+  names: readonly string[],
+  allow: readonly string[],
+  secrets: readonly string[] = [],
+): Promise<Map<string, Secret>> {
+  const { project } = context
+  const sources: Source[] = []
+  const envFile: Source = { role: 'env-file', path: project.envFile, plaintextAllowed: false }
+  if (existsSync(project.envFile)) {
+    const visible = await visibleNames(read(envFile))
+    // Who has no key can still start a stack whose file refers to none of the names.
+    if (names.some((name) => visible?.has(name) ?? true)) sources.push(envFile)
+  }
+  for (const name of secrets.filter((one) => names.includes(one)))
+    sources.push({ role: 'secret', path: project.secretFile(name), name })
+  if (sources.length === 0) return new Map()
+  const flags = ['--only', names.join(','), ...allow.flatMap((name) => ['--allow', name])]
+  const entries = await decrypt(sources.map(read), openWith(context), await parseOptions(flags, new Map()))
+  for (const { name, document } of entries) {
+    if (DOCKERS.test(name) && !allow.includes(name))
+      throw failure('name-refused', {
+        path: document.source.path,
+        name,
+        reason: 'decides which engine docker talks to',
+      })
+  }
+  return new Map(entries.map(({ name, value }) => [name, value]))
+}
+
+/**
+ * The names that the compose file refers to and that only `secrets/` has: for the operator and for approved runs, so
+ * compose gets none of them unless told to.
+ */
+export function operatorsOnly(
+  { project, variables }: HostContext,
+  names: Iterable<string>,
+  others: ReadonlySet<string>,
+): string[] {
+  return [...new Set(names)].filter(
+    (name) => !variables.has(name) && !others.has(name) && existsSync(project.secretFile(name)),
+  )
+}
+
+/** Says which names are left out, before compose says that they are not set. */
+export function warnOfLeftOut({ speak }: HostContext, names: readonly string[]): void {
+  for (const name of names) {
+    speak.warning({
+      code: 'secret-kept',
+      message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
+      hint: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
+    })
+  }
+}
