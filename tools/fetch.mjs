@@ -1,10 +1,10 @@
 /**
  * Puts the programs that tests and the demo need into .tools/ (ignored by git), pinned by versions.json.
  *
- *   node tools/fetch.mjs [node20] [node26] [sops] [age]     default: all
+ *   node tools/fetch.mjs [node20] [node26] [sops] [age] [pre-commit]     default: all but the last, which one test wants
  *
  * Node comes from npm, checked against the pinned hash; sops and age from the Go module proxy, checked by Go
- * against its checksum database. A part is ready when its stamp says so, and the stamp is written last: a run
+ * against its checksum database; pre-commit from PyPI by pip, with everything it needs pinned. A part is ready when its stamp says so, and the stamp is written last: a run
  * that was killed leaves no half part.
  */
 import { execFile } from 'node:child_process'
@@ -26,6 +26,9 @@ const PROGRAMS = {
   age: { age: join(ROOT, 'bin', 'age'), ageKeygen: join(ROOT, 'bin', 'age-keygen') },
 }
 export const PARTS = Object.keys(PROGRAMS)
+/** Where pip puts pre-commit: a directory for PYTHONPATH, not a program. */
+const PYTHON = { 'pre-commit': { preCommit: join(ROOT, 'pre-commit') } }
+const OF_PART = { ...PROGRAMS, ...PYTHON }
 
 /** Runs a program; the answer is its standard output, an error has the end of what it said. */
 function run(program, words, { minutes = 1, ...options } = {}) {
@@ -117,17 +120,43 @@ async function fetchGo(part, pin, scratch) {
   return programs.map((program) => [join(scratch, program), join(ROOT, 'bin', program)])
 }
 
+async function fetchPython(part, pin, scratch) {
+  console.log(`fetching ${part} ${pin.version}`)
+  const target = join(scratch, 'python')
+  const words = [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--target',
+    target,
+  ]
+  await run('python3', [...words, ...pin.pypi], { cwd: scratch, minutes: 10 }).catch((error) => {
+    if (error.code !== 'ENOENT') throw error
+    throw new Error(`needs Python to install it: apt-get install python3 python3-pip`)
+  })
+  await rm(OF_PART[part].preCommit, { recursive: true, force: true })
+  return [[target, OF_PART[part].preCommit]]
+}
+
+function fetcherOf(pin) {
+  if (pin.pypi !== undefined) return fetchPython
+  return pin.npm === undefined ? fetchGo : fetchNode
+}
+
 async function fetchPart(part) {
   const pin = PINS[part]
   const stamp = join(ROOT, 'stamps', part)
   const wanted = `${pin.version} ${pin.npm?.[PLATFORM]?.package ?? PLATFORM}\n`
-  const there = await Promise.all([...Object.values(PROGRAMS[part]), stamp].map(exists))
+  const there = await Promise.all([...Object.values(OF_PART[part]), stamp].map(exists))
   if (there.every(Boolean) && (await readFile(stamp, 'utf8')) === wanted) return
 
   const scratch = join(ROOT, `tmp-${process.pid}-${part}`)
   await mkdir(scratch, { recursive: true })
   try {
-    const files = await (pin.npm === undefined ? fetchGo : fetchNode)(part, pin, scratch)
+    const files = await fetcherOf(pin)(part, pin, scratch)
     await rm(stamp, { force: true })
     for (const [from, to] of files) {
       await mkdir(join(to, '..'), { recursive: true })
@@ -157,18 +186,19 @@ async function sweep() {
 /**
  * Makes sure that the named parts are there, side by side.
  * @param {readonly string[]} names of PARTS
- * @returns {Promise<Record<string, string>>} absolute paths: node20, node26, sops, age, ageKeygen, as far as asked for
+ * @returns {Promise<Record<string, string>>} absolute paths: node20, node26, sops, age, ageKeygen, preCommit, as far as asked for
  */
 export async function fetchParts(names = PARTS) {
-  const unknown = names.filter((name) => !PARTS.includes(name))
-  if (unknown.length > 0) throw new Error(`unknown part ${unknown.join(', ')}: there are ${PARTS.join(', ')}`)
+  const known = Object.keys(OF_PART)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`unknown part ${unknown.join(', ')}: there are ${known.join(', ')}`)
   await sweep()
   const outcomes = await Promise.allSettled(names.map(fetchPart))
   const failed = outcomes.flatMap((outcome, at) =>
     outcome.status === 'rejected' ? [`${names[at]}: ${outcome.reason.message}`] : [],
   )
   if (failed.length > 0) throw new Error(failed.join('\n'))
-  return Object.assign({}, ...names.map((name) => PROGRAMS[name]))
+  return Object.assign({}, ...names.map((name) => OF_PART[name]))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -191,6 +191,7 @@ describe('--staged', () => {
     )
     expect(found(repository, '--staged')).toEqual([])
     repository.git('add', '.sops.yaml')
+    expect(found(repository, '.sops.yaml')).toHaveLength(2)
     expect(found(repository, '--staged')).toEqual([
       '.env.enc: recipients-missing',
       '.env.enc: recipients-planted',

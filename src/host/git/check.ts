@@ -1,6 +1,6 @@
 /** The files that `disinto secrets check` looks at, and the rules that count for each. */
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { asDisintoError, DisintoError, errnoOf } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { detectFormat } from '../../load/format.ts'
@@ -51,6 +51,12 @@ function rulesFinder(rulesAt: RulesAt, top: string): (path: string) => Promise<C
     return rules
   }
   return (path) => cached(dirname(path))
+}
+
+/** Whether a file is meant to be encrypted, and rules are for it. */
+function isEncryptedByName(path: string): boolean {
+  const kind = kindOfPath(path)
+  return kind === 'env' || kind === 'secret' || kind === 'sealed'
 }
 
 /** Whether a file that no rule is for, or that no rule can be told of, is one to tell about. */
@@ -162,7 +168,7 @@ async function checkStaged(
     if (kind === undefined || mode === SUBMODULE) return false
     if (named.length > 0 && !named.includes(path)) return false
     // New rules are for files that did not change, too.
-    return staged.has(path) || (rulesChanged && kind !== 'plain-env' && kind !== 'keys')
+    return staged.has(path) || (rulesChanged && isEncryptedByName(path))
   })
   const rules = entries.filter(({ path }) => path === RULES || path.endsWith(`/${RULES}`))
   const oids = [...chosen, ...rules].map(({ oid }) => oid)
@@ -234,11 +240,13 @@ export async function checkFiles(context: HostContext, options: CheckOptions): P
     repository === undefined || options.rulesOf === undefined
       ? textOnDisk
       : await rulesOfRevision(repository, options.rulesOf)
-  const paths =
-    options.files.length > 0
-      ? options.files.map((file) => resolve(workingDirectory, file))
-      : await workTreeFiles(context, repository)
-  const lost = options.files.length > 0 ? paths.find((path) => !existsSync(path)) : undefined
+  const named = options.files.map((file) => resolve(workingDirectory, file))
+  // New rules are for files that did not change, too.
+  const rulesNamed = named.some((path) => basename(path) === RULES)
+  const all = named.length === 0 || rulesNamed ? await workTreeFiles(context, repository) : []
+  const more = rulesNamed ? all.filter(isEncryptedByName) : all
+  const paths = [...new Set([...named, ...more])]
+  const lost = named.find((path) => !existsSync(path))
   if (lost !== undefined) throw failure('file-missing', { path: lost })
   const shown = (path: string) => {
     const inside = relative(project.root, path)

@@ -58,7 +58,7 @@ async function plainFindings(path: string, bytes: Buffer): Promise<Facts[]> {
   return [
     {
       code: 'plaintext-env',
-      message: `${quote(path)}: secrets in plaintext (${values.length} values)`,
+      message: `${quote(path)}: ${values.length} secret${values.length === 1 ? '' : 's'} in plaintext`,
       fix: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} takes it out of git, and .gitignore keeps it out`,
     },
   ]
