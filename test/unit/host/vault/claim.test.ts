@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import { claim, noteRun, spentBy } from '../../../../src/host/vault/claim.ts'
 import { readProposal } from '../../../../src/host/vault/proposal.ts'
@@ -56,14 +57,19 @@ test('of many processes that claim at once one gets it', async () => {
     try { claim(project, readProposal('${vault.root}', 'p', new Set()), 'x'); console.log('mine') } catch (error) { console.log(error.code) }
   `
   rmSync(join(vault.home, '.config/sops/age/project/vault-spent'), { recursive: true, force: true })
+  // Not every Node that we run on reads TypeScript.
+  const { outputFiles } = await build({
+    stdin: { contents: script, resolveDir: source, loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    write: false,
+    logLevel: 'silent',
+  })
+  const bundle = outputFiles[0]?.text ?? ''
   const one = () =>
     new Promise<string>((done) => {
-      const child = spawn(process.execPath, [
-        '--experimental-strip-types',
-        '--input-type=module',
-        '--eval',
-        script,
-      ])
+      const child = spawn(process.execPath, ['--input-type=commonjs', '--eval', bundle])
       let text = ''
       child.stdout.on('data', (chunk) => {
         text += chunk
