@@ -32,17 +32,20 @@ const directory = resolve(given)
 const shim = join(directory, 'entrypoint.js')
 
 /** Runs the shim in this process, up to its exec, and then `end` in the place of it. */
+/** @param {{ made?: (source: string) => void, end: (script: any) => void }} hooks */
 function start({ made = () => {}, end }) {
   let script
   const { Script } = vm
   vm.Script = class extends Script {
+    /** @param {string} source @param {any} options */
     constructor(source, options) {
       super(source, options)
       script = this
       made(source)
     }
   }
-  process.execve = () => {
+  const node = /** @type {any} */ (process)
+  node.execve = () => {
     end(script)
     process.exit(0)
   }
@@ -77,9 +80,14 @@ function check() {
 function make() {
   const project = mkdtempSync(join(tmpdir(), 'disinto-code-cache-'))
   const env = { PATH: process.env.PATH, HOME: project }
+  /** @type {(words: string[], more?: { env?: Record<string, string>, input?: string }) => void} */
   const node = (words, more = {}) => {
-    const options = { cwd: project, env: { ...env, ...more.env }, input: more.input ?? '', encoding: 'utf8' }
-    const { status, stderr, error } = spawnSync(process.execPath, words, options)
+    const { status, stderr, error } = spawnSync(process.execPath, words, {
+      cwd: project,
+      env: { ...env, ...more.env },
+      input: more.input ?? '',
+      encoding: 'utf8',
+    })
     if (status !== 0) throw new Error(`${words.join(' ')}: ${error?.message ?? stderr}`)
   }
   for (const name of readdirSync(directory)) if (name.endsWith('.cache')) rmSync(join(directory, name))
@@ -88,7 +96,7 @@ function make() {
     writeFileSync(join(project, '.env'), '# An example\nNAME=value\n')
     node([disinto, 'secrets', 'migrate'])
     node([disinto, 'secrets', 'add', 'TOKEN'], { input: 'value' })
-    const user = process.getuid() === 0 ? { DISINTO_USER: '65534' } : {}
+    const user = process.getuid?.() === 0 ? { DISINTO_USER: '65534' } : {}
     const settings = { DISINTO_ROOT: project, DISINTO_SUMMARY: '1', ...user }
     for (const again of ['write', 'check']) {
       node([...process.execArgv, SELF, directory, again], { env: settings })

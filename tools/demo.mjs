@@ -73,6 +73,7 @@ const files = {
 }
 
 function encryptWithSops() {
+  if (sops === undefined) throw new Error('no sops')
   const recipient = /^# public key: (age1\w+)$/m.exec(readFileSync(key, 'utf8'))?.[1]
   for (const [name, [type, text]] of Object.entries(files)) {
     const words = ['encrypt', '--age', recipient, '--filename-override', name]

@@ -30,8 +30,14 @@ export const PARTS = Object.keys(PROGRAMS)
 const PYTHON = { 'pre-commit': { preCommit: join(ROOT, 'pre-commit') } }
 const OF_PART = { ...PROGRAMS, ...PYTHON }
 
-/** Runs a program; the answer is its standard output, an error has the end of what it said. */
-function run(program, words, { minutes = 1, ...options } = {}) {
+/**
+ * Runs a program; the answer is its standard output, an error has the end of what it said.
+ * @param {string} program
+ * @param {string[]} words
+ * @param {import('node:child_process').ExecFileOptionsWithStringEncoding & { minutes?: number }} settings
+ * @returns {Promise<string>}
+ */
+function run(program, words, { minutes = 1, ...options } = { encoding: 'utf8' }) {
   // sops --version would ask GitHub for a newer one.
   const env = { ...process.env, SOPS_DISABLE_VERSION_CHECK: '1', ...options.env }
   const settings = { timeout: minutes * MINUTE, maxBuffer: 64 * 1024 * 1024, ...options, env }
@@ -178,7 +184,8 @@ async function sweep() {
     try {
       process.kill(pid, 0)
     } catch (error) {
-      if (error.code === 'ESRCH') await rm(join(ROOT, name), { recursive: true, force: true })
+      if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ESRCH')
+        await rm(join(ROOT, name), { recursive: true, force: true })
     }
   }
 }
@@ -207,7 +214,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const paths = await fetchParts(words.length === 0 ? PARTS : words)
     for (const [name, path] of Object.entries(paths)) console.log(`${name.padEnd(10)} ${path}`)
   } catch (error) {
-    console.error(error.message)
+    console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1
   }
 }

@@ -17,7 +17,10 @@ export const LONGEST = 90
 /** The column that sentences begin in. */
 const COLUMN = 28
 
-/** The text of the comment that a file begins with, in one line; empty where there is none. */
+/**
+ * The text of the comment that a file begins with, in one line; empty where there is none.
+ * @param {string} text
+ */
 function openingComment(text) {
   const [, comment = ''] = /^(?:#!.*\n)?\/\*\*(.*?)\*\//s.exec(text) ?? []
   return comment
@@ -27,38 +30,43 @@ function openingComment(text) {
     .trim()
 }
 
-/** The first sentence that a file says of itself, without its full stop. */
+/**
+ * The first sentence that a file says of itself, without its full stop.
+ * @param {string} text
+ */
 export function sentenceOf(text) {
   const [sentence = ''] = /^.*?(?=[.;](?:\s|$)|$)/.exec(openingComment(text)) ?? []
   // A source in parentheses may itself be cut in two.
   return sentence.replace(/\s*\([^)]*$/, '')
 }
 
-/** The files of a directory, each directory's own files before its directories. */
+/**
+ * The files of a directory, each directory's own files before its directories.
+ * @param {URL} directory
+ * @param {number} depth
+ * @returns {Array<[name: string, sentence: string]>}
+ */
 function filesIn(directory, depth) {
   const entries = readdirSync(directory, { withFileTypes: true }).sort((one, other) =>
     one.name < other.name ? -1 : 1,
   )
   const indent = '  '.repeat(depth)
-  const files = entries
-    .filter((entry) => entry.name.endsWith('.ts'))
-    .map((entry) => [
-      `${indent}${entry.name}`,
-      sentenceOf(readFileSync(new URL(entry.name, directory), 'utf8')),
-    ])
-  const directories = entries
-    .filter((entry) => entry.isDirectory())
-    .flatMap((entry) => [
-      [`${indent}${entry.name}/`, ''],
-      ...filesIn(new URL(`${entry.name}/`, directory), depth + 1),
-    ])
-  return [...files, ...directories]
+  /** @type {Array<[name: string, sentence: string]>} */
+  const rows = []
+  for (const { name } of entries.filter((entry) => entry.name.endsWith('.ts')))
+    rows.push([`${indent}${name}`, sentenceOf(readFileSync(new URL(name, directory), 'utf8'))])
+  for (const { name } of entries.filter((entry) => entry.isDirectory()))
+    rows.push([`${indent}${name}/`, ''], ...filesIn(new URL(`${name}/`, directory), depth + 1))
+  return rows
 }
 
 /** The files of src, each with its sentence, indented as they lie. */
 export const mapRows = () => filesIn(SRC, 1)
 
-/** The page with the map as it would be now. */
+/**
+ * The page with the map as it would be now.
+ * @param {string} page
+ */
 export function pageNow(page) {
   const lines = [
     'src/',

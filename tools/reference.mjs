@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Writes the tables of docs/reference.md that come from the code, between `<!-- NAME -->` and `<!-- /NAME -->`.
  *
@@ -18,11 +19,17 @@ import { FLAGS, variableOf } from '../src/load/options.ts'
 import { MAX_FILE_BYTES } from '../src/load/read.ts'
 
 const PAGE = fileURLToPath(new URL('../docs/reference.md', import.meta.url))
+/** @param {string} path */
 const source = (path) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8')
 
+/** @param {string} text */
 const code = (text) => `\`${text}\``
-/** Text in a cell: a bar would end it, and what looks like a tag would vanish. */
+/**
+ * Text in a cell: a bar would end it, and what looks like a tag would vanish.
+ * @param {string} text
+ */
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll(/[<*]/g, '\\$&')
+/** @param {string[]} head @param {string[][]} rows */
 const table = (head, rows) =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
@@ -37,6 +44,7 @@ function shimOptions() {
 
 async function hostOptions() {
   const commands = await Promise.all([...COMMANDS.values()].map((load) => load()))
+  /** @type {(of: string, flag: import('../src/flags.ts').Flag) => string[]} */
   const row = (of, { name, value, about }) => [
     of,
     code(`--${name}${value === undefined ? '' : ` ${value}`}`),
@@ -52,7 +60,10 @@ async function hostOptions() {
   )
 }
 
-/** What a message has in place of a fact; none for a fact that may be missing. */
+/**
+ * What a message has in place of a fact; none for a fact that may be missing.
+ * @param {string} name @param {string} type
+ */
 function placeholder(name, type) {
   if (type.endsWith('undefined')) return undefined
   if (type.endsWith('[]')) return ['A', 'B']
@@ -60,44 +71,58 @@ function placeholder(name, type) {
   return name === 'path' ? 'FILE' : name.toUpperCase()
 }
 
-/** The facts of each message, as a catalogue declares them: `Texts<'a' | 'b'> & { readonly c: … }`. */
+/**
+ * The facts of each message, as a catalogue declares them: `Texts<'a' | 'b'> & { readonly c: … }`.
+ * @param {string} path
+ */
 function factsIn(path) {
   const found = [...source(path).matchAll(/^ {2}'?([a-z0-9-]+)'?: \((.*?)\) => /gms)]
   return new Map(
-    found.map(([, name, parameter]) => {
+    found.map(([, name = '', parameter = '']) => {
       const type = parameter.slice(parameter.lastIndexOf('}: ') + 1)
       const texts = /Texts<([^>]*)>/.exec(type)?.[1] ?? ''
       const others = /\{(.*)\}/s.exec(type)?.[1] ?? ''
       return [
         name,
         Object.fromEntries([
-          ...[...texts.matchAll(/'(\w+)'/g)].map(([, fact]) => [fact, placeholder(fact, 'string')]),
-          ...[...others.matchAll(/readonly (\w+)(\??): ([^;\n]+)/g)].map(([, fact, optional, of]) => [
-            fact,
-            placeholder(fact, optional ? of.replace(' | undefined', '').trim() : of.trim()),
-          ]),
+          ...[...texts.matchAll(/'(\w+)'/g)].map(([, fact = '']) => [fact, placeholder(fact, 'string')]),
+          ...[...others.matchAll(/readonly (\w+)(\??): ([^;\n]+)/g)].map(
+            ([, fact = '', optional, of = '']) => [
+              fact,
+              placeholder(fact, optional ? of.replace(' | undefined', '').trim() : of.trim()),
+            ],
+          ),
         ]),
       ]
     }),
   )
 }
 
+/** @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path @param {(code: string) => number} statusOf */
 function errors(catalogue, path, statusOf) {
   const facts = factsIn(path)
   const rows = Object.entries(catalogue).map(([name, compose]) => {
     const given = facts.get(name)
     if (given === undefined) throw new Error(`${name}: not found in src/${path}`)
-    const { message, hint } = compose(given)
+    const { message, hint } = /** @type {(facts: object) => import('../src/errors.ts').Fault} */ (compose)(
+      given,
+    )
     if (/undefined/.test(message + hint)) throw new Error(`${name}: a fact of it was not found`)
     return [code(name), String(statusOf(name)), cell(message), cell(hint)]
   })
   return table(['code', 'status', 'message', 'what to do'], rows)
 }
 
-/** Pairs of a pattern and the reason. */
+/**
+ * Pairs of a pattern and the reason.
+ * @returns {Array<[pattern: string, reason: string]>}
+ */
 export function refusedNames() {
   const list = /const REFUSED[^=]*= \[\n(.*?)\n\]/s.exec(source('load/names.ts'))?.[1] ?? ''
-  return [...list.matchAll(/\['([^']+)', '([^']+)'\]/g)].map(([, pattern, reason]) => [pattern, reason])
+  return [...list.matchAll(/\['([^']+)', '([^']+)'\]/g)].map(([, pattern = '', reason = '']) => [
+    pattern,
+    reason,
+  ])
 }
 
 function names() {
@@ -107,13 +132,16 @@ function names() {
   )
 }
 
-/** The codes that `code: '…'` gives in the files of a directory of src/. */
+/**
+ * The codes that `code: '…'` gives in the files of a directory of src/.
+ * @param {string} directory
+ */
 export function codesIn(directory) {
   const files = readdirSync(new URL(`../src/${directory}`, import.meta.url)).filter((name) =>
     name.endsWith('.ts'),
   )
   const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(/code: '([a-z-]+)'/g)])
-  return [...new Set(found.map(([, name]) => name))].sort((a, b) => a.localeCompare(b))
+  return [...new Set(found.map(([, name = '']) => name))].sort((a, b) => a.localeCompare(b))
 }
 
 function findings() {
@@ -132,13 +160,19 @@ export async function tables() {
   ])
 }
 
-/** The page with its tables as the code has them now. */
+/**
+ * The page with its tables as the code has them now.
+ * @param {string} page
+ */
 export async function withTables(page) {
   let text = page
   for (const [name, content] of await tables()) {
     const marked = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, 's')
     if (!marked.test(text)) throw new Error(`docs/reference.md has no <!-- ${name} -->`)
-    text = text.replace(marked, (_, start, end) => `${start}\n${content}\n\n${end}`)
+    text = text.replace(
+      marked,
+      (_, /** @type {string} */ start, /** @type {string} */ end) => `${start}\n${content}\n\n${end}`,
+    )
   }
   return text
 }

@@ -1,7 +1,7 @@
 /**
- * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite; process tests under both Nodes.
+ * `npm test`: installs packages, fetches the real parts, builds, checks, and runs every suite under its Nodes.
  *
- *   node tools/test.mjs [unit] [shim] [host] [docs] [differential] [proof] [image] [stack] [ship]     default: all
+ *   npm test [SUITE ...]       names of tools/suites.mjs; default: all
  *
  * Where no Docker Engine answers the image, stack and ship suites and parts of the proof are left out, which with CI set is a
  * failure. The last line is `N passed, N failed, N skipped`.
@@ -12,15 +12,16 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
+import { SUITES } from './suites.mjs'
 
-const SUITES = ['unit', 'shim', 'host', 'docs', 'differential', 'proof', 'image', 'stack', 'ship']
+const names = SUITES.map(({ name }) => name)
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((suite) => !SUITES.includes(suite))
+const unknown = wanted.filter((suite) => !names.includes(suite))
 if (unknown.length > 0) {
-  console.error(`no suite ${unknown.join(', ')}: there are ${SUITES.join(', ')}`)
+  console.error(`no suite ${unknown.join(', ')}: there are ${names.join(', ')}`)
   process.exit(2)
 }
-const wants = (suite) => wanted.length === 0 || wanted.includes(suite)
+const suites = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 
 installPackages()
 const parts = await fetchParts()
@@ -96,20 +97,21 @@ function engineAnswers() {
 if (wanted.length === 0) count(step('format, lint, types', 'npm', ['run', '--silent', 'check']))
 build()
 
-const both = ['unit', 'shim', 'host'].filter(wants)
-vitest('unit and process tests, Node 20', parts.node20, both)
-vitest('unit and process tests, Node 26', parts.node26, both)
-vitest('commands of the docs, Node 26', parts.node26, ['docs'].filter(wants))
-vitest('differential tests, Node 26', parts.node26, ['differential'].filter(wants))
-// Most of the proof needs no engine; what does is in files of its own.
-vitest('proof, Node 26', parts.node26, ['proof'].filter(wants), ['--exclude', 'test/proof/*-image.test.ts'])
-for (const suite of ['proof', 'image', 'stack', 'ship'].filter(wants)) {
-  const only = suite === 'proof' ? ['image.test.ts'] : []
-  if (engineAnswers()) vitest(`${suite} tests on an engine`, parts.node26, [suite], only)
-  else {
-    console.error(`\n${suite} tests: no Docker Engine answers (docker info), so they did not run`)
-    if (process.env.CI) totals.failed += 1
-    else totals.skipped += 1
+for (const { name, nodes, engine } of suites) {
+  for (const node of nodes) {
+    const title = `${name}, ${node.replace('node', 'Node ')}`
+    if (engine === undefined) vitest(title, parts[node], [name])
+    // Most of it needs no engine; what does is in files of its own.
+    if (engine === 'some') vitest(title, parts[node], [name], ['--exclude', `test/${name}/*image.test.ts`])
+    if (engine === undefined) continue
+    if (engineAnswers()) {
+      const only = engine === 'some' ? ['image.test.ts'] : []
+      vitest(`${title}, on an engine`, parts[node], [name], only)
+    } else {
+      console.error(`\n${title}: no Docker Engine answers (docker info), so its tests did not run`)
+      if (process.env.CI) totals.failed += 1
+      else totals.skipped += 1
+    }
   }
 }
 

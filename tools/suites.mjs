@@ -1,0 +1,39 @@
+/** The suites of tests: the one list that vitest.config.ts and tools/test.mjs read, in the order in which they run. */
+
+/**
+ * @typedef {object} Suite
+ * @property {string} name its directory in test/, and what `npm test NAME` takes
+ * @property {readonly string[]} nodes the Nodes of tools/versions.json that it runs under
+ * @property {number} minutes the most that one test may take: it only ends what hangs
+ * @property {number} [hookMinutes] the same for what a file prepares; 1 unless told
+ * @property {boolean} [alone] one file at a time: its tests would disturb each other
+ * @property {'whole' | 'some'} [engine] whether it needs a Docker Engine: whole, or the files *image.test.ts
+ * @property {readonly string[]} [bySops] files that run once more with the sops engine where builtin would do
+ */
+
+/** @type {readonly Suite[]} */
+export const SUITES = [
+  // Pure code, in process; it mirrors src.
+  { name: 'unit', nodes: ['node20', 'node26'], minutes: 2 },
+  // The built bundle as a process, with real sops and age.
+  {
+    name: 'shim',
+    nodes: ['node20', 'node26'],
+    minutes: 3,
+    bySops: ['environment', 'keys', 'names', 'sources', 'tampered', 'values'],
+  },
+  // The host command as a process, with real sops and age.
+  { name: 'host', nodes: ['node20', 'node26'], minutes: 3 },
+  // The commands of the pages in docs/, run as they stand there.
+  { name: 'docs', nodes: ['node26'], minutes: 5, hookMinutes: 20 },
+  // Both engines, and sops and age, on the same input.
+  { name: 'differential', nodes: ['node26'], minutes: 60 },
+  // The promises of DESIGN.md about a start, on the bundle and the image, with real parts.
+  { name: 'proof', nodes: ['node26'], minutes: 10, hookMinutes: 20, alone: true, engine: 'some' },
+  // The agent image on a Docker Engine.
+  { name: 'image', nodes: ['node26'], minutes: 10, hookMinutes: 20, alone: true, engine: 'whole' },
+  // The host command with a Docker Engine.
+  { name: 'stack', nodes: ['node26'], minutes: 20, hookMinutes: 20, alone: true, engine: 'whole' },
+  // The package, the shim in other images, Swarm, manifests, the bills of materials.
+  { name: 'ship', nodes: ['node26'], minutes: 10, hookMinutes: 20, alone: true, engine: 'whole' },
+]
