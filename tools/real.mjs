@@ -110,7 +110,7 @@ async function compareEnv(file, shown) {
   try {
     read = await readEnv(file, scratch)
   } catch (error) {
-    differences.push(`${shown}: disinto: ${error.message}`)
+    differences.push(`${shown}: disinto: ${error instanceof Error ? error.message : error}`)
     return
   }
   const { values, problems } = read

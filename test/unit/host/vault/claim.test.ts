@@ -46,7 +46,10 @@ test('without a home there is nothing to claim with', () => {
   expect(() => noteRun(project, read(vault), 'run-1')).not.toThrow()
 })
 
-test('of many processes that claim at once one gets it', async () => {
+// A child runs the source, which Node 20 can't.
+const stripsTypes = Number(process.versions.node.split('.')[0]) >= 22
+
+test.runIf(stripsTypes)('of many processes that claim at once one gets it', async () => {
   const vault = new Vault()
   const source = fileURLToPath(new URL('../../../../src/host/', import.meta.url))
   const script = `
