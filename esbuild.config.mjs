@@ -23,7 +23,7 @@ const common = {
 }
 
 /** Packages that most runs never load. */
-const COLD = /^(?:age-encryption|execa|shlex|yaml|@inquirer\/(?:password|confirm))$/
+const COLD = /^(?:age-encryption|execa|shlex|yaml|re2js|@inquirer\/(?:password|confirm))$/
 
 /** Cold packages that are a default export and nothing else, which `export *` leaves out. */
 const DEFAULT_ONLY = /^@inquirer\//

@@ -35,8 +35,8 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
   const called = invocation(parsed)
   if (command.changes === true) {
     const { removeLeftovers } = await import('./host/files/leftovers.ts')
-    const { directories, serviceKeysDir } = called.context.project
-    removeLeftovers(directories, serviceKeysDir)
+    const { directories, keysDir } = called.context.project
+    removeLeftovers(directories, keysDir)
   }
   return command.run(called)
 }

@@ -23,6 +23,10 @@ export const COMMANDS: Commands = new Map([
     'secrets recipients add',
     async () => (await import('./commands/secrets/recipients/add.ts')).recipientsAdd,
   ],
+  [
+    'secrets recipients accept',
+    async () => (await import('./commands/secrets/recipients/accept.ts')).recipientsAccept,
+  ],
   ['secrets recipients rm', async () => (await import('./commands/secrets/recipients/rm.ts')).recipientsRm],
   ['up', async () => (await import('./commands/up.ts')).up],
   ['down', async () => (await import('./commands/down.ts')).down],

@@ -381,6 +381,50 @@ export const HOST_CATALOGUE = {
     message: 'no tmpfs at hand (/dev/shm, /run/user): the plaintext would be on disk while you edit',
     hint: 'nothing was changed; --on-disk does it all the same',
   }),
+  'service-name': ({ service }: Texts<'service'>) => ({
+    message: `${quote(service)}: no name for a service that has a key: it would be part of a path`,
+    hint: 'rename the service: letters, digits, dots, dashes and underscores, and no dot first',
+  }),
+  'rules-uneditable': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: could not be changed so that it says just what was wanted; nothing was changed`,
+    hint: 'write the keys of the rule out, without anchors and merges, then do it again',
+  }),
+  'recipient-groups': ({ path, groups }: Texts<'path'> & { readonly groups: number }) => ({
+    message: `${quote(path)}: its rule wants keys of ${groups} groups; in more than one, this key would do for all of them`,
+    hint: 'name the group: --group 1, for example; disinto secrets recipients list shows them',
+  }),
+  'recipient-unaccepted': ({
+    config,
+    recipients,
+    files,
+  }: Texts<'config'> & { readonly recipients: readonly string[]; readonly files: readonly string[] }) => ({
+    message: `${quote(config)}: names ${list(recipients)} for ${list(files)}, which nobody accepted on this machine`,
+    hint: 'find out whose it is; then disinto secrets recipients accept',
+  }),
+  'rule-loosened': ({ config, files }: Texts<'config'> & { readonly files: readonly string[] }) => ({
+    message: `${quote(config)}: wants fewer keys together for ${list(files)} than was accepted on this machine`,
+    hint: 'find out why (git log -p .sops.yaml); then disinto secrets recipients accept',
+  }),
+  'readers-none': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: of those who can open it, the rules in force name nobody`,
+    hint: 'disinto secrets recipients list shows both; add a key to the rules: disinto secrets recipients add RECIPIENT',
+  }),
+  'readers-unaddable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: one more key can't be given to it here (${reason}); nothing was changed`,
+    hint: `with an age key that opens it at hand, do it again; or name the key in .sops.yaml and run: sops updatekeys ${quote(path)}`,
+  }),
+  'readers-unchecked': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: would not be for those whom it was meant for; nothing was changed`,
+    hint: 'this is a bug in disinto or in the sops program: please report it',
+  }),
+  'readers-widen': ({
+    path,
+    reader,
+    names,
+  }: Texts<'path' | 'reader'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: ${quote(reader)} would be able to open ${list(names)}, which looks like a copy from secrets/`,
+    hint: 'if it is one, restore .env.enc from git; if it is not, say so at a terminal: disinto up asks',
+  }),
   'recipient-bad': () => ({
     message: 'what was given is no age recipient',
     hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { defaultKeyFile } from '../age/places.ts'
 import { failure } from './errors.ts'
+import { placeFor } from './place.ts'
 
 /** The service whose agents work with .env.enc. */
 export const AGENTS = 'agents'
@@ -27,12 +28,22 @@ export interface Project {
   /** The operator's key, where sops looks for it; undefined when neither HOME nor a variable says where. */
   readonly operatorKeyFile: string | undefined
   secretFile(name: string): string
-  /** The key of one service: `<operator's directory>/<project>/<service>/keys.txt`. */
+  /** The key of one service: `<project's own directory>/<service>/keys.txt`. Throws service-name. */
   serviceKeyFile(service: string): string | undefined
-  /** Where the keys of all services are, a directory for each. */
+  /** Where the operator's own things are: the project's own directory is one of those in it. */
+  readonly keysDir: string | undefined
+  /** The project's own directory beside the operator's key (place.ts); a directory in it for each service. */
   readonly serviceKeysDir: string | undefined
   /** Every directory that we write files to, but those of services. */
   readonly directories: readonly string[]
+}
+
+/** Services are called as docker compose calls them; none of the names that mean another directory. */
+const SERVICE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$/
+
+/** Throws service-name for a name that must not be part of a path. */
+export function checkServiceName(service: string): void {
+  if (!SERVICE_NAME.test(service)) throw failure('service-name', { service })
 }
 
 /** docker compose's rule: lower case, letters, digits, dashes and underscores, and it begins with no mark. */
@@ -63,7 +74,13 @@ export function projectAt(
   const usual = defaultKeyFile(variables)
   const keyFile = variables.get('SOPS_AGE_KEY_FILE')
   // Beside the usual place, whatever SOPS_AGE_KEY_FILE says: that file may be on a stick.
-  const serviceKeysDir = usual && join(dirname(usual), name)
+  const keysDir = usual && dirname(usual)
+  let place: string | undefined
+  // Asked for by few commands, and the answer takes a look at every project's.
+  const ownPlace = () => {
+    place ??= keysDir && placeFor(keysDir, name, root)
+    return place
+  }
   const operatorKeyFile = keyFile === undefined || keyFile === '' ? usual : resolve(workingDirectory, keyFile)
   return {
     root,
@@ -77,8 +94,15 @@ export function projectAt(
     vaultDir: join(root, 'vault'),
     operatorKeyFile,
     secretFile: (secret) => join(root, 'secrets', `${secret}.enc`),
-    serviceKeyFile: (service) => serviceKeysDir && join(serviceKeysDir, service, 'keys.txt'),
-    serviceKeysDir,
+    serviceKeyFile: (service) => {
+      checkServiceName(service)
+      const own = ownPlace()
+      return own && join(own, service, 'keys.txt')
+    },
+    keysDir,
+    get serviceKeysDir() {
+      return ownPlace()
+    },
     directories: [
       root,
       join(root, 'secrets'),

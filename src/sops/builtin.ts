@@ -109,7 +109,10 @@ function inOrder(keys: readonly AgeKey[], identities: readonly Identity[]): AgeK
 }
 
 /** The data key, from the first of its copies that opens, as sops does; throws AgeFault when none does. */
-function dataKeyOf({ keys }: Envelope, identities: readonly Identity[]): Buffer | Promise<Buffer> {
+export function dataKeyOf(
+  { keys }: Pick<Envelope, 'keys'>,
+  identities: readonly Identity[],
+): Buffer | Promise<Buffer> {
   let broken: unknown
   const waiting: AgeFile[] = []
   for (const { recipient, enc } of inOrder(keys, identities)) {

@@ -1,4 +1,4 @@
-/** SOPS YAML for the reader of what files say without a key; apart, so that the shim does not carry a YAML parser. */
+/** SOPS YAML for outside.ts; apart, so that the shim does not carry a YAML parser. */
 import { mapTree, type Tree } from './outside.ts'
 
 /** Takes a YAML file apart, of several documents the values of all. Throws when it is no YAML. */

@@ -2,17 +2,21 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sealAgeFile } from '../age/file.ts'
 import { encryptValue } from './cipher.ts'
-import { DEFAULT_SUFFIX } from './rule.ts'
+import { DEFAULT_SUFFIX, type Rule, type Selector, selectorOf } from './rule.ts'
+import { MAC_ONLY_ENCRYPTED } from './values.ts'
 
 /** The version of sops whose files these are like, which sops reads as a version of itself. */
 const SOPS_VERSION = '3.13.2'
 const DATA_KEY_BYTES = 32
 
 export interface SealOptions {
-  /** Names that end so keep their values in the clear; sops writes `_unencrypted` when nothing else is said. */
-  readonly unencryptedSuffix?: string
+  /** What is encrypted; all but names that end with `_unencrypted`, as with sops, when nothing else is said. */
+  readonly rule?: Rule
+  readonly macOnlyEncrypted?: boolean
   readonly now?: Date
 }
+
+const DEFAULT_RULE: Rule = { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
 
 /** Something that a format of sops can't hold. Says where, and never what the value is. */
 export class CannotHold extends Error {
@@ -61,23 +65,31 @@ export function unholdableLine(text: string): { readonly line: number; readonly 
 class Sealer {
   readonly #key = randomBytes(DATA_KEY_BYTES)
   readonly #hash = createHash('sha512')
-  readonly #suffix: string
+  readonly #rule: Rule
+  readonly #selector: Selector
+  readonly #macOnlyEncrypted: boolean
   readonly #now: Date
 
-  constructor({ unencryptedSuffix = DEFAULT_SUFFIX, now = new Date() }: SealOptions) {
+  constructor({ rule, macOnlyEncrypted = false, now = new Date() }: SealOptions) {
     // Every name ends with nothing: an empty suffix is none, as in sops.
-    this.#suffix = unencryptedSuffix === '' ? DEFAULT_SUFFIX : unencryptedSuffix
+    this.#rule = rule === undefined || rule.text === '' ? DEFAULT_RULE : rule
+    const selector = selectorOf(this.#rule)
+    if (selector === undefined) throw new CannotHold('rule', 'a pattern that only sops reads')
+    this.#selector = selector
+    this.#macOnlyEncrypted = macOnlyEncrypted
+    if (macOnlyEncrypted) this.#hash.update(MAC_ONLY_ENCRYPTED)
     this.#now = now
   }
 
   value(name: string, plain: Buffer): string {
-    this.#hash.update(plain)
-    if (name.endsWith(this.#suffix)) return plain.toString()
-    return encryptValue(plain, 'str', this.#key, `${name}:`)
+    const encrypted = this.#selector.value(name)
+    if (encrypted || !this.#macOnlyEncrypted) this.#hash.update(plain)
+    return encrypted ? encryptValue(plain, 'str', this.#key, `${name}:`) : plain.toString()
   }
 
   /** Comments are encrypted at the top of the tree, and are not in the MAC. */
   comment(plain: Buffer): string {
+    if (!this.#selector.comment(plain.toString())) return plain.toString()
     return encryptValue(plain, 'comment', this.#key, ':')
   }
 
@@ -93,7 +105,14 @@ class Sealer {
     const lastmodified = this.#now.toISOString().replace(/\.\d+/, '')
     const digest = Buffer.from(this.#hash.digest('hex').toUpperCase())
     const mac = encryptValue(digest, 'str', this.#key, lastmodified)
-    return { age, lastmodified, mac, unencrypted_suffix: this.#suffix, version: SOPS_VERSION }
+    return {
+      age,
+      lastmodified,
+      mac,
+      ...(this.#macOnlyEncrypted && { mac_only_encrypted: true }),
+      [this.#rule.name]: this.#rule.text,
+      version: SOPS_VERSION,
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import { selectorOf } from './rule.ts'
 import { goBool, goFloat, goInt, goNumber, parseGoBool, type Scalar, type ScalarOrOdd } from './scalar.ts'
 
 /** SHA-256 of "sops": keeps a MAC over encrypted values alone from passing for one over all (sops.go). */
-const MAC_ONLY_ENCRYPTED = Buffer.from(
+export const MAC_ONLY_ENCRYPTED = Buffer.from(
   '8a3fd2ad54ce66527b1034f3d147be0b0b975b3bf44f72c6fdadec8176f27d69',
   'hex',
 )

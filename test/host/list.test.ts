@@ -127,7 +127,7 @@ describe('completion', () => {
         .slice(0, -1)
     expect(words('secrets', 'show', '')).toEqual(['TOKEN', 'A', 'B', '.env.enc'])
     expect(words('secrets', 're')).toEqual(['recipients'])
-    expect(words('secrets', 'recipients', '')).toEqual(['list', 'add', 'rm'])
+    expect(words('secrets', 'recipients', '')).toEqual(['list', 'add', 'accept', 'rm'])
     expect(words('secrets', 'add', '--f')).toEqual(['--from-file', '--force'])
     expect(words('secr')).toEqual(['secrets'])
   })

@@ -120,6 +120,9 @@ describe('migrate', () => {
     host.sops('updatekeys', '--yes', '--input-type', 'dotenv', '.env.enc')
     expect(loaded(host, ['A', 'B'])).toEqual({ A: MARK, B: 'two words' })
     expect(host.well(['secrets', 'show', 'A'])).toBe(`${MARK}\n`)
+    // Somebody new in .sops.yaml, whom no command has put there.
+    expect(host.fails(['secrets', 'rotate-key'])).toContain('recipients accept')
+    host.well(['secrets', 'recipients', 'accept'])
     host.well(['secrets', 'rotate-key'])
     expect(host.envBySops()).toBe(`A=${MARK}\nB="two words"\n`)
   })

@@ -22,6 +22,7 @@ const ORDER = [
   ['host/access/', 'host/cli/'],
   ['host/context.ts'],
   ['host/files/', 'host/project.ts', 'host/template.ts'],
+  ['host/place.ts'],
   ['host/process.ts'],
   ['host/errors.ts'],
   ['sops/', 'handover/'],

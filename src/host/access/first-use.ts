@@ -6,6 +6,7 @@ import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules, rulesOf } from './rules.ts'
 import { keyAt, ownRecipients, wasFirst } from './keys.ts'
 import { newRules } from './first-rules.ts'
+import { acceptRules, claimPlace } from './accepted.ts'
 import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
 
@@ -32,6 +33,7 @@ export async function operatorRecipient(
 export async function makeRules(context: HostContext, operator: string): Promise<CreationRules> {
   const { project, speak } = context
   const path = project.serviceKeyFile(AGENTS)
+  await claimPlace(context)
   const service = path === undefined ? undefined : (await keyAt(path)).recipient
   try {
     await writeFile(
@@ -50,7 +52,9 @@ export async function makeRules(context: HostContext, operator: string): Promise
   } catch (error) {
     if (!wasFirst(error)) throw error
   }
-  return rulesOf(project.root)
+  const rules = await rulesOf(project.root)
+  await acceptRules(context, rules)
+  return rules
 }
 
 /** The rules of the project; on first use they and the operator key are made. */

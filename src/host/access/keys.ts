@@ -1,6 +1,6 @@
 /** The keys of a person and of services: what there is, and how a new one comes to be. */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Identity, MalformedIdentity, parseIdentities } from '../../age/identities.ts'
 import { generateKey, generatePostQuantumKey, type NewKey, recipientOf } from '../../age/keygen.ts'
 import { keyFileWarnings } from '../../age/places.ts'
@@ -61,7 +61,7 @@ export async function recipientsOfFile(path: string): Promise<string[] | undefin
 
 /** Whose each recipient is, as far as the keys on this machine tell: `you`, or a service. A key that can't be read tells nothing. */
 export async function ownersOf(context: HostContext): Promise<Map<string, string>> {
-  const { serviceKeysDir, serviceKeyFile } = context.project
+  const { serviceKeysDir } = context.project
   const owners = new Map<string, string>()
   const add = (recipients: readonly string[] | undefined, owner: string) => {
     for (const recipient of recipients ?? []) owners.set(recipient, owner)
@@ -73,8 +73,8 @@ export async function ownersOf(context: HostContext): Promise<Map<string, string
     // None has been made.
   }
   for (const service of services) {
-    const path = serviceKeyFile(service)
-    if (path !== undefined) add(await recipientsOfFile(path).catch(() => []), `service ${quote(service)}`)
+    const path = join(serviceKeysDir ?? '', service, 'keys.txt')
+    add(await recipientsOfFile(path).catch(() => []), `service ${quote(service)}`)
   }
   add(await ownRecipients(context).catch(() => []), 'you')
   return owners

@@ -1,16 +1,21 @@
-/** Recipients as a person types them, and as lists of them are compared. */
+/** Recipients as a person types them. */
+import { hasKey, kindOf } from '../../sops/master-key.ts'
 import { failure } from '../errors.ts'
 
-/** What recipients look like: native, SSH and of plugins. Whatever else is typed is not shown. */
-const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: .*)?)$/
+/** What recipients look like that can be added: native, SSH and of plugins. Whatever else is typed is not shown. */
+const RECIPIENT = /^(?:age1[a-z0-9+.-]+|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+(?: [^\p{Cc}]*)?)$/u
 
-/** Returns the recipient given. Throws recipient-bad, which does not repeat a secret key typed by mistake. */
+/** The recipient given, checked; a secret key that was typed by mistake is not repeated. Throws recipient-bad. */
 export function recipientGiven(word: string): string {
   if (!RECIPIENT.test(word)) throw failure('recipient-bad')
   return word
 }
 
-/** Returns whether two lists name the same recipients. */
-export function isSameSet(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((recipient) => other.includes(recipient))
+/** The recipient to take out: one that could be given, or any that `recipients list` shows. Throws recipient-bad. */
+export function recipientKnown(word: string, known: readonly string[]): string {
+  if (RECIPIENT.test(word)) return word
+  // A fingerprint or an ARN without its kind.
+  const found = known.find((name) => hasKey([word], name) || name.slice(kindOf(name).length + 1) === word)
+  if (found === undefined) throw failure('recipient-bad')
+  return found
 }

@@ -1,44 +1,311 @@
-/** Changes to the recipients in .sops.yaml; comments, order and everything else stay as they are. */
-import { type CreationRules, parseRules } from './rules.ts'
+/**
+ * Changes to whom a .sops.yaml names. Each is read again before it counts: it gives every rule the keys that were wanted
+ * and changes nothing else, or there is no change. Comments and order stay.
+ */
+import type { Document, Node, YAMLMap, YAMLSeq } from 'yaml'
 import { failure } from '../errors.ts'
+import { areSameKeys, hasKey, type KeyKind, kindOf, keysWithout } from '../../sops/master-key.ts'
+import {
+  type CreationRule,
+  type CreationRules,
+  groupEntries,
+  groupEntryName,
+  GROUP_FIELDS,
+  keyNamed,
+  parseRules,
+  type RawGroup,
+  RULE_FIELDS,
+} from './rules.ts'
 
-/** Gives the new recipients of a rule from its old ones; the same array for no change. */
-export type Change = (recipients: readonly string[], index: number) => readonly string[]
+/** The key groups that a rule is to have; the array that it has for no change. New keys are age recipients. */
+export type Change = (rule: CreationRule) => ReadonlyArray<readonly string[]>
 
-function split(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+type Yaml = typeof import('yaml')
+
+/** How one try at an edit treats what several rules share. */
+type Sharing = 'together' | 'apart'
+
+/** Whether two rules are for the same keys, group by group. */
+function areSameGroups(
+  one: ReadonlyArray<readonly string[]>,
+  other: ReadonlyArray<readonly string[]>,
+): boolean {
+  return one.length === other.length && one.every((keys, at) => areSameKeys(keys, other[at] ?? []))
 }
 
-/** The rules with other recipients. */
-export async function changeRecipients(rules: CreationRules, change: Change): Promise<CreationRules> {
-  const { isAlias, isMap, isScalar, isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text)
-  const list = document.get('creation_rules')
-  if (!isSeq(list)) throw failure('sops-config', { path: rules.path, reason: 'has no creation rules' })
-  for (const [index, rule] of list.items.entries()) {
-    if (!isMap(rule)) continue
-    const holders = [rule]
-    const groups = rule.get('key_groups')
-    if (isSeq(groups)) holders.push(...groups.items.filter(isMap))
-    for (const holder of holders) {
-      const named = holder.get('age', true)
-      const age = isAlias(named) ? named.resolve(document) : named
-      if (isScalar(age) && typeof age.value === 'string') {
-        const old = split(age.value)
-        const now = change(old, index)
-        if (now !== old) age.value = now.join(',')
-      } else if (isSeq(age)) {
-        const old = age.items.map((item) => String(isScalar(item) ? item.value : item))
-        const now = change(old, index)
-        if (now === old) continue
-        const kept = age.items.filter((_, at) => now.includes(old[at] ?? ''))
-        const added = now.filter((recipient) => !old.includes(recipient))
-        age.items = [...kept, ...added.map((recipient) => document.createNode(recipient))]
-      }
+/** A rule without what says who may open its files. */
+function remainder({ raw }: CreationRule): string {
+  const keys = ['key_groups', ...Object.values(RULE_FIELDS)]
+  return JSON.stringify(Object.entries(raw).filter(([name]) => !keys.includes(name)))
+}
+
+/** Edits one document of YAML. */
+class Editor {
+  readonly #yaml: Yaml
+  readonly #document: Document
+  readonly #sharing: Sharing
+
+  constructor(yaml: Yaml, text: string, sharing: Sharing) {
+    this.#yaml = yaml
+    this.#document = yaml.parseDocument(text, { merge: true })
+    this.#sharing = sharing
+  }
+
+  get text(): string {
+    return this.#document.toString({ lineWidth: 0 })
+  }
+
+  /** Gives a rule its new groups. */
+  setGroups(rule: CreationRule, groups: ReadonlyArray<readonly string[]>): void {
+    const { isMap, isSeq } = this.#yaml
+    const list = this.#resolved(this.#document.get('creation_rules', true))
+    if (!isSeq(list)) return
+    const at = list.items[rule.index] as Node | undefined
+    const node = this.#own(at, (made) => list.set(rule.index, made))
+    if (!isMap(node)) return
+    const raw = rule.raw.key_groups ?? []
+    if (raw.length === 0) this.#setFlat(node, rule, groups[0] ?? [])
+    else this.#setGroups(node, raw, groups)
+  }
+
+  #resolved(node: unknown): unknown {
+    return this.#yaml.isAlias(node) ? node.resolve(this.#document) : node
+  }
+
+  /** Whether an alias anywhere stands for this node. */
+  #isShared(node: Node): boolean {
+    if (!('anchor' in node) || node.anchor === undefined) return false
+    let shared = false
+    this.#yaml.visit(this.#document, {
+      Alias: (_, alias) => {
+        if (alias.resolve(this.#document) === node) shared = true
+      },
+    })
+    return shared
+  }
+
+  /**
+   * The node that may be changed for one rule: itself, or, where others share it and the change is not theirs, a copy
+   * that takes its place. The node moves to the first alias of it.
+   */
+  #own(node: Node | undefined, replace: (made: Node) => void): Node | undefined {
+    if (node === undefined) return undefined
+    const { isAlias, visit } = this.#yaml
+    const real = this.#resolved(node) as Node | undefined
+    if (real === undefined || (!isAlias(node) && !this.#isShared(node))) return real
+    if (this.#sharing === 'together') return real
+    const copy = this.#document.createNode(real.toJS(this.#document, { maxAliasCount: 10_000 })) as Node
+    replace(copy)
+    if (isAlias(node)) return copy
+    let moved = false
+    visit(this.#document, {
+      Alias: (_, alias) => {
+        if (moved || alias.source !== (real as { anchor?: string }).anchor) return undefined
+        moved = true
+        return real
+      },
+    })
+    return copy
+  }
+
+  #setFlat(node: YAMLMap, rule: CreationRule, keys: readonly string[]): void {
+    const old = rule.groups[0] ?? []
+    const changed = new Set([...keysWithout(old, keys), ...keysWithout(keys, old)].map(kindOf))
+    for (const kind of changed) {
+      const wanted = keys.filter((name) => kindOf(name) === kind)
+      this.#setList(node, kind, wanted, (entry) => keyNamed(kind, String(entry)))
     }
   }
-  return parseRules(rules.path, document.toString({ lineWidth: 0 }))
+
+  #setGroups(
+    node: YAMLMap,
+    raw: ReadonlyArray<RawGroup | null>,
+    groups: ReadonlyArray<readonly string[]>,
+  ): void {
+    const { isSeq } = this.#yaml
+    const own = node.get('key_groups', true) as Node | undefined
+    const list = this.#own(own, (made) => node.set('key_groups', made))
+    if (!isSeq(list)) {
+      // From a merge key: groups of its own, which win.
+      node.set(
+        'key_groups',
+        this.#document.createNode(raw.map((group, at) => this.#plainGroup(group, groups[at] ?? []))),
+      )
+      return
+    }
+    for (const [at, group] of raw.entries()) this.#setGroup(list, at, group, groups[at] ?? [])
+  }
+
+  #setGroup(list: YAMLSeq, at: number, raw: RawGroup | null, keys: readonly string[]): void {
+    const { isMap } = this.#yaml
+    const old = groupEntries(raw).map(([field, entry]) => groupEntryName(field, entry))
+    if (areSameKeys(old, keys)) return
+    const node = this.#own(list.items[at] as Node | undefined, (made) => list.set(at, made))
+    const merges = (raw?.merge ?? []).length > 0
+    const lost = keysWithout(old, keys)
+    const inOwn =
+      isMap(node) && !merges && lost.every((name) => kindOf(name) === 'age' || kindOf(name) === 'pgp')
+    if (!inOwn || node.get('<<') !== undefined) {
+      list.set(at, this.#document.createNode(this.#plainGroup(raw, keys)))
+      return
+    }
+    const changed = new Set([...lost, ...keysWithout(keys, old)].map(kindOf))
+    for (const kind of changed) {
+      const wanted = keys.filter((name) => kindOf(name) === kind)
+      this.#setList(node, kind, wanted, (entry) => groupEntryName(RULE_FIELDS[kind], entry))
+    }
+  }
+
+  /** A group that merges nothing and shares nothing. */
+  #plainGroup(raw: RawGroup | null, keys: readonly string[]): Partial<Record<string, unknown[]>> {
+    const group: Partial<Record<string, unknown[]>> = {}
+    const entries = groupEntries(raw)
+    for (const field of GROUP_FIELDS) {
+      const kept = entries.filter(
+        ([where, entry]) => where === field && hasKey(keys, groupEntryName(field, entry)),
+      )
+      if (kept.length > 0) group[field] = kept.map(([, entry]) => entry)
+    }
+    const known = entries.map(([field, entry]) => groupEntryName(field, entry))
+    const added = keysWithout(keys, known)
+    if (added.length > 0) group['age'] = [...(group['age'] ?? []), ...added]
+    return group
+  }
+
+  /** Gives a list of keys, or a text with commas, these entries; in their place those that stay. */
+  #setList(
+    node: YAMLMap,
+    kind: KeyKind,
+    wanted: readonly string[],
+    nameOf: (entry: unknown) => string,
+  ): void {
+    const field = RULE_FIELDS[kind]
+    const { isScalar, isSeq } = this.#yaml
+    const texts = wanted.map((name) => (kind === 'age' ? name : name.slice(kind.length + 1)))
+    const own = node.get(field, true) as Node | undefined
+    const value = this.#own(own, (made) => node.set(field, made))
+    if (isScalar(value) && typeof value.value === 'string') {
+      const old = value.value.split(',').map((part) => part.trim())
+      const kept = old.filter((part) => part !== '' && hasKey(wanted, nameOf(part)))
+      const names = kept.map(nameOf)
+      value.value = [...kept, ...texts.filter((_, at) => !hasKey(names, wanted[at] ?? ''))].join(',')
+    } else if (isSeq(value)) {
+      const named = value.items.map((item) => {
+        const real = this.#resolved(item)
+        const text = isScalar(real) ? String(real.value) : ''
+        return [item, text.split(',').map((part) => nameOf(part))] as const
+      })
+      const kept = named.filter(([, names]) => names.every((name) => hasKey(wanted, name)))
+      const names = kept.flatMap(([, list]) => list)
+      const added = texts.filter((_, at) => !hasKey(names, wanted[at] ?? ''))
+      value.items = [...kept.map(([item]) => item), ...added.map((text) => this.#document.createNode(text))]
+    } else node.set(field, texts.join(','))
+  }
+
+  /** Puts one key in the place of another wherever that stands, anchors included. */
+  rename(old: string, now: string): void {
+    this.#yaml.visit(this.#document, {
+      Scalar: (_, node) => {
+        if (typeof node.value !== 'string' || !node.value.includes(old)) return
+        node.value = node.value
+          .split(',')
+          .map((part) => (part.trim() === old ? part.replace(old, () => now) : part))
+          .join(',')
+      },
+    })
+  }
+}
+
+/** What an edit makes of the text; undefined when that would not be what was wanted, and nothing else. */
+async function tried(
+  rules: CreationRules,
+  wanted: ReadonlyArray<ReadonlyArray<readonly string[]>>,
+  edit: () => string,
+): Promise<CreationRules | undefined> {
+  let made: CreationRules
+  try {
+    made = await parseRules(rules.path, edit())
+  } catch {
+    return undefined
+  }
+  const good =
+    made.rules.length === rules.rules.length &&
+    made.rules.every((rule, at) => {
+      const before = rules.rules[at]
+      return (
+        before !== undefined &&
+        remainder(rule) === remainder(before) &&
+        rule.threshold === before.threshold &&
+        areSameGroups(rule.groups, wanted[at] ?? [])
+      )
+    })
+  return good ? made : undefined
+}
+
+/**
+ * The rules with other keys; the same object for no change. `renamed` is a key that takes the place of another, as far
+ * as `change` says so as well. Throws rules-uneditable where the change can't be made exactly.
+ */
+export async function changeKeys(
+  rules: CreationRules,
+  change: Change,
+  renamed?: { readonly old: string; readonly now: string },
+): Promise<CreationRules> {
+  const wanted = rules.rules.map(change)
+  const changed = rules.rules.filter(
+    (rule, at) => wanted[at] !== rule.groups && !areSameGroups(rule.groups, wanted[at] ?? []),
+  )
+  if (changed.length === 0) return rules
+  const yaml = await import('yaml')
+  if (renamed !== undefined) {
+    const made = await tried(rules, wanted, () => {
+      const editor = new Editor(yaml, rules.text, 'together')
+      editor.rename(renamed.old, renamed.now)
+      return editor.text
+    })
+    if (made !== undefined) return made
+  }
+  for (const sharing of ['together', 'apart'] as const) {
+    const made = await tried(rules, wanted, () => {
+      const editor = new Editor(yaml, rules.text, sharing)
+      for (const rule of changed) editor.setGroups(rule, wanted[rule.index] ?? [])
+      return editor.text
+    })
+    if (made !== undefined) return made
+  }
+  throw failure('rules-uneditable', { path: rules.path })
+}
+
+/**
+ * The rules with one more before the rule at an index, or behind all of them: for the paths of a pattern, with what the
+ * given rule says but for its keys. Throws rules-uneditable.
+ */
+export async function insertRule(
+  rules: CreationRules,
+  index: number | undefined,
+  pattern: string,
+  raw: object,
+): Promise<CreationRules> {
+  const { isSeq, parseDocument } = await import('yaml')
+  const document = parseDocument(rules.text, { merge: true })
+  const rest = Object.entries(raw).filter(([name]) => name !== 'path_regex')
+  const rule = document.createNode({ path_regex: pattern, ...Object.fromEntries(rest) })
+  const list: unknown = document.get('creation_rules')
+  const at = index ?? rules.rules.length
+  if (isSeq(list)) list.items.splice(at, 0, rule)
+  else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
+  else throw failure('rules-uneditable', { path: rules.path })
+  let made: CreationRules
+  try {
+    made = await parseRules(rules.path, document.toString({ lineWidth: 0 }))
+  } catch {
+    throw failure('rules-uneditable', { path: rules.path })
+  }
+  const others = made.rules.filter((_, place) => place !== at)
+  const good = rules.rules.every((before, place) => {
+    const now = others[place]
+    return now !== undefined && JSON.stringify(now.raw) === JSON.stringify(before.raw)
+  })
+  if (!good || others.length !== rules.rules.length) throw failure('rules-uneditable', { path: rules.path })
+  return made
 }

@@ -1,84 +1,205 @@
-/** The creation rules of .sops.yaml: who may open which file. sops reads them alike (config/config.go). */
-import { readFileSync } from 'node:fs'
+/** The creation rules of .sops.yaml: who may open which file. Read as sops reads them (config/config.go). */
+import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { isNativeRecipient } from '../../age/file.ts'
 import { errnoOf } from '../../errors.ts'
-import { translatePattern } from '../../sops/pattern.ts'
-import { DEFAULT_SUFFIX } from '../../sops/rule.ts'
 import { failure } from '../errors.ts'
+import { type KeyKind, nameAzureKey, nameKey, uniqueKeys } from '../../sops/master-key.ts'
+import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
+import { type Matcher, matcherOf } from './path-pattern.ts'
 
-const Recipients = v.union([v.string(), v.array(v.string())])
-const RuleSchema = v.looseObject({
-  path_regex: v.nullish(v.string()),
-  age: v.nullish(Recipients),
-  key_groups: v.nullish(v.array(v.looseObject({ age: v.nullish(Recipients) }))),
-  unencrypted_suffix: v.nullish(v.string()),
+const Text = v.nullish(v.string())
+/** A text with commas, or a list of texts (config.go, parseKeyField). */
+const Keys = v.nullish(v.union([v.string(), v.array(v.string())]))
+const List = v.nullish(v.array(v.string()))
+
+export interface RawGroup {
+  readonly merge?: readonly RawGroup[] | null | undefined
+  readonly [kind: string]: unknown
+}
+
+const GroupSchema: v.GenericSchema<RawGroup> = v.looseObject({
+  merge: v.nullish(v.array(v.lazy(() => GroupSchema))),
+  age: List,
+  pgp: List,
+  hc_vault: List,
+  kms: v.nullish(v.array(v.looseObject({ arn: Text, role: Text, aws_profile: Text }))),
+  gcp_kms: v.nullish(v.array(v.looseObject({ resource_id: Text }))),
+  hckms: v.nullish(v.array(v.looseObject({ key_id: Text }))),
+  azure_keyvault: v.nullish(v.array(v.looseObject({ vaultUrl: Text, key: Text, version: Text }))),
 })
-const ConfigSchema = v.looseObject({ creation_rules: v.nullish(v.array(RuleSchema)) })
-type RawRule = v.InferOutput<typeof RuleSchema>
 
-/** A rule: its recipients, and why it takes the sops program where it does. */
-export interface CreationRule {
+const RuleSchema = v.looseObject({
+  path_regex: Text,
+  age: Keys,
+  pgp: Keys,
+  kms: Keys,
+  gcp_kms: Keys,
+  hckms: List,
+  azure_keyvault: Keys,
+  hc_vault_transit_uri: Keys,
+  aws_profile: Text,
+  key_groups: v.nullish(v.array(v.nullable(GroupSchema))),
+  shamir_threshold: v.nullish(v.number()),
+  mac_only_encrypted: v.nullish(v.boolean()),
+  ...v.entriesFromList(RULE_NAMES, Text),
+})
+const ConfigSchema = v.looseObject({ creation_rules: v.nullish(v.array(v.nullable(RuleSchema))) })
+export type RawRule = v.InferOutput<typeof RuleSchema>
+
+/** Who may open what a rule is for. */
+export interface RuleKeys {
+  /** The master keys by key group (sops/master-key.ts); without groups there is one. */
+  readonly groups: ReadonlyArray<readonly string[]>
+  /** How many of the groups it takes. */
+  readonly threshold: number
+}
+
+/** A rule: its recipients, and what it encrypts. */
+export interface CreationRule extends RuleKeys {
+  /** The file that it stands in, and its place there. */
+  readonly config: string
   readonly index: number
   /** The file that it was asked for, by the name that it matched. */
   readonly path: string
-  /** The age recipients that it names, native or not. */
+  /** All its master keys, each once. */
   readonly recipients: readonly string[]
-  readonly unencryptedSuffix: string
-  readonly needsSops: string | undefined
+  readonly encrypts: Rule
+  readonly macOnlyEncrypted: boolean
+  /** The rule without aliases and merge keys, as another .sops.yaml could have it. */
+  readonly raw: RawRule
 }
 
+/** What a .sops.yaml says. */
 export interface CreationRules {
   readonly path: string
   readonly text: string
-  /** The first rule for a file, or throws rule-none. */
+  /** All its rules, in order. */
+  readonly rules: readonly CreationRule[]
+  /** The first rule for a file. Throws rule-none, or sops-config where sops gives up, or only it could tell. */
   for(path: string): CreationRule
 }
 
-/** Entries of a rule that we follow ourselves. */
-const FOLLOWED = ['path_regex', 'age', 'key_groups', 'unencrypted_suffix']
-
-function listOf(recipients: string | readonly string[] | null | undefined): string[] {
-  return (typeof recipients === 'string' ? [recipients] : (recipients ?? []))
+function listOf(keys: string | readonly string[] | null | undefined): string[] {
+  return (typeof keys === 'string' ? [keys] : (keys ?? []))
     .flatMap((part) => part.split(','))
     .map((part) => part.trim())
     .filter((part) => part !== '')
 }
 
-function isNothing(value: unknown): boolean {
-  return (
-    value === undefined ||
-    value === null ||
-    value === '' ||
-    value === false ||
-    (Array.isArray(value) && value.length === 0)
-  )
+function azureName(url: string): string {
+  const [vault = '', key = ''] = url.split('/keys/')
+  return nameAzureKey(vault, key.split('/')[0] ?? '')
 }
 
-function readRule(raw: RawRule, index: number, path: string): CreationRule {
+/** Where each kind stands in a rule without groups, and how its texts are named. */
+export const RULE_FIELDS: Readonly<Record<KeyKind, string>> = {
+  age: 'age',
+  pgp: 'pgp',
+  kms: 'kms',
+  gcp_kms: 'gcp_kms',
+  hckms: 'hckms',
+  azure_kv: 'azure_keyvault',
+  hc_vault: 'hc_vault_transit_uri',
+}
+
+/** The name of a key from the text that a rule has for it. */
+export function keyNamed(kind: KeyKind, text: string): string {
+  if (kind === 'azure_kv') return azureName(text)
+  // The context and profile of an AWS key are no part of who it is.
+  return nameKey(kind, kind === 'kms' ? (text.split('|')[0] ?? text) : text)
+}
+
+function flatKeys(raw: RawRule): string[] {
+  const kinds: readonly KeyKind[] = ['age', 'pgp', 'kms', 'gcp_kms', 'hckms', 'azure_kv', 'hc_vault']
+  return kinds.flatMap((kind) => {
+    const field: unknown = Object.entries(raw).find(([name]) => name === RULE_FIELDS[kind])?.[1]
+    const texts = typeof field === 'string' || Array.isArray(field) ? listOf(field) : []
+    return texts.map((text) => keyNamed(kind, text))
+  })
+}
+
+/** The name of one entry of a key group: a text, or a map with the parts. */
+export function groupEntryName(field: string, entry: unknown): string {
+  if (typeof entry === 'string')
+    return nameKey(field === 'pgp' || field === 'hc_vault' ? field : 'age', entry)
+  const parts = new Map<string, unknown>(
+    typeof entry === 'object' && entry !== null ? Object.entries(entry) : [],
+  )
+  const text = (name: string) => String(parts.get(name) ?? '')
+  switch (field) {
+    case 'kms':
+      return nameKey('kms', text('role') === '' ? text('arn') : `${text('arn')}+${text('role')}`)
+    case 'gcp_kms':
+      return nameKey('gcp_kms', text('resource_id'))
+    case 'hckms':
+      return nameKey('hckms', text('key_id'))
+    default:
+      return nameAzureKey(text('vaultUrl'), text('key'))
+  }
+}
+
+/** The lists of a key group, in sops' order. */
+export const GROUP_FIELDS = ['age', 'pgp', 'kms', 'gcp_kms', 'hckms', 'azure_keyvault', 'hc_vault'] as const
+
+/** The entries of a group with those that it merges, as sops puts them together (config.go, extractMasterKeys). */
+export function groupEntries(group: RawGroup | null): Array<readonly [field: string, entry: unknown]> {
+  if (group === null) return []
+  const own = GROUP_FIELDS.flatMap((field) => {
+    const entries: unknown = group[field]
+    return Array.isArray(entries) ? entries.map((entry: unknown) => [field, entry] as const) : []
+  })
+  return [...(group.merge ?? []).flatMap(groupEntries), ...own]
+}
+
+function groupKeys(group: RawGroup | null): string[] {
+  const keys = groupEntries(group).flatMap(([field, entry]) =>
+    // Only age recipients may stand with commas between them.
+    field === 'age' && typeof entry === 'string'
+      ? listOf(entry).map((text) => nameKey('age', text))
+      : [groupEntryName(field, entry)],
+  )
+  return uniqueKeys(keys)
+}
+
+function encryptionsOf(raw: RawRule): Rule[] {
+  const fields = new Map<string, unknown>(Object.entries(raw))
+  return RULE_NAMES.flatMap((name) => {
+    const text = fields.get(name)
+    return typeof text === 'string' && text !== '' ? [{ name, text }] : []
+  })
+}
+
+function encryptsBy(raw: RawRule): Rule {
+  return encryptionsOf(raw)[0] ?? { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
+}
+
+function readRule(raw: RawRule, index: number, config: string, path: string): CreationRule {
   const groups = raw.key_groups ?? []
-  const recipients = [...listOf(raw.age), ...groups.flatMap((group) => listOf(group.age))]
-  const others = Object.entries(raw).filter(([name, value]) => !FOLLOWED.includes(name) && !isNothing(value))
-  const groupOthers = groups.flatMap((group) =>
-    Object.entries(group).filter(([name, value]) => name !== 'age' && !isNothing(value)),
-  )
-  const foreign = recipients.find((recipient) => !isNativeRecipient(recipient))
-  let needsSops: string | undefined
-  const [other] = [...others, ...groupOthers]
-  if (other !== undefined) needsSops = `its rule has ${other[0]}`
-  else if (groups.length > 1) needsSops = 'its rule has several key groups'
-  else if (foreign !== undefined) needsSops = 'its rule has a recipient of an SSH key or a plugin'
-  else if (recipients.length === 0) needsSops = 'its rule names no age recipient'
-  return { index, path, recipients, unencryptedSuffix: raw.unencrypted_suffix || DEFAULT_SUFFIX, needsSops }
+  // Keys outside of the groups count only where there are none (config.go, getKeyGroupsFromCreationRule).
+  const keys = groups.length > 0 ? groups.map(groupKeys) : [uniqueKeys(flatKeys(raw))]
+  return {
+    config,
+    index,
+    path,
+    groups: keys,
+    threshold: raw.shamir_threshold || keys.length,
+    recipients: uniqueKeys(keys.flat()),
+    encrypts: encryptsBy(raw),
+    macOnlyEncrypted: raw.mac_only_encrypted ?? false,
+    raw,
+  }
 }
 
-/** Reads the text of a .sops.yaml. */
+/** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
-  const { parse } = await import('yaml')
+  const { parseDocument } = await import('yaml')
   let parsed: unknown
   try {
-    parsed = parse(text)
+    const document = parseDocument(text, { merge: true, logLevel: 'silent' })
+    if (document.errors.length > 0) throw new Error('no YAML')
+    // More aliases than a team's rules have are meant to exhaust us.
+    parsed = document.toJS({ maxAliasCount: 10_000 })
   } catch {
     throw failure('sops-config', { path, reason: 'is no YAML' })
   }
@@ -90,51 +211,75 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
       reason: `not what sops expects${issue === undefined ? '' : ` at ${v.getDotPath(issue) ?? 'its top'}`}`,
     })
   }
-  const raw = result.output.creation_rules ?? []
+  const raw = (result.output.creation_rules ?? []).map((rule) => rule ?? {})
+  const matchers: Array<Matcher | undefined> = []
+  for (const { path_regex: pattern } of raw) matchers.push(pattern ? await matcherOf(pattern) : () => true)
   const directory = dirname(path)
-  const ruleFor = (file: string): CreationRule | undefined => {
+  const find = (file: string): CreationRule | undefined => {
     const relative = file.startsWith(`${directory}/`) ? file.slice(directory.length + 1) : file
     for (const [index, rule] of raw.entries()) {
-      if (isNothing(rule.path_regex)) return readRule(rule, index, file)
-      const matches = translatePattern(rule.path_regex ?? '')
-      // Whether it is this rule only sops can tell; it picks the rule itself, too.
+      const matches = matchers[index]
+      // sops gives up at a pattern that it can't read, so the rules behind it are for nothing.
       if (matches === undefined)
-        return { ...readRule(rule, index, file), needsSops: 'a path_regex might mean something else here' }
-      if (matches(relative)) return readRule(rule, index, file)
+        throw failure('sops-config', { path, reason: `rule ${index + 1} has a path_regex that is none` })
+      if (!matches(relative)) continue
+      if (encryptionsOf(rule).length > 1)
+        throw failure('sops-config', { path, reason: `rule ${index + 1} says in two ways what is encrypted` })
+      return readRule(rule, index, path, file)
     }
     return undefined
   }
   return {
     path,
     text,
+    rules: raw.map((rule, index) => readRule(rule, index, path, path)),
     for: (file) => {
       // Many a project has a rule for `.env` alone, since `sops encrypt .env > .env.enc` asks for that name.
       const rule =
-        ruleFor(file) ?? (basename(file) === '.env.enc' ? ruleFor(join(dirname(file), '.env')) : undefined)
+        find(file) ?? (basename(file) === '.env.enc' ? find(join(dirname(file), '.env')) : undefined)
       if (rule === undefined) throw failure('rule-none', { config: path, path: file })
       return rule
     },
   }
 }
 
-/** The .sops.yaml that is in force for a directory: its own, or that of the nearest one above, as in sops. */
+/** Whether users other than this one, root and the project's owner can't change a file. */
+function isOurs(path: string, root: string): boolean {
+  const owners = [process.geteuid?.(), 0, statSync(root).uid]
+  return [lstatSync(path), statSync(path)].every(({ uid, gid, mode }, at) => {
+    // The mode of a link says nothing.
+    const writable = at === 1 ? mode & 0o022 : 0
+    // A group that is called after its only member.
+    const byGroup = (writable & 0o020) !== 0 && gid !== uid
+    return owners.includes(uid) && (writable & 0o002) === 0 && !byGroup
+  })
+}
+
+function textAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw failure('source-unreadable', { path, reason: errno })
+    return undefined
+  }
+}
+
+/**
+ * The creation rules that are in force for a project: of its .sops.yaml, or of the nearest above, as for a sops that runs
+ * in it; one above the project that others can write does not count. undefined: there are none. Throws sops-config or
+ * source-unreadable.
+ */
 export async function findRules(root: string): Promise<CreationRules | undefined> {
   for (let directory = root; ; directory = dirname(directory)) {
     const path = join(directory, '.sops.yaml')
-    let text: string | undefined
-    try {
-      text = readFileSync(path, 'utf8')
-    } catch (error) {
-      const errno = errnoOf(error)
-      if (errno !== 'ENOENT' && errno !== 'ENOTDIR')
-        throw failure('source-unreadable', { path, reason: errno })
-    }
-    if (text !== undefined) return parseRules(path, text)
+    const text = textAt(path)
+    if (text !== undefined && (directory === root || isOurs(path, root))) return parseRules(path, text)
     if (directory === dirname(directory)) return undefined
   }
 }
 
-/** The rules in force; a project that has none yet is told how it gets them. */
+/** The rules in force; a project that has none yet is told how it gets them (rules-missing). */
 export async function rulesOf(root: string): Promise<CreationRules> {
   const rules = await findRules(root)
   if (rules === undefined) throw failure('rules-missing', { path: join(root, '.sops.yaml') })

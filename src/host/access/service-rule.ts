@@ -1,9 +1,10 @@
-/** The rule of .env.enc in .sops.yaml, which names the services that may open it. */
-import type { YAMLSeq } from 'yaml'
-import { type CreationRule, type CreationRules, parseRules } from './rules.ts'
-import { changeRecipients } from './rules-edit.ts'
-import type { Project } from '../project.ts'
+/** The rule of .env.enc, which names the services that may open it, and of no other file. */
+import { dirname, join, relative } from 'node:path'
+import { hasKey } from '../../sops/master-key.ts'
 import { failure } from '../errors.ts'
+import type { Project } from '../project.ts'
+import type { CreationRule, CreationRules } from './rules.ts'
+import { changeKeys, insertRule } from './rules-edit.ts'
 
 function ruleFor(rules: CreationRules, path: string): CreationRule | undefined {
   try {
@@ -13,40 +14,50 @@ function ruleFor(rules: CreationRules, path: string): CreationRule | undefined {
   }
 }
 
-/** A rule for .env.enc alone, before the one that it had in common with secret files. */
-async function withOwnRule(
-  rules: CreationRules,
-  shared: CreationRule | undefined,
-  recipients: readonly string[],
-): Promise<CreationRules> {
-  const { isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text)
-  const rule = document.createNode({ path_regex: '(^|/)\\.env(\\.enc)?$', age: recipients.join(',') })
-  const list: unknown = document.get('creation_rules')
-  if (isSeq(list)) (list as YAMLSeq).items.splice(shared?.index ?? 0, 0, rule)
-  else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
-  else throw failure('sops-config', { path: rules.path, reason: 'has no list of creation rules' })
-  return parseRules(rules.path, document.toString({ lineWidth: 0 }))
+/** A pattern for the files of a project and no others: from the directory of .sops.yaml on, to the end. */
+export function anchoredPattern(rules: string, root: string, rest: string): string {
+  const below = relative(dirname(rules), root)
+  const prefix = below === '' ? '' : `${below.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}/`
+  return `^${prefix}${rest}$`
+}
+
+/** Whether a rule is for other files than the project's env file, as far as a look at a few of them tells. */
+function isShared(rules: CreationRules, { index }: CreationRule, project: Project): boolean {
+  const others = [project.secretFile('ANY'), project.secretFile('ANY_UNENCRYPTED')]
+  const above = dirname(rules.path)
+  // Below a .sops.yaml of several projects, those of the others.
+  if (above !== project.root)
+    others.push(
+      ...[above, join(above, '~'), join(dirname(project.root), '~')].map((at) => join(at, '.env.enc')),
+    )
+  return others.some((path) => ruleFor(rules, path)?.index === index)
 }
 
 /**
- * The rules with a service's recipient added for .env.enc; the same object when it is there already. `present` are
- * the recipients that the file has now, for rules that say nothing of it.
+ * The rules with a service's recipient added for .env.enc and for nothing else; the same object when it is there
+ * already. `own` are our keys, for rules that say nothing of the file. Throws rules-foreign, rules-uneditable.
  */
 export async function withService(
   rules: CreationRules,
   project: Project,
   recipient: string,
-  present: readonly string[],
+  own: readonly string[],
 ): Promise<CreationRules> {
   const rule = ruleFor(rules, project.envFile)
-  if (rule?.recipients.includes(recipient) === true) return rules
-  const shared = rule === undefined || ruleFor(rules, project.secretFile('ANY'))?.index === rule.index
-  if (!shared)
-    return changeRecipients(rules, (old, index) => (index === rule.index ? [...old, recipient] : old))
-  if (rule?.needsSops !== undefined)
-    throw failure('rules-foreign', { path: rules.path, what: rule.needsSops })
-  const others = rule?.recipients ?? present.filter((one) => one !== recipient)
-  if (others.length === 0) throw failure('rules-foreign', { path: rules.path, what: 'names nobody' })
-  return withOwnRule(rules, rule, [...others, recipient])
+  if (rule !== undefined && hasKey(rule.recipients, recipient)) return rules
+  if (rule !== undefined && rule.groups.length > 1)
+    throw failure('rules-foreign', { path: rules.path, what: 'wants keys of several groups' })
+  if (rule !== undefined && !isShared(rules, rule, project)) {
+    const wanted = rule.groups.map((keys) => [...keys, recipient])
+    return changeKeys(rules, ({ index, groups }) => (index === rule.index ? wanted : groups))
+  }
+  if (rule === undefined && own.length === 0)
+    throw failure('rules-foreign', { path: rules.path, what: 'names nobody' })
+  const pattern = anchoredPattern(rules.path, project.root, '\\.env(\\.enc)?')
+  const before = rule ?? { raw: { age: own.join(',') }, index: undefined }
+  const made = await insertRule(rules, before.index, pattern, before.raw)
+  const inserted = before.index ?? made.rules.length - 1
+  return changeKeys(made, ({ index, groups }) =>
+    index === inserted ? groups.map((keys) => [...keys, recipient]) : groups,
+  )
 }

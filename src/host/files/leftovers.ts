@@ -23,10 +23,14 @@ function entriesOf(directory: string): string[] {
   }
 }
 
-/** Removes what processes of this machine that are gone have left in these directories, and in those in a parent. */
+function within(parent: string): string[] {
+  return entriesOf(parent).map((entry) => join(parent, entry))
+}
+
+/** Removes what processes of this machine that are gone have left in these directories, and two levels below a parent. */
 export function removeLeftovers(directories: readonly string[], parent: string | undefined): void {
-  const below = parent === undefined ? [] : entriesOf(parent).map((entry) => join(parent, entry))
-  for (const directory of [...directories, ...below]) {
+  const below = parent === undefined ? [] : within(parent)
+  for (const directory of [...directories, ...below, ...below.flatMap(within)]) {
     for (const entry of entriesOf(directory)) {
       const [, host, pid] = LEFTOVER.exec(entry) ?? []
       if (host === HOST && !isAlive(Number(pid))) rmSync(join(directory, entry), { force: true })

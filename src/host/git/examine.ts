@@ -1,4 +1,5 @@
 /** What must not be pushed of one file, told from its name and bytes without a key. */
+import { DEFAULT_SUFFIX } from '../../sops/rule.ts'
 import { dearmor } from '../../age/armor.ts'
 import { AgeFault } from '../../age/fault.ts'
 import { parseAgeFile, parseBinaryAgeFile } from '../../age/file.ts'
@@ -168,7 +169,8 @@ function nameFindings(path: string, kind: Kind, outside: Outside, allow: Readonl
 
 /** Whether the rule for a file asks for values in the clear; the file's own word for it is only a claim. */
 function asksForClear(rule: CreationRule | undefined): boolean {
-  return rule?.needsSops !== undefined && /encrypted_(?:regex|suffix|comment)/.test(rule.needsSops)
+  const { name, text } = rule?.encrypts ?? { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
+  return name !== 'unencrypted_suffix' || text !== DEFAULT_SUFFIX
 }
 
 async function sealedFindings(

@@ -10,6 +10,7 @@ import { type CreationRules, rulesOf } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
 import { areSameKeys } from '../../sops/master-key.ts'
+import { audienceOfRule, reasonForSops } from '../store/audience.ts'
 import { outsideOf } from '../store/inventory.ts'
 import { documentOf, openWith } from '../store/open.ts'
 import { sealContent } from '../store/seal.ts'
@@ -99,7 +100,10 @@ async function fitsRules(
 ): Promise<boolean> {
   const { recipients } = await outsideOf(document.source)
   const rule = rules.for(source.path)
-  return rule.needsSops === undefined && areSameKeys(rule.recipients, recipients)
+  return (
+    reasonForSops(audienceOfRule(rule), rule.encrypts) === undefined &&
+    areSameKeys(rule.recipients, recipients)
+  )
 }
 
 /** Encrypts the merged version, and opens it again. Throws written-differs when it opens to something else. */

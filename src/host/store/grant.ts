@@ -1,98 +1,177 @@
 /** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
-import { statSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import { AgeFault } from '../../age/fault.ts'
+import { sealAgeFile } from '../../age/file.ts'
 import { readKeyring } from '../../age/sources.ts'
 import { quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'
-import { builtinDeclines, openBuiltin } from '../../sops/builtin.ts'
-import { sopsRunner } from '../../sops/program.ts'
-import { recipientsOf } from '../../sops/refusal.ts'
-import { sealDotenv, sealJson } from '../../sops/seal.ts'
-import type { HostContext } from '../context.ts'
-import { findRules } from '../access/rules.ts'
-import { makeRules } from '../access/first-use.ts'
-import { keyAt } from '../access/keys.ts'
-import { openWith } from './open.ts'
-import { withService } from '../access/service-rule.ts'
-import { writeFile } from '../files/write.ts'
 import type { Document } from '../../nouns.ts'
+import { appendAgeKey } from '../../sops/add-recipient.ts'
+import { dataKeyOf } from '../../sops/builtin.ts'
+import { SopsFault } from '../../sops/fault.ts'
+import { areSameKeys, hasKey } from '../../sops/master-key.ts'
+import type { Outside } from '../../sops/outside.ts'
+import { acceptedRules, acceptRules, claimPlace } from '../access/accepted.ts'
+import { makeRules } from '../access/first-use.ts'
+import { keyAt, ownRecipients } from '../access/keys.ts'
+import { type CreationRules, findRules } from '../access/rules.ts'
+import { withService } from '../access/service-rule.ts'
+import { confirmed } from '../cli/prompt.ts'
+import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { writeFile } from '../files/write.ts'
+import { ensureAccepted } from './consent.ts'
+import { outsideOf, readOutsideOf, secretNames, secretSource } from './inventory.ts'
+import { openWith } from './open.ts'
 
 export interface ServiceKey {
   readonly path: string
   readonly recipient: string
 }
 
-/** Makes the key of a service unless it is there: 0600, in directories that are 0700. */
+/** Makes the key of a service unless it is there: 0600, in directories that are 0700, for this project alone. */
 export async function ensureServiceKey(context: HostContext, service: string): Promise<ServiceKey> {
   const { project, speak } = context
   const path = project.serviceKeyFile(service)
   if (path === undefined) throw failure('no-key-place')
+  await claimPlace(context)
   const { recipient, made } = await keyAt(path)
   if (made) speak.note(`${quote(service)}: made the key ${quote(path)}, which is for .env.enc alone`)
   return { path, recipient }
 }
 
-async function resealed(context: HostContext, document: Document, recipients: readonly string[]) {
-  const { plaintext } = await openWith(context)(document)
-  if (plaintext.kind === 'values') return sealJson(plaintext.values, recipients)
-  return sealDotenv(plaintext.bytes.toString(), recipients)
+/** The file with its data key wrapped for one more recipient; nothing else in it changes. Throws readers-unaddable. */
+async function withRecipient(
+  { variables, workingDirectory }: HostContext,
+  { source, bytes, format }: Document,
+  outside: Outside,
+  recipient: string,
+): Promise<Buffer> {
+  if (format === 'age' || format === 'plaintext') throw failure('source-not-encrypted', source)
+  const { identities } = await readKeyring(variables, workingDirectory)
+  try {
+    const dataKey = await dataKeyOf({ keys: outside.ageKeys }, identities)
+    const enc = await sealAgeFile(dataKey, [recipient], { armored: true })
+    return await appendAgeKey(bytes, format, { recipient, enc: enc.toString('latin1') })
+  } catch (error) {
+    if (error instanceof SopsFault || error instanceof AgeFault)
+      throw failure('readers-unaddable', { path: source.path, reason: error.message })
+    throw error
+  }
 }
 
-/** Encrypts .env.enc to one more recipient, the old or the new file there at every instant. */
-async function addRecipient(context: HostContext, document: Document, recipient: string): Promise<void> {
-  const { variables, workingDirectory, project } = context
+/**
+ * Gives a file to one more recipient: its old or its new bytes are there at every instant, and the new ones open to the
+ * same for us, and are for those of before and for this one. Throws readers-unaddable, readers-unchecked.
+ */
+export async function addRecipient(
+  context: HostContext,
+  document: Document,
+  recipient: string,
+): Promise<void> {
   const { path } = document.source
-  const { identities } = await readKeyring(variables, workingDirectory)
-  const declined = builtinDeclines(document, identities) !== undefined || document.format === 'sops-binary'
-  if (declined) {
-    const type = document.format.replace('sops-', '')
-    const words = ['updatekeys', '--yes', '--input-type', type, path]
-    const missing = () => failure('sops-missing', { path })
-    const ended = await sopsRunner(variables, workingDirectory)(words, path, missing, project.root)
-    if (ended.status !== 0)
-      throw failure('sops-failed', { path, text: 'updatekeys did not add the service key' })
-    return
+  const outside = await readOutsideOf(document.bytes)
+  const open = openWith(context)
+  const before = (await open(document)).plaintext
+  const bytes = await withRecipient(context, document, outside, recipient)
+  await writeFile(path, bytes, {
+    over: document.bytes,
+    verify: async (written, temporary) => {
+      const made = await readOutsideOf(written)
+      if (!areSameKeys(made.recipients, [...outside.recipients, recipient]))
+        throw failure('readers-unchecked', { path })
+      const after = (
+        await open({ ...document, source: { ...document.source, path: temporary }, bytes: written })
+      ).plaintext
+      if (!isDeepStrictEqual(after, before)) throw failure('written-differs', { path })
+    },
+  })
+}
+
+/**
+ * The names by which an env file looks like a file that was in secrets/: its MAC is that of one, or it holds nothing but
+ * what secrets/ holds, or it is in the form of a secret file. Ciphertext is not bound to its place (threat model).
+ */
+export async function namesOfCopy(context: HostContext, outside: Outside): Promise<string[]> {
+  const { project } = context
+  const secrets = secretNames(project)
+  const said = outside.names.length === 0 ? ['.env.enc'] : [...outside.names]
+  for (const name of secrets) {
+    const { mac } = await outsideOf(secretSource(project, name)).catch(() => ({ mac: undefined }))
+    if (mac !== undefined && mac === outside.mac) return said
   }
-  const opened = await openBuiltin(document, identities)
-  const bytes = await resealed(context, document, [...(await recipientsOf(document)), recipient])
-  const verify = async (written: Buffer) => {
-    const again = await openBuiltin({ ...document, bytes: written }, identities)
-    if (JSON.stringify(again) !== JSON.stringify(opened))
-      throw failure('write-failed', { path, reason: 'it opens to something else' })
+  if (outside.format === 'sops-binary') return secrets.length > 0 ? said : []
+  const one = outside.format === 'sops-json' && outside.names.length === 1
+  return one || (outside.names.length > 0 && outside.names.every((name) => secrets.includes(name)))
+    ? said
+    : []
+}
+
+async function refuseCopy(context: HostContext, document: Document, service: string): Promise<string[]> {
+  const outside = await readOutsideOf(document.bytes)
+  const names = await namesOfCopy(context, outside)
+  if (names.length > 0) {
+    const refusal = failure('readers-widen', { path: document.source.path, reader: service, names })
+    if (!context.interactive) throw refusal
+    context.speak.warning({ code: refusal.code, message: refusal.message, hint: refusal.hint })
+    if (!(await confirmed(context, `Let ${service} open it all the same?`, ''))) throw refusal
   }
-  await writeFile(path, bytes, { over: document.bytes, verify })
+  return [...outside.names]
 }
 
 function encryptedEnvFile(path: string): Document | undefined {
   try {
-    statSync(path)
+    lstatSync(path)
   } catch {
     return undefined
   }
   return read({ role: 'env-file', path, plaintextAllowed: false })
 }
 
-/** Lets a service open .env.enc: by its rule in .sops.yaml, and then in fact. Does nothing when all is so. */
+/** Has the rules name a service for .env.enc; says so when they did not. */
+async function nameInRules(
+  context: HostContext,
+  rules: CreationRules,
+  service: string,
+  recipient: string,
+): Promise<void> {
+  const { project, speak } = context
+  await ensureAccepted(context, rules, [project.envFile])
+  const changed = await withService(rules, project, recipient, await ownRecipients(context))
+  if (changed === rules) return
+  await writeFile(rules.path, Buffer.from(changed.text), { over: Buffer.from(rules.text) })
+  await acceptRules(context, changed)
+  speak.note(`${quote(rules.path)}: ${quote(service)} may open .env.enc, too`)
+}
+
+/**
+ * Lets a service open .env.enc: by its rule in .sops.yaml, and then in fact. Does nothing when all is so, or when there
+ * is no .env.enc: plaintext needs no rules, whatever .sops.yaml says. Throws readers-widen for a copy from secrets/.
+ */
 export async function grantService(context: HostContext, service: string, recipient: string): Promise<void> {
   const { project, speak } = context
   const document = encryptedEnvFile(project.envFile)
-  const present = document === undefined ? [] : await recipientsOf(document)
-  const wanting = document !== undefined && !present.includes(recipient)
+  if (document === undefined) return
+  const outside = await readOutsideOf(document.bytes)
+  if (hasKey(outside.recipients, recipient)) {
+    // The file is as it should be; what its rule says is for doctor, unless it can be mended here.
+    const accepted = await acceptedRules(context)
+    const rules = await findRules(project.root).catch(() => undefined)
+    if (rules !== undefined && rules.text !== accepted?.text)
+      await nameInRules(context, rules, service, recipient).catch(() => {})
+    return
+  }
+  const names = await refuseCopy(context, document, service)
   // Before anything is changed: whoever can't open the file can't let anyone else open it.
-  if (wanting) await openWith(context)(document)
-
-  let rules = await findRules(project.root)
-  const [operator] = present.filter((one) => one !== recipient)
-  if (rules === undefined && operator !== undefined) rules = await makeRules(context, operator)
-  if (rules !== undefined) {
-    const changed = await withService(rules, project, recipient, present)
-    if (changed !== rules) {
-      await writeFile(rules.path, Buffer.from(changed.text), { over: Buffer.from(rules.text) })
-      speak.note(`${quote(rules.path)}: ${quote(service)} may open .env.enc, too`)
-    }
-  }
-  if (wanting) {
-    await addRecipient(context, document, recipient)
-    speak.note(`${quote(project.envFile)}: encrypted to ${quote(service)}, too`)
-  }
+  await openWith(context)(document)
+  const rules = await findRules(project.root)
+  if (rules === undefined) {
+    const [own] = await ownRecipients(context)
+    if (own !== undefined) await makeRules(context, own)
+  } else await nameInRules(context, rules, service, recipient)
+  await addRecipient(context, document, recipient)
+  speak.note(
+    `${quote(project.envFile)}: encrypted to ${quote(service)}, too: ${names.map(quote).join(', ') || 'all that is in it'}`,
+  )
 }

@@ -42,10 +42,14 @@ export function inventory(project: Project): Source[] {
   return existsSync(project.envFile) ? [envSource(project), ...secrets] : secrets
 }
 
-/** What a file says of itself without a key (sops/outside.ts). Throws source-unreadable and the like. */
-export function outsideOf({ path }: Source): Promise<Outside> {
-  const bytes = readWhole(path)
+/** What the bytes of a file say without a key (sops/outside.ts). */
+export function readOutsideOf(bytes: Buffer): Promise<Outside> {
   return readOutside(bytes, detectFormat(bytes), readYamlTree)
+}
+
+/** What a file says of itself without a key. Throws source-unreadable and the like. */
+export async function outsideOf({ path }: Source): Promise<Outside> {
+  return readOutsideOf(readWhole(path))
 }
 
 /** The names in a document; undefined when only its key tells, or when it is damaged. */

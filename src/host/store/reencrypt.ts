@@ -1,63 +1,93 @@
-/** Files encrypted anew, for the recipients that rules now give them: every file or none. */
+/** Files encrypted anew, with new data keys, for whom they are to be now: every file or none. */
 import { isUtf8 } from 'node:buffer'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { read } from '../../load/read.ts'
+import type { Document, Plaintext, Source } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
+import { areSameKeys, hasKey, uniqueKeys } from '../../sops/master-key.ts'
+import type { Outside } from '../../sops/outside.ts'
 import { sopsRunner } from '../../sops/program.ts'
+import { acceptRules } from '../access/accepted.ts'
+import { ownRecipients } from '../access/keys.ts'
+import type { CreationRule, CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
-import type { CreationRules } from '../access/rules.ts'
+import { failure } from '../errors.ts'
+import { type Prepared, prepareFile } from '../files/write.ts'
+import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
-import { type Prepared, prepareFile } from '../files/write.ts'
-import type { Document, Plaintext, Source } from '../../nouns.ts'
-import { failure } from '../errors.ts'
 
-/** Whether our own sealing writes such a file just so: strings alone, all encrypted, under the usual rule. */
+/** Whether our own sealing writes such a file just so: strings alone, each encrypted or left as the file's rule says. */
 function isPlain({ bytes, format }: Document): boolean {
   if (format === 'age' || format === 'plaintext') return false
   const envelope = parseEnvelope(bytes, format)
-  if ('declines' in envelope || envelope.macOnlyEncrypted || envelope.rule.name !== 'unencrypted_suffix')
-    return false
+  if ('declines' in envelope) return false
   return envelope.items.every(
     (item) =>
       item.kind === 'comment' ||
-      item.value === '' ||
-      (typeof item.value === 'string' && /^ENC\[.*,type:str\]$/.test(item.value)),
+      (typeof item.value === 'string' &&
+        (!item.value.startsWith('ENC[') || item.value.endsWith(',type:str]'))),
   )
 }
 
-/** A file with a new data key and other recipients, made by sops: what is in it never leaves that program. */
-async function rotatedBySops(
-  { variables, workingDirectory }: HostContext,
-  document: Document,
-  recipients: readonly string[],
-): Promise<Buffer> {
-  const { source, format } = document
-  const { recipients: old } = await outsideOf(source)
-  const added = recipients.filter((recipient) => !old.includes(recipient))
-  const removed = old.filter((recipient) => !recipients.includes(recipient))
-  const type = format.replace('sops-', '')
-  const words = [
-    'rotate',
-    ...['--input-type', type, '--output-type', type],
-    ...(added.length === 0 ? [] : ['--add-age', added.join(',')]),
-    ...(removed.length === 0 ? [] : ['--rm-age', removed.join(',')]),
-    source.path,
-  ]
-  const missing = () => failure('sops-needed', { path: source.path, reason: 'of its format' })
-  const ended = await sopsRunner(variables, workingDirectory)(words, source.path, missing)
-  if (ended.status !== 0)
-    throw failure('sops-failed', { path: source.path, text: 'it could not be encrypted anew' })
-  return ended.stdout
+/** A file that has been opened, and whom it is to be for. */
+interface Opened {
+  readonly document: Document
+  readonly file: Outside
+  readonly rule: CreationRule
+  readonly audience: Audience
+  readonly plaintext: Plaintext
 }
 
-async function contentOf(
-  context: HostContext,
-  document: Document,
-  plaintext: Plaintext,
-  rules: CreationRules,
-): Promise<Content> {
-  const { format, source } = document
+/**
+ * A file with a new data key, made by the sops program on a copy. First it is for these readers and us alone, so that
+ * nothing is sent to a key that only the file names. Numbers and lists stay what they are.
+ */
+async function rotatedBySops(
+  { variables, workingDirectory }: HostContext,
+  { document, file, audience, rule }: Opened,
+  ours: readonly string[],
+): Promise<Buffer> {
+  const { source, bytes, format } = document
+  const { path } = source
+  const type = format.replace('sops-', '')
+  const missing = () => failure('sops-needed', { path, reason: 'of its format' })
+  const run = sopsRunner(variables, workingDirectory)
+  const sops = async (...words: string[]): Promise<Buffer> => {
+    const ended = await run(words, path, missing)
+    if (ended.status !== 0) throw failure('sops-failed', { path, text: 'it could not be encrypted anew' })
+    return ended.stdout
+  }
+  const threshold =
+    audience.groups.length > 1 ? ['--shamir-secret-sharing-threshold', String(audience.threshold)] : []
+  const typed = ['--input-type', type]
+  const copy = await prepareFile(path, bytes, { over: 'new' })
+  const giveTo = async (readers: Audience) => {
+    const text = sopsConfigFor(rule, readers, file.rule, file.macOnlyEncrypted)
+    const config = await prepareFile(path, Buffer.from(text), { over: 'new' })
+    try {
+      await sops('--config', config.temporary, 'updatekeys', '--yes', ...threshold, ...typed, copy.temporary)
+    } finally {
+      config.discard()
+    }
+  }
+  try {
+    const mine = ours.filter((name) => hasKey(file.recipients, name))
+    await giveTo({ ...audience, groups: audience.groups.map((keys) => uniqueKeys([...keys, ...mine])) })
+    const rotated = await sops('rotate', ...typed, '--output-type', type, copy.temporary)
+    if (mine.every((name) => audience.groups.every((keys) => hasKey(keys, name)))) return rotated
+    writeFileSync(copy.temporary, rotated)
+    await giveTo(audience)
+    return readFileSync(copy.temporary)
+  } finally {
+    copy.discard()
+  }
+}
+
+async function contentOf(context: HostContext, opened: Opened, ours: readonly string[]): Promise<Content> {
+  const { document, plaintext } = opened
+  const { format } = document
   if (isPlain(document)) {
     if (format === 'sops-json' && plaintext.kind === 'values')
       return { kind: 'json', entries: plaintext.values }
@@ -66,13 +96,21 @@ async function contentOf(
     if (plaintext.kind === 'bytes' && format === 'sops-dotenv' && isUtf8(plaintext.bytes))
       return { kind: 'dotenv', text: plaintext.bytes.toString() }
   }
-  if (format === 'age') throw failure('age-left', { path: source.path })
-  const bytes = await rotatedBySops(context, document, rules.for(source.path).recipients)
-  return { kind: 'sealed', bytes, plaintext }
+  return {
+    kind: 'sealed',
+    bytes: await rotatedBySops(context, opened, ours),
+    plaintext,
+  }
 }
 
 export interface Reencryption {
   readonly rules: CreationRules
+  /** Our keys, which a file stays open to whatever the rules say. */
+  readonly own: readonly string[]
+  /** Keys that are to open a file that the rules name them for, though they could not before. */
+  readonly given: (file: Outside) => readonly string[]
+  /** Done when all is prepared, before the first file takes its place. */
+  readonly ready?: () => Promise<void>
   /** The keys that must open what the recipient `opener.recipient` is given; else those at hand. */
   readonly opener?: { readonly recipient: string; readonly variables: ReadonlyMap<string, string> }
 }
@@ -81,38 +119,42 @@ export interface Reencryption {
 async function prepareAll(
   context: HostContext,
   sources: readonly Source[],
-  { rules, opener }: Reencryption,
-  config: string,
-): Promise<Prepared[]> {
+  { rules, own, given, opener }: Reencryption,
+): Promise<Array<Prepared & { readonly source: Source; readonly audience: Audience }>> {
   const open = openWith(context)
-  const opened: Array<{ document: Document; content: Content }> = []
+  const ours = await ownRecipients(context)
+  const opened = []
   for (const source of sources) {
     const document = read(source)
-    opened.push({
-      document,
-      content: await contentOf(context, document, await plaintextOf(document, open), rules),
-    })
+    if (document.format === 'age') throw failure('age-left', { path: source.path })
+    const file = await outsideOf(source)
+    const rule = rules.for(source.path)
+    const audience = audienceOfFile(file, rule, own, given(file))
+    const one = { document, file, rule, audience, plaintext: await plaintextOf(document, open) }
+    opened.push({ ...one, content: await contentOf(context, one, ours) })
   }
-  const prepared: Prepared[] = []
-  for (const { document, content } of opened) {
+  const prepared = []
+  for (const { document, content, file, audience } of opened) {
     const { source } = document
-    const { lastModified } = await outsideOf(source)
-    const then = new Date(lastModified ?? Number.NaN)
-    const byNew = opener !== undefined && rules.for(source.path).recipients.includes(opener.recipient)
+    const then = new Date(file.lastModified ?? Number.NaN)
+    const byNew = opener !== undefined && audience.groups.flat().includes(opener.recipient)
     const target = {
       source,
       rules,
-      config,
+      audience,
       // The age of the value, which is as old as it was.
       ...(!Number.isNaN(then.getTime()) && { lastModified: then }),
       ...(byNew && { openers: opener.variables, mustOpen: true }),
     }
-    prepared.push(await prepareSealed(context, content, target, document.bytes))
+    prepared.push({ ...(await prepareSealed(context, content, target, document.bytes)), source, audience })
   }
   return prepared
 }
 
-/** Puts new rules and all files encrypted by them in place of the old, once every one is there and opens. */
+/**
+ * Puts new rules and all files encrypted by them in place of the old, once every one is there, opens, and is for those
+ * whom it is meant for; afterwards each is read once more. Throws readers-unchecked when one is not as it should be.
+ */
 export async function reencrypt(
   context: HostContext,
   old: CreationRules,
@@ -121,9 +163,22 @@ export async function reencrypt(
 ): Promise<void> {
   const { rules } = reencryption
   const config = await prepareFile(rules.path, Buffer.from(rules.text), { over: Buffer.from(old.text) })
-  const files = await prepareAll(context, sources, reencryption, config.temporary)
-  // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.
-  const all = [config, ...files]
-  for (const file of all) file.check()
-  for (const file of all) file.commit()
+  let files: Awaited<ReturnType<typeof prepareAll>>
+  try {
+    files = await prepareAll(context, sources, reencryption)
+    // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.
+    for (const file of [config, ...files]) file.check()
+  } catch (error) {
+    config.discard()
+    throw error
+  }
+  await reencryption.ready?.()
+  config.commit()
+  await acceptRules(context, rules)
+  for (const file of files) file.commit()
+  for (const { source, audience } of files) {
+    const { groups } = await outsideOf(source)
+    if (!groups.every((keys, at) => areSameKeys(keys, audience.groups[at] ?? [])))
+      throw failure('readers-unchecked', { path: source.path })
+  }
 }

@@ -1,12 +1,21 @@
 /** Values to encrypted files by the creation rules, each opened again before it gets its name. */
 import { isUtf8 } from 'node:buffer'
+import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
-import { DisintoError } from '../../errors.ts'
+import { DisintoError, quote } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { MAX_FILE_BYTES } from '../../load/read.ts'
+import { areSameKeys } from '../../sops/master-key.ts'
+import type { Outside } from '../../sops/outside.ts'
+import type { Rule } from '../../sops/rule.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
+import { ownRecipients } from '../access/keys.ts'
+import type { CreationRule, CreationRules } from '../access/rules.ts'
+import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
-import type { CreationRules } from '../access/rules.ts'
+import { type Audience, audienceOfFile, audienceOfRule, reasonForSops, sopsConfigFor } from './audience.ts'
+import { ensureAccepted } from './consent.ts'
+import { outsideOf, readOutsideOf } from './inventory.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile, type WriteOptions } from '../files/write.ts'
@@ -24,36 +33,85 @@ export type Content =
 export interface SealTarget {
   readonly source: Source
   readonly rules: CreationRules
-  /** Where the rules are, if not where they will be: new rules that have not got their name yet. */
-  readonly config?: string
   /** The age that the file is to have: of the value, not of the encryption. */
   readonly lastModified?: Date
   /** The keys that must open it; those at hand unless told. */
   readonly openers?: ReadonlyMap<string, string>
   /** Whether it must be opened before it counts; else a file for others alone is written unopened. */
   readonly mustOpen?: boolean
+  /** Who it is for, if that is decided; else the accepted rules decide, and the file that is there. */
+  readonly audience?: Audience
 }
 
-/** The values that may stand in the clear: those that are encrypted, and empty ones. */
-function isSealed(value: unknown): boolean {
-  return value === '' || (typeof value === 'string' && value.startsWith('ENC['))
+/** How a file is encrypted: for whom, which values, by what. */
+interface Plan {
+  readonly audience: Audience
+  readonly rule: CreationRule
+  readonly encrypts: Rule
+  readonly macOnlyEncrypted: boolean
+  /** Names that stood in the clear before, by the file's own rule, and how many comments. */
+  readonly clear: readonly string[]
+  readonly clearComments: number
 }
 
-/** The first name whose value stands in the clear in what we or sops made. */
-function clearName(content: Content, bytes: Buffer): string | undefined {
-  if (content.kind === 'sealed') return undefined
-  if (content.kind === 'dotenv') {
-    const pairs = bytes
-      .toString()
-      .split('\n')
-      .map((line) => /^([^#=][^=]*)=(.*)$/.exec(line) ?? [])
-    return pairs.find(
-      ([, name, value]) => name !== undefined && !name.startsWith('sops_') && !isSealed(value),
-    )?.[1]
+/** What the file says that is there now; undefined where there is none, or none with recipients. */
+async function fileNow(source: Source): Promise<Outside | undefined> {
+  if (!existsSync(source.path)) return undefined
+  const outside = await outsideOf(source)
+  return outside.recipients.length > 0 ? outside : undefined
+}
+
+/** Tells who gains and who loses by writing a file again; where somebody can be asked, that decides. */
+async function agreed(context: HostContext, file: Outside, rule: CreationRule): Promise<Audience> {
+  const { interactive, speak } = context
+  const { path } = rule
+  const own = await ownRecipients(context)
+  const audience = audienceOfFile(file, rule, own)
+  const { lost, lacking } = audience
+  const named = (keys: readonly string[]) => keys.map(quote).join(', ')
+  if (lost.length > 0) {
+    speak.note(`${quote(path)}: ${named(lost)} could open it, and no accepted rule says so: not the new file`)
+    if (interactive && !(await confirmed(context, 'Write it without them?', '', true)))
+      throw failure('interrupted-nothing')
   }
-  const parsed: unknown = JSON.parse(bytes.toString())
-  const fields: Array<[string, unknown]> = Object.entries(Object(parsed))
-  return fields.find(([name, value]) => name !== 'sops' && !isSealed(value))?.[0]
+  if (lacking.length > 0) {
+    speak.note(`${quote(path)}: ${named(lacking)} could not open it, though ${quote(rule.config)} names them`)
+    if (interactive && (await confirmed(context, 'Encrypt it to them, too?', '')))
+      return audienceOfFile(file, rule, own, lacking)
+  }
+  return audience
+}
+
+async function planFor(context: HostContext, { source, rules, audience }: SealTarget): Promise<Plan> {
+  const { path } = source
+  const file = await fileNow(source)
+  const rule = rules.for(path)
+  if (audience === undefined) await ensureAccepted(context, rules, [path])
+  const decided = audience ?? (file === undefined ? audienceOfRule(rule) : await agreed(context, file, rule))
+  const { encrypts, macOnlyEncrypted } = file === undefined ? rule : { ...file, encrypts: file.rule }
+  return {
+    audience: decided,
+    rule,
+    encrypts,
+    macOnlyEncrypted,
+    clear: file?.clear ?? [],
+    clearComments: file?.clearComments ?? 0,
+  }
+}
+
+/** Throws unless what was made is for those whom it was meant for, and leaves nothing in the clear that was not. */
+async function checkMade(path: string, bytes: Buffer, content: Content, plan: Plan): Promise<void> {
+  const made = await readOutsideOf(bytes)
+  const { groups } = plan.audience
+  const same =
+    made.groups.length === groups.length &&
+    made.groups.every((keys, at) => areSameKeys(keys, groups[at] ?? []))
+  if (!same) throw failure('readers-unchecked', { path })
+  if (content.kind === 'sealed') return
+  const name = made.clear.find((one) => !plan.clear.includes(one))
+  if (name !== undefined) throw failure('rule-leaves-clear', { path, name })
+  if (made.clearComments > 0 && plan.clearComments === 0)
+    throw failure('rule-leaves-clear', { path, name: '# …' })
 }
 
 /** What a content is to sops: its type and its bytes. */
@@ -68,38 +126,51 @@ function forSops(content: Exclude<Content, { kind: 'sealed' }>): { type: SopsTyp
   }
 }
 
-async function seal(context: HostContext, content: Content, target: SealTarget): Promise<Buffer> {
-  const { source, rules, lastModified } = target
-  if (content.kind === 'sealed') return content.bytes
-  const rule = rules.for(source.path)
-  const isText = content.kind !== 'binary' || isUtf8(content.bytes)
-  if (rule.needsSops !== undefined || !isText) {
-    const reason = rule.needsSops ?? 'it is not text'
-    const { type, bytes } = forSops(content)
-    return encryptBySops(context, bytes, type, {
-      path: rule.path,
-      config: target.config ?? rules.path,
-      reason,
-    })
+/** Encrypts by the sops program to an audience, as a file of a rule is encrypted. */
+async function sealBySops(
+  context: HostContext,
+  { type, bytes }: { readonly type: SopsType; readonly bytes: Buffer },
+  { audience, rule, encrypts, macOnlyEncrypted }: Plan,
+  reason: string,
+): Promise<Buffer> {
+  const { path } = rule
+  const text = sopsConfigFor(rule, audience, encrypts, macOnlyEncrypted)
+  // Never the .sops.yaml itself, which may be another by the time that sops reads it.
+  const config = await prepareFile(context.project.sopsConfig, Buffer.from(text), { over: 'new' })
+  try {
+    return await encryptBySops(context, bytes, type, { path, config: config.temporary, reason })
+  } finally {
+    config.discard()
   }
-  const options = { unencryptedSuffix: rule.unencryptedSuffix, ...(lastModified && { now: lastModified }) }
-  if (content.kind === 'dotenv') return sealDotenv(content.text, rule.recipients, options)
+}
+
+async function seal(context: HostContext, content: Content, target: SealTarget, plan: Plan): Promise<Buffer> {
+  const { lastModified } = target
+  if (content.kind === 'sealed') return content.bytes
+  const { audience, encrypts, macOnlyEncrypted } = plan
+  const isText = content.kind !== 'binary' || isUtf8(content.bytes)
+  const reason = reasonForSops(audience, encrypts) ?? (isText ? undefined : 'it is not text')
+  if (reason !== undefined) return sealBySops(context, forSops(content), plan, reason)
+  const recipients = audience.groups.flat()
+  const options = { rule: encrypts, macOnlyEncrypted, ...(lastModified && { now: lastModified }) }
+  if (content.kind === 'dotenv') return sealDotenv(content.text, recipients, options)
   const entries = content.kind === 'json' ? content.entries : [['data', content.bytes.toString()] as const]
-  return sealJson(entries, rule.recipients, options)
+  return sealJson(entries, recipients, options)
 }
 
 /**
- * Returns a content encrypted by the rule for its path. Throws rule-leaves-clear when a value would stand in the clear,
- * rule-none where there is no rule.
+ * Returns a content encrypted for those whom the accepted rules and the file that is there allow. Throws
+ * rule-leaves-clear when a value would stand in the clear that did not, rule-none where there is no rule,
+ * recipient-unaccepted, and readers-unchecked when the result is not for those whom it was meant for.
  */
 export async function sealContent(
   context: HostContext,
   content: Content,
   target: SealTarget,
 ): Promise<Buffer> {
-  const bytes = await seal(context, content, target)
-  const clear = clearName(content, bytes)
-  if (clear !== undefined) throw failure('rule-leaves-clear', { path: target.source.path, name: clear })
+  const plan = await planFor(context, target)
+  const bytes = await seal(context, content, target, plan)
+  await checkMade(target.source.path, bytes, content, plan)
   return bytes
 }
 

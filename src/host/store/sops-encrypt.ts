@@ -3,7 +3,7 @@ import { findSops } from '../../sops/program.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 
-export type SopsType = 'dotenv' | 'json' | 'binary'
+export type SopsType = 'dotenv' | 'json' | 'binary' | 'yaml' | 'ini'
 
 /** sops' own words, less every one that could be a part of the plaintext. */
 function harmless(text: string, plain: Buffer): string {

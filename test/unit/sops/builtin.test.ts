@@ -195,7 +195,9 @@ describe('sealing', () => {
   })
 
   it('never takes an empty suffix for "leave everything in the clear"', async () => {
-    const sealed = await sealJson([['A', SECRET]], [mine.recipient], { unencryptedSuffix: '' })
+    const sealed = await sealJson([['A', SECRET]], [mine.recipient], {
+      rule: { name: 'unencrypted_suffix', text: '' },
+    })
     expect(sealed.toString()).not.toContain(SECRET)
   })
 })

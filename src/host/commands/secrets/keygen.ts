@@ -1,24 +1,18 @@
 /** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
 import { existsSync } from 'node:fs'
 import { quote } from '../../../errors.ts'
+import { hasKey } from '../../../sops/master-key.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { findRules } from '../../access/rules.ts'
 import { makeRules, operatorRecipient } from '../../access/first-use.ts'
 import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
+import { claimPlace } from '../../access/accepted.ts'
 import { failure } from '../../errors.ts'
 
-/** Services are called as docker compose calls them. */
-const SERVICE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/
-
 async function serviceKey({ context, on }: Invocation, service: string): Promise<number> {
-  if (!SERVICE.test(service))
-    throw failure('option-value', {
-      command: 'secrets keygen',
-      option: '--service',
-      wanted: 'the name of a service',
-    })
   const path = context.project.serviceKeyFile(service)
   if (path === undefined) throw failure('home-missing')
+  await claimPlace(context)
   const { recipient, made } = await keyAt(path, on('post-quantum'))
   context.speak.note(
     made
@@ -73,7 +67,7 @@ recipient, the public half, which others may know.`,
     if (rules === undefined) await makeRules(context, recipient)
     else {
       const own = await ownRecipients(context)
-      if (!own.some((one) => rules.text.includes(one)))
+      if (!rules.rules.some(({ recipients }) => own.some((one) => hasKey(recipients, one))))
         speak.warning({
           code: 'key-in-no-rule',
           message: `${quote(rules.path)}: names no key of yours, so new secrets are not for you`,

@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs'
 import { errnoOf, quote } from '../../../errors.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
-import { changeRecipients } from '../../access/rules-edit.ts'
+import { changeKeys } from '../../access/rules-edit.ts'
 import { sayDueForChange } from '../../store/due-for-change.ts'
-import { outsideOf, inventory } from '../../store/inventory.ts'
+import { ensureAccepted } from '../../store/consent.ts'
+import { envSource, inventory, outsideOf, secretSource } from '../../store/inventory.ts'
+import { hasKey, keysWithout } from '../../../sops/master-key.ts'
+import type { Source } from '../../../nouns.ts'
 import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
 import { withOnlyIdentity } from '../../store/open.ts'
 import { reencrypt } from '../../store/reencrypt.ts'
@@ -64,19 +67,30 @@ they have to be changed at their issuers. They are listed.`,
     const old = await rulesOf(project.root)
     const { path, recipients } = await replaced(invocation)
     const { text: key, recipient } = await newKey(on('post-quantum'))
-    const rules = await changeRecipients(old, (named) => {
-      if (!named.some((one) => recipients.includes(one))) return named
-      return [recipient, ...named.filter((one) => !recipients.includes(one))]
-    })
+    const sources = inventory(project)
+    await ensureAccepted(context, old, [
+      envSource(project).path,
+      secretSource(project, 'NAME').path,
+      ...sources.map((source) => source.path),
+    ])
+    const isOld = (named: readonly string[]) => recipients.some((one) => hasKey(named, one))
+    const [first] = recipients
+    const rules = await changeKeys(
+      old,
+      ({ groups }) =>
+        groups.map((keys) => (isOld(keys) ? [recipient, ...keysWithout(keys, recipients)] : keys)),
+      first === undefined ? undefined : { old: first, now: recipient },
+    )
     if (rules.text === old.text) throw failure('key-not-ours', { config: old.path })
-    const known = []
-    for (const source of inventory(project))
-      if ((await outsideOf(source)).recipients.some((one) => recipients.includes(one))) known.push(source)
-    const before = textOf(path)
-    await putFirst(path, key, before)
-    await reencrypt(context, old, inventory(project), {
+    const known: Source[] = []
+    for (const source of sources) if (isOld((await outsideOf(source)).recipients)) known.push(source)
+    await reencrypt(context, old, sources, {
       rules,
+      own: [],
+      given: (file) => (isOld(file.recipients) ? [recipient] : []),
       opener: { recipient, variables: withOnlyIdentity(variables, key) },
+      // What is in the key file opens every file there is, at every instant.
+      ready: () => putFirst(path, key, textOf(path)),
     })
     if (text('service') === undefined) {
       speak.note(`made a new operator key in ${quote(path)}: back this file up now, nothing opens without it`)

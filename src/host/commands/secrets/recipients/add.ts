@@ -1,12 +1,16 @@
 /** `disinto secrets recipients add`: lets one more key open secrets. */
 import { quote } from '../../../../errors.ts'
+import { hasKey } from '../../../../sops/master-key.ts'
+import { acceptRules } from '../../../access/accepted.ts'
+import { ownRecipients } from '../../../access/keys.ts'
+import { recipientGiven } from '../../../access/recipients.ts'
+import { type CreationRule, type CreationRules, rulesOf } from '../../../access/rules.ts'
+import { changeKeys } from '../../../access/rules-edit.ts'
 import type { HostCommand, Invocation } from '../../../cli/command.ts'
-import { type CreationRules, rulesOf } from '../../../access/rules.ts'
-import { changeRecipients } from '../../../access/rules-edit.ts'
-import { outsideOf, envSource, inventory, secretSource } from '../../../store/inventory.ts'
-import { isSameSet, recipientGiven } from '../../../access/recipients.ts'
-import { reencrypt } from '../../../store/reencrypt.ts'
 import { failure } from '../../../errors.ts'
+import { ensureAccepted } from '../../../store/consent.ts'
+import { envSource, inventory, outsideOf, secretSource } from '../../../store/inventory.ts'
+import { reencrypt } from '../../../store/reencrypt.ts'
 
 /** The rules, by number, that --env or --secrets mean; all without either. */
 function chosenRules(rules: CreationRules, { context, on }: Invocation): (index: number) => boolean {
@@ -18,12 +22,34 @@ function chosenRules(rules: CreationRules, { context, on }: Invocation): (index:
   return (index) => chosen.length === 0 || chosen.includes(index)
 }
 
+/** The groups of a rule with one more key: in the group that was named, or in the only one. */
+function withKey(
+  rule: CreationRule,
+  recipient: string,
+  group: string | undefined,
+): readonly (readonly string[])[] {
+  const { groups } = rule
+  if (hasKey(rule.recipients, recipient)) return groups
+  if (groups.length > 1 && group === undefined)
+    throw failure('recipient-groups', { path: rule.config, groups: groups.length })
+  const at = groups.length > 1 ? Number(group) - 1 : 0
+  if (groups[at] === undefined)
+    throw failure('option-value', {
+      command: 'secrets recipients add',
+      option: '--group',
+      wanted: `a number from 1 to ${groups.length}`,
+    })
+  return groups.map((keys, place) => (place === at ? [...keys, recipient] : keys))
+}
+
 export const recipientsAdd: HostCommand = {
   name: 'secrets recipients add',
   about: 'let one more key open secrets',
   usage: 'RECIPIENT [OPTION ...]',
-  details: `Adds the recipient (age1…, the public half of a key) to the rules of .sops.yaml
-and encrypts the files anew that they are for. Every file or none.`,
+  details: `Adds the recipient (age1…, the public half of a key, or an SSH public key) to the
+rules of .sops.yaml and encrypts the files anew that they are for. Every file or
+none. Where a rule wants keys of several groups, --group says which one it joins:
+in two of them, one key would do where two were wanted.`,
   examples: [
     'disinto secrets recipients add age1…',
     'disinto secrets recipients add age1… --env      # a service: .env.enc alone',
@@ -31,32 +57,40 @@ and encrypts the files anew that they are for. Every file or none.`,
   options: [
     { name: 'env', about: 'the rule for .env.enc' },
     { name: 'secrets', about: 'the rule for secrets/*.enc' },
+    { name: 'group', value: 'NUMBER', about: 'the key group, where a rule has several' },
   ],
   words: [1, 1],
   changes: true,
   run: async (invocation) => {
-    const { context, words } = invocation
+    const { context, words, text } = invocation
     const { project, speak } = context
     const recipient = recipientGiven(words[0] ?? '')
     const old = await rulesOf(project.root)
+    const sources = inventory(project)
+    const paths = [
+      envSource(project).path,
+      secretSource(project, 'NAME').path,
+      ...sources.map(({ path }) => path),
+    ]
+    // Whom somebody else has added must not be accepted by the way.
+    await ensureAccepted(context, old, paths, [recipient])
     const isChosen = chosenRules(old, invocation)
-    const rules = await changeRecipients(old, (recipients, index) =>
-      isChosen(index) && !recipients.includes(recipient) ? [...recipients, recipient] : recipients,
+    const rules = await changeKeys(old, (rule) =>
+      isChosen(rule.index) ? withKey(rule, recipient, text('group')) : rule.groups,
     )
-    if (rules.text === old.text && !old.text.includes(recipient))
-      throw failure('sops-config', {
-        path: old.path,
-        reason: 'its rules have no list of age recipients to add to: do it by hand',
-      })
     const lacking = []
-    for (const source of inventory(project)) {
+    for (const source of sources) {
       const { recipients } = await outsideOf(source)
-      const wanted = rules.for(source.path).recipients
-      if (wanted.includes(recipient) && !isSameSet(recipients, wanted)) lacking.push(source)
+      const { recipients: wanted, index } = rules.for(source.path)
+      if (isChosen(index) && hasKey(wanted, recipient) && !hasKey(recipients, recipient)) lacking.push(source)
     }
-    if (lacking.length === 0 && rules.text === old.text)
+    if (lacking.length === 0 && rules.text === old.text) {
+      // Named here, so accepted, whoever wrote it there.
+      await acceptRules(context, old)
       throw failure('recipient-present', { recipient, config: old.path })
-    await reencrypt(context, old, lacking, { rules })
+    }
+    const own = await ownRecipients(context)
+    await reencrypt(context, old, lacking, { rules, own, given: () => [recipient] })
     speak.note(
       `${quote(recipient)}: in .sops.yaml now, and can open ${lacking.length} file${lacking.length === 1 ? '' : 's'} more`,
     )

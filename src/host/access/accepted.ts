@@ -1,0 +1,153 @@
+/**
+ * The creation rules that were accepted on this machine. Who may read what we write comes from them: whoever
+ * can change .sops.yaml in a repository must not become a reader by that alone (DESIGN.md §1, "Authority").
+ */
+import { readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { errnoOf, quote } from '../../errors.ts'
+import { failure } from '../errors.ts'
+import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
+import type { HostContext } from '../context.ts'
+import { writeFile } from '../files/write.ts'
+import { PLACE_FILE, placeOf } from '../place.ts'
+import { makeKeyDirectory, ownersOf } from './keys.ts'
+import { type CreationRule, type CreationRules, parseRules } from './rules.ts'
+
+interface State {
+  /** Relative to the project, so that a project that moves takes it along. */
+  readonly path: string
+  readonly text: string
+}
+
+function stateFile({ project }: HostContext): string | undefined {
+  const directory = project.serviceKeysDir
+  return directory && join(directory, PLACE_FILE)
+}
+
+function fieldsAt(file: string): ReadonlyMap<string, unknown> | undefined {
+  try {
+    return new Map(Object.entries(Object(JSON.parse(readFileSync(file, 'utf8')))))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+    throw failure('key-unusable', {
+      place: file,
+      reason: error instanceof SyntaxError ? 'it is no JSON' : errnoOf(error),
+    })
+  }
+}
+
+function stateOf(context: HostContext): State | undefined {
+  const file = stateFile(context)
+  const fields = file === undefined ? undefined : fieldsAt(file)
+  const [path, text] = [fields?.get('rules'), fields?.get('accepted')]
+  return typeof path === 'string' && typeof text === 'string' ? { path, text } : undefined
+}
+
+/** Writes down that a directory is this project's, and which rules are accepted, if any are. */
+async function save(context: HostContext, state: State | undefined): Promise<void> {
+  const file = stateFile(context)
+  const { keysDir, root } = context.project
+  if (file === undefined || keysDir === undefined) return
+  makeKeyDirectory(file)
+  const kept = state === undefined ? {} : { rules: state.path, accepted: state.text }
+  await writeFile(file, Buffer.from(`${JSON.stringify({ ...placeOf(root, keysDir), ...kept }, null, 2)}\n`))
+}
+
+/**
+ * Marks the directory beside the operator's key as this project's, before a key is put there. What was accepted for a
+ * project that was moved, or on the machine that the directory was copied from, stays accepted.
+ */
+export async function claimPlace(context: HostContext): Promise<void> {
+  const { keysDir, root } = context.project
+  const file = stateFile(context)
+  if (file === undefined || keysDir === undefined) return
+  const own = placeOf(root, keysDir)
+  const fields = fieldsAt(file)
+  if (fields?.get('root') !== own.root || fields.get('base') !== own.base)
+    await save(context, stateOf(context))
+}
+
+/** Has these rules count as accepted: the operator has made them, or said yes. */
+export async function acceptRules(context: HostContext, rules: CreationRules): Promise<void> {
+  await save(context, { path: relative(context.project.root, rules.path), text: rules.text })
+}
+
+/** The rules that were accepted here; undefined when none were, or it can't be kept which. */
+export async function acceptedRules(context: HostContext): Promise<CreationRules | undefined> {
+  const state = stateOf(context)
+  return state && parseRules(join(context.project.root, state.path), state.text)
+}
+
+export interface Newcomers {
+  readonly recipients: readonly string[]
+  /** Whether keys that had to come together need not any more. */
+  readonly loosened: boolean
+}
+
+function ruleOf(rules: CreationRules, path: string): CreationRule | undefined {
+  try {
+    return rules.for(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Who could read a file by a rule, and could not by the one that was accepted. */
+export function newcomersOf(rule: CreationRule, accepted: CreationRules, path: string): Newcomers {
+  const before = ruleOf(accepted, path)
+  if (before === undefined) return { recipients: rule.recipients, loosened: false }
+  const fewer = rule.groups.length < before.groups.length || rule.threshold < before.threshold
+  const moved =
+    before.groups.length > 1 &&
+    rule.groups.some((keys, at) => keysWithout(keys, before.groups[at] ?? []).length > 0)
+  return { recipients: keysWithout(rule.recipients, before.recipients), loosened: fewer || moved }
+}
+
+async function whom(context: HostContext, recipients: readonly string[]): Promise<string> {
+  const owners = await ownersOf(context)
+  const named = recipients.map((recipient) => {
+    const owner = owners.get(recipient)
+    return owner === undefined ? quote(recipient) : `${quote(recipient)} (${owner})`
+  })
+  return named.join(', ') || 'nobody'
+}
+
+/** Says whom rules name that are seen for the first time on this machine, and accepts them. */
+export async function acceptFirst(context: HostContext, rules: CreationRules): Promise<void> {
+  const { project, speak } = context
+  const named = (path: string) => ruleOf(rules, path)?.recipients ?? []
+  const env = named(project.envFile)
+  const secrets = named(project.secretFile('NAME'))
+  const others = keysWithout(uniqueKeys(rules.rules.flatMap(({ recipients }) => recipients)), [
+    ...env,
+    ...secrets,
+  ])
+  const parts = [
+    `.env.enc is for ${await whom(context, env)}`,
+    `new secrets for ${await whom(context, secrets)}`,
+  ]
+  if (others.length > 0) parts.push(`other rules name ${await whom(context, others)}`)
+  speak.note(`${quote(rules.path)}: accepted, as it is the first time here: ${parts.join('; ')}`)
+  await acceptRules(context, rules)
+}
+
+/** A file of a project with what is new about who may read it. */
+export interface NewReaders extends Newcomers {
+  readonly path: string
+}
+
+/** What is new in the rules about these files; nothing where no rules were accepted yet. */
+export async function newReaders(
+  context: HostContext,
+  rules: CreationRules,
+  paths: readonly string[],
+): Promise<NewReaders[]> {
+  const accepted = await acceptedRules(context)
+  if (accepted === undefined || accepted.text === rules.text) return []
+  return paths.flatMap((path) => {
+    const rule = ruleOf(rules, path)
+    if (rule === undefined) return []
+    const found = newcomersOf(rule, accepted, path)
+    return found.recipients.length > 0 || found.loosened ? [{ path, ...found }] : []
+  })
+}

@@ -1,0 +1,56 @@
+/** `disinto secrets recipients accept`: has the rules count as they are now. */
+import { quote } from '../../../../errors.ts'
+import { uniqueKeys } from '../../../../sops/master-key.ts'
+import { acceptedRules, acceptFirst, acceptRules, newReaders } from '../../../access/accepted.ts'
+import { rulesOf } from '../../../access/rules.ts'
+import type { HostCommand } from '../../../cli/command.ts'
+import { envSource, inventory, secretSource } from '../../../store/inventory.ts'
+
+export const recipientsAccept: HostCommand = {
+  name: 'secrets recipients accept',
+  about: 'accept the recipients that .sops.yaml names now',
+  usage: '',
+  details: `Who may read what is written here comes from rules that were accepted on this
+machine: those that were there the first time, and what recipients add, rm and
+rotate-key made of them. A recipient that came in another way, with a pull
+request for example, is asked about, or refused where nobody can be asked, until
+it is accepted. Find out first whose key it is.`,
+  examples: ['disinto secrets recipients accept'],
+  options: [],
+  words: [0, 0],
+  changes: true,
+  run: async ({ context }) => {
+    const { project, speak } = context
+    const rules = await rulesOf(project.root)
+    const accepted = await acceptedRules(context)
+    if (accepted === undefined) {
+      await acceptFirst(context, rules)
+      return 0
+    }
+    if (accepted.text === rules.text) {
+      speak.note(`${quote(rules.path)}: is accepted as it is`)
+      return 0
+    }
+    const paths = [
+      envSource(project).path,
+      secretSource(project, 'NAME').path,
+      ...inventory(project).map(({ path }) => path),
+    ]
+    const found = await newReaders(context, rules, paths)
+    const named = uniqueKeys([...accepted.rules.flatMap(({ recipients }) => recipients)])
+    const others = rules.rules.flatMap(({ recipients }) => recipients)
+    for (const { path, recipients, loosened } of found) {
+      const file = path.slice(project.root.length + 1)
+      if (recipients.length > 0) speak.note(`${quote(file)}: is for ${recipients.map(quote).join(', ')}, too`)
+      if (loosened) speak.note(`${quote(file)}: takes fewer keys together than before`)
+    }
+    const elsewhere = uniqueKeys(others).filter(
+      (name) => !named.includes(name) && !found.some(({ recipients }) => recipients.includes(name)),
+    )
+    if (elsewhere.length > 0)
+      speak.note(`other rules name ${elsewhere.map(quote).join(', ')}, for files that are not there yet`)
+    await acceptRules(context, rules)
+    speak.note(`${quote(rules.path)}: accepted as it is now`)
+    return 0
+  },
+}

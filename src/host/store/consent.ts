@@ -1,0 +1,48 @@
+/** Asks before anybody becomes a reader who was not accepted on this machine. */
+import { relative } from 'node:path'
+import { failure } from '../errors.ts'
+import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
+import { acceptedRules, acceptFirst, acceptRules, newReaders } from '../access/accepted.ts'
+import { ownersOf } from '../access/keys.ts'
+import type { CreationRules } from '../access/rules.ts'
+import { confirmed } from '../cli/prompt.ts'
+import type { HostContext } from '../context.ts'
+
+/**
+ * Makes sure that the rules name nobody for these files who was not accepted here: asks, or throws recipient-unaccepted
+ * or rule-loosened where nobody can be asked. Rules that are seen for the first time are accepted, which is said. Those
+ * in `except` are being added just now.
+ */
+export async function ensureAccepted(
+  context: HostContext,
+  rules: CreationRules,
+  paths: readonly string[],
+  except: readonly string[] = [],
+): Promise<void> {
+  if ((await acceptedRules(context)) === undefined) {
+    await acceptFirst(context, rules)
+    return
+  }
+  const owners = await ownersOf(context)
+  // Our own keys need no asking, but that of a service only where services may read.
+  const oursFor = (path: string) =>
+    [...owners].flatMap(([name, owner]) =>
+      owner === 'you' || path === context.project.envFile ? [name] : [],
+    )
+  const found = (await newReaders(context, rules, paths))
+    .map((one) => ({ ...one, recipients: keysWithout(one.recipients, [...except, ...oursFor(one.path)]) }))
+    .filter(({ recipients, loosened }) => recipients.length > 0 || loosened)
+  if (found.length === 0) return
+  const files = [...new Set(found.map(({ path }) => relative(context.project.root, path) || path))]
+  const recipients = uniqueKeys(found.flatMap((one) => one.recipients))
+  const refusal =
+    recipients.length > 0
+      ? failure('recipient-unaccepted', { config: rules.path, recipients, files })
+      : failure('rule-loosened', { config: rules.path, files })
+  if (!context.interactive) throw refusal
+  const { code, message } = refusal
+  context.speak.warning({ code, message, hint: 'say yes only if you know whose it is' })
+  const agreed = await confirmed(context, 'Accept these rules?', 'disinto secrets recipients accept')
+  if (!agreed) throw refusal
+  await acceptRules(context, rules)
+}
