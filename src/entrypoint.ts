@@ -57,11 +57,14 @@ function workingDirectory({ root, envFile, secretsDir }: Options): string {
 /** What is said of a key that the user to become has in reach; throws key-within-reach unless that is allowed. */
 function reachWarnings(
   account: Account,
-  inherited: ReadonlyMap<string, string>,
-  cwd: string,
+  files: {
+    readonly inherited: ReadonlyMap<string, string>
+    readonly cwd: string
+    readonly homes: readonly string[]
+  },
   options: Options,
 ): Warning[] {
-  const reach = keyWithinReach(inherited, cwd, account.home, account)
+  const reach = keyWithinReach(files.inherited, files.cwd, files.homes, account)
   if (reach === undefined) return []
   const error = failure('key-within-reach', {
     path: reach.path,
@@ -110,16 +113,16 @@ async function main(words: readonly string[]): Promise<void> {
   const documents = located.sources.map(read)
   const encrypted = documents.some(({ format }) => format !== 'plaintext')
   const drops = account !== undefined && becomesAnother(account)
-  const home = drops ? account.home : undefined
+  const homes = [drops ? account.home : undefined, options.keyHome].filter((home) => home !== undefined)
   // Before any key is read: what somebody else can put there is no key of ours.
-  const withinReach = drops && encrypted ? reachWarnings(account, inherited, cwd, options) : []
-  const opens = opener(options.engine, inherited, cwd, { keyTypes: options.keyTypes, home })
+  const withinReach = drops && encrypted ? reachWarnings(account, { inherited, cwd, homes }, options) : []
+  const opens = opener(options.engine, inherited, cwd, { keyTypes: options.keyTypes, homes })
   const { entries, used } = await open(documents, opens, options)
   const merged = merge(inherited, entries, options, used)
 
   const warnings = [
     ...located.warnings,
-    ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, home) : withinReach),
+    ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
     ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
     ...warningsOf(documents, merged, options),
   ]

@@ -15,6 +15,8 @@ const MOST_LINKS = 40
 interface Step {
   readonly directory: Stats
   readonly entry: Stats
+  /** The directories from the root to that one, which a person must be let through to do anything there. */
+  readonly above: readonly Stats[]
 }
 
 /** Every name on the way to a file, those of links and of what they lead to included. Throws where it does not exist. */
@@ -24,12 +26,14 @@ function stepsTo(path: string): Step[] {
     .split('/')
     .filter((name) => name !== '')
   let at = '/'
+  let above: readonly Stats[] = []
   for (let links = 0; left.length > 0; ) {
     const name = left.shift() ?? ''
     const directory = statSync(at)
     const here = resolve(at, name)
     const entry = lstatSync(here)
-    steps.push({ directory, entry })
+    above = [...above, directory]
+    steps.push({ directory, entry, above })
     if (!entry.isSymbolicLink()) {
       at = here
       continue
@@ -42,6 +46,7 @@ function stepsTo(path: string): Step[] {
         .filter((part) => part !== ''),
     )
     at = '/'
+    above = []
   }
   return steps
 }
@@ -56,15 +61,16 @@ function allows(stats: Stats, bits: number, person: Person): boolean {
 export function couldRead(path: string, person: Person): boolean {
   const steps = stepsTo(path)
   const last = steps.at(-1)
-  return (
-    last !== undefined &&
-    allows(last.entry, 4, person) &&
-    steps.every(({ directory }) => allows(directory, 1, person))
-  )
+  return last !== undefined && allows(last.entry, 4, person) && reaches(last, person)
 }
 
-function couldMove({ directory, entry }: Step, person: Person): boolean {
-  if (!allows(directory, 2, person) || !allows(directory, 1, person)) return false
+function reaches({ above }: Step, person: Person): boolean {
+  return above.every((directory) => allows(directory, 1, person))
+}
+
+function couldMove(step: Step, person: Person): boolean {
+  const { directory, entry } = step
+  if (!allows(directory, 2, person) || !reaches(step, person)) return false
   const sticky = (directory.mode & 0o1000) !== 0
   return !sticky || entry.uid === person.uid || directory.uid === person.uid
 }
@@ -74,7 +80,8 @@ export function couldReplace(path: string, person: Person): boolean {
   const steps = stepsTo(path)
   const last = steps.at(-1)
   return (
-    (last !== undefined && allows(last.entry, 2, person)) || steps.some((step) => couldMove(step, person))
+    (last !== undefined && allows(last.entry, 2, person) && reaches(last, person)) ||
+    steps.some((step) => couldMove(step, person))
   )
 }
 
@@ -119,6 +126,6 @@ export function othersCouldRead(path: string): boolean {
   return (
     last !== undefined &&
     (last.entry.mode & 0o044) !== 0 &&
-    steps.every(({ directory }) => (directory.mode & 0o011) !== 0)
+    last.above.every((directory) => (directory.mode & 0o011) !== 0)
   )
 }

@@ -21,9 +21,9 @@ export function defaultKeyFile(variables: Variables): string | undefined {
   return base?.startsWith('/') ? join(base, 'sops', 'age', 'keys.txt') : undefined
 }
 
-/** The usual places: in the home of the user to become, where there is one, and in our own. */
-export function usualKeyFiles(variables: Variables, home?: string): string[] {
-  const others = home === undefined ? [] : [defaultKeyFile(new Map([['HOME', home]]))]
+/** The usual places: in other homes, that of the user to become above all, and in our own. */
+export function usualKeyFiles(variables: Variables, homes: readonly string[] = []): string[] {
+  const others = homes.map((home) => defaultKeyFile(new Map([['HOME', home]])))
   return [...new Set([...others, defaultKeyFile(variables)])].filter((path) => path !== undefined)
 }
 
@@ -31,12 +31,12 @@ export function usualKeyFiles(variables: Variables, home?: string): string[] {
 export function keyFiles(
   variables: Variables,
   workingDirectory: string,
-  home?: string,
+  homes: readonly string[] = [],
 ): Array<{ path: string; named: boolean }> {
   const named = variables.get('SOPS_AGE_KEY_FILE')
   return [
     ...(named === undefined || named === '' ? [] : [{ path: resolve(workingDirectory, named), named: true }]),
-    ...usualKeyFiles(variables, home).map((path) => ({ path, named: false })),
+    ...usualKeyFiles(variables, homes).map((path) => ({ path, named: false })),
   ]
 }
 
@@ -63,8 +63,12 @@ function hintToHide(path: string): string {
 }
 
 /** A warning for each key file that others can read. */
-export function keyFileWarnings(variables: Variables, workingDirectory: string, home?: string): Warning[] {
-  return keyFiles(variables, workingDirectory, home)
+export function keyFileWarnings(
+  variables: Variables,
+  workingDirectory: string,
+  homes: readonly string[] = [],
+): Warning[] {
+  return keyFiles(variables, workingDirectory, homes)
     .map(({ path }) => exposure(path))
     .filter((warning) => warning !== undefined)
 }
@@ -80,11 +84,11 @@ export interface Reach {
 export function keyWithinReach(
   variables: Variables,
   workingDirectory: string,
-  home: string,
+  homes: readonly string[],
   person: Person,
 ): Reach | undefined {
   const ssh = variables.get('SOPS_AGE_SSH_PRIVATE_KEY_FILE')
-  const paths = keyFiles(variables, workingDirectory, home).map(({ path }) => path)
+  const paths = keyFiles(variables, workingDirectory, homes).map(({ path }) => path)
   for (const path of ssh ? [...paths, resolve(workingDirectory, ssh)] : paths) {
     try {
       if (couldRead(path, person)) return { path, can: 'read', hint: hintToKeep(path) }

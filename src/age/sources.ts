@@ -36,11 +36,11 @@ async function commandOutput(command: string, variables: Variables, cwd: string)
   return stdout.toString()
 }
 
-/** Reads every place there is, `home` among them. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
+/** Reads every place there is, other homes among them. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
 export async function readKeyring(
   variables: Variables,
   workingDirectory: string,
-  home?: string,
+  homes: readonly string[] = [],
 ): Promise<Keyring> {
   const identities: Identity[] = []
   const unusable: UnusablePlace[] = []
@@ -68,7 +68,7 @@ export async function readKeyring(
     }
     add(path, text)
   }
-  const files = keyFiles(variables, workingDirectory, home)
+  const files = keyFiles(variables, workingDirectory, homes)
   files.filter(({ named }) => named).forEach(readKeyFile)
   const command = variables.get('SOPS_AGE_KEY_CMD')
   if (command) {

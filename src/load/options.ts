@@ -25,6 +25,8 @@ export interface Options {
   readonly allowReadableKey: boolean
   /** HOME for a command whose user has none. */
   readonly home: string | undefined
+  /** Another home in which the key may be. */
+  readonly keyHome: string | undefined
   readonly check: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -57,6 +59,11 @@ export const FLAGS: readonly Flag[] = [
   },
   { name: 'user', value: 'USER', about: 'become NAME or UID, or with :GROUP, before the command' },
   { name: 'allow-readable-key', about: 'start even where that user could read, move or replace the key' },
+  {
+    name: 'key-home',
+    value: 'DIR',
+    about: 'another home in which the key may be, as .config/sops/age/keys.txt',
+  },
   { name: 'home', value: 'DIR', about: 'HOME for a command whose uid is not in /etc/passwd' },
   { name: 'check', about: 'do everything but run the command; list names, sources and formats' },
   { name: 'json', about: 'with --check: JSON' },
@@ -156,6 +163,7 @@ export async function parseOptions(
     noUser: variables.get(variableOf('user')) === '' && !given.has('user'),
     allowReadableKey: on('allow-readable-key'),
     home: text('home'),
+    keyHome: text('key-home'),
     check: on('check'),
     json: on('json'),
     verbose: on('verbose'),

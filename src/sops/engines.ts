@@ -10,8 +10,8 @@ import { keyRefusal, recipientsOf } from './refusal.ts'
 export interface OpenerOptions {
   /** The kinds of keys that may be used; by default those that DISINTO_KEY_TYPES names. */
   readonly keyTypes?: ReadonlySet<KeyType>
-  /** Another home than HOME in which a key may be: that of the user to become. */
-  readonly home?: string | undefined
+  /** Other homes than HOME in which a key may be: that of the user to become above all. */
+  readonly homes?: readonly string[]
 }
 
 /**
@@ -22,12 +22,12 @@ export function opener(
   engine: EngineName,
   variables: ReadonlyMap<string, string>,
   workingDirectory: string,
-  { keyTypes = keyTypesOf(variables), home }: OpenerOptions = {},
+  { keyTypes = keyTypesOf(variables), homes = [] }: OpenerOptions = {},
 ): Open {
   let keyring: Promise<Keyring> | undefined
   const readKeys = () => {
     keyring ??= import('../age/sources.ts').then(({ readKeyring }) =>
-      readKeyring(variables, workingDirectory, home),
+      readKeyring(variables, workingDirectory, homes),
     )
     return keyring
   }
@@ -75,7 +75,7 @@ export function opener(
       if (engine === 'builtin') throw failure('engine-declines', { path, reason })
     }
     const { sopsOpener } = await import('./program.ts')
-    openBySops ??= sopsOpener({ variables, workingDirectory, keyTypes, home }, readKeys)
+    openBySops ??= sopsOpener({ variables, workingDirectory, keyTypes, homes }, readKeys)
     return { ...(await openBySops(document, reason)), by: 'sops' }
   }
 }

@@ -53,7 +53,7 @@ function isFile(path: string): boolean {
 function variablesForSops(
   variables: ReadonlyMap<string, string>,
   cwd: string,
-  home?: string,
+  homes: readonly string[] = [],
 ): ReadonlyMap<string, string> {
   const forSops = trustedVariables(variables, cwd)
   for (const name of ['SOPS_AGE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_FILE']) {
@@ -63,7 +63,7 @@ function variablesForSops(
     else if (file !== undefined) forSops.set(name, resolve(cwd, file))
   }
   const found = defaultKeyFile(forSops)
-  for (const path of usualKeyFiles(variables, home).filter((file) => file !== found && isFile(file))) {
+  for (const path of usualKeyFiles(variables, homes).filter((file) => file !== found && isFile(file))) {
     if (!forSops.has('SOPS_AGE_KEY_FILE')) forSops.set('SOPS_AGE_KEY_FILE', path)
     else
       forSops.set(
@@ -126,7 +126,7 @@ async function valuesOf(
 export function sopsRunner(
   variables: ReadonlyMap<string, string>,
   workingDirectory: string,
-  home?: string,
+  homes: readonly string[] = [],
 ): (
   words: readonly string[],
   path: string,
@@ -138,7 +138,7 @@ export function sopsRunner(
   let program: string | undefined
 
   return async (words, path, missing, cwd = '/', input) => {
-    forSops ??= variablesForSops(variables, workingDirectory, home)
+    forSops ??= variablesForSops(variables, workingDirectory, homes)
     program ??= findSops(forSops)
     if (program === undefined) {
       const untrusted = findSops(variables)
@@ -169,8 +169,8 @@ export interface SopsSettings {
   readonly variables: ReadonlyMap<string, string>
   readonly workingDirectory: string
   readonly keyTypes: ReadonlySet<KeyType>
-  /** Another home than HOME in which a key may be. */
-  readonly home?: string | undefined
+  /** Other homes than HOME in which a key may be. */
+  readonly homes: readonly string[]
 }
 
 export type OpenBySops = (
@@ -187,8 +187,8 @@ const NO_KEY = ['key-missing', 'key-wrong', 'sops-failed']
  * `readKeys` is asked when a refusal must be explained; `reason` says why sops is needed, if not by choice.
  */
 export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyring>): OpenBySops {
-  const { variables, workingDirectory, keyTypes, home } = settings
-  const runSops = sopsRunner(variables, workingDirectory, home)
+  const { variables, workingDirectory, keyTypes, homes } = settings
+  const runSops = sopsRunner(variables, workingDirectory, homes)
 
   const run = async (
     document: Document,

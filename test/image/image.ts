@@ -224,6 +224,11 @@ export async function copyOfProject(): Promise<string> {
     'esbuild.config.mjs',
   ])
     await copyFile(join(REPOSITORY, name), join(directory, name))
+  await mkdir(join(directory, 'entrypoint'))
+  await copyFile(
+    join(REPOSITORY, 'entrypoint/disinto-entrypoint'),
+    join(directory, 'entrypoint/disinto-entrypoint'),
+  )
   for (const name of ['src', 'tools']) {
     await must('cp', ['-R', join(REPOSITORY, name), join(directory, name)])
   }

@@ -51,6 +51,21 @@ describe.runIf(process.getuid?.() === 0)('a user (needs root)', () => {
     expect(couldReplace(key, AGENT)).toBe(true)
   })
 
+  test('can do nothing below a directory that they may not enter, whose it all may be', () => {
+    const root = tree(
+      ['top/', 0, 0, 0o700],
+      ['top/age/', 1000, 1000, 0o700],
+      ['top/age/keys.txt', 1000, 1000, 0o600],
+    )
+    const key = join(root, 'top/age/keys.txt')
+    expect([couldRead(key, AGENT), couldReplace(key, AGENT)]).toEqual([false, false])
+    // By another way to the same file.
+    const other = tree(['open/', 1000, 0, 0o755], ['open/keys.txt', 1000, 0, 0o600])
+    symlinkSync(join(other, 'open/keys.txt'), join(root, 'top/link'))
+    const link = join(root, 'top/link')
+    expect([couldRead(link, AGENT), couldReplace(link, AGENT)]).toEqual([true, true])
+  })
+
   test('can write a file that is theirs, or open to them', () => {
     const root = tree(['a', 1000, 0, 0o400], ['b', 0, 2000, 0o660], ['c', 0, 0, 0o644])
     expect(['a', 'b', 'c'].map((name) => couldReplace(join(root, name), AGENT))).toEqual([true, true, false])
