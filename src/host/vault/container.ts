@@ -207,11 +207,12 @@ export async function removeContainer(context: HostContext, container: string): 
 export async function removeUnusedNetworks(context: HostContext, project: string): Promise<void> {
   await inTurn(context.variables, project, async () => {
     const filter = `label=com.docker.compose.project=${project}`
-    const told = await askDocker(context, ['network', 'ls', '--quiet', '--filter', filter])
-    for (const id of told.stdout.toString().split('\n')) {
-      if (id === '') continue
-      const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${id}`])
-      if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', id])
+    const words = ['network', 'ls', '--format', '{{.Name}}', '--filter', filter]
+    const names = (await askDocker(context, words)).stdout.toString().split('\n')
+    for (const name of names.filter((line) => line !== '')) {
+      // By its name: a container that was made and not started knows no other.
+      const users = await askDocker(context, ['ps', '--all', '--quiet', '--filter', `network=${name}`])
+      if (users.status === 0 && users.stdout.length === 0) await askDocker(context, ['network', 'rm', name])
     }
   })
 }

@@ -33,6 +33,8 @@ export interface Request {
   /** The allowed_signers file, where one is named. */
   readonly signers: string | undefined
   readonly dryRun: boolean
+  /** Whether it runs once even where nobody has to approve it: nobody stands by who meant to repeat it. */
+  readonly once: boolean
 }
 
 /** Everything that is needed to make the container, and nothing that is running. */
@@ -155,10 +157,8 @@ export async function prepareRun(context: HostContext, request: Request): Promis
   const { by } = await checkApproval(context, proposal, request.signers)
   const command = commandFor(proposal, request.command)
   if (by === undefined) warnUnchecked(context, proposal)
-  else {
-    const spent = spentBy(project, proposal)
-    if (spent !== undefined) throw failure('approval-used', { path: proposal.path, when: spent.at })
-  }
+  const spent = by === undefined && !request.once ? undefined : spentBy(project, proposal)
+  if (spent !== undefined) throw failure('approval-used', { path: proposal.path, when: spent.at })
   const entries = await openRequested(context, proposal, request.allow)
   const [service] = await reading
   return { proposal, approvedBy: by, entries, command, ...service }

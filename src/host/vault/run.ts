@@ -8,6 +8,7 @@ import { IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
 import { composeWords, readSettings } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { whenLeaving } from '../files/cleanup.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { checkExpiry } from './approval.ts'
 import { claim, digestOf, noteRun } from './claim.ts'
@@ -124,9 +125,10 @@ function makingOf({ ready, request, io }: Job, directory: MemoryDirectory): Maki
 }
 
 /** Spends the approval, or notes that there was none to spend. From here on the run counts, whatever happens. */
-function spend(context: HostContext, { proposal, approvedBy }: Ready, run: string): void {
+function spend(context: HostContext, { ready, request }: Job, run: string): void {
+  const { proposal, approvedBy } = ready
   checkExpiry(proposal)
-  if (approvedBy === undefined) noteRun(context.project, proposal, run)
+  if (approvedBy === undefined && !request.once) noteRun(context.project, proposal, run)
   else claim(context.project, proposal, run)
 }
 
@@ -146,11 +148,12 @@ function endedOf(outcome: Outcome | undefined, first: NodeJS.Signals | undefined
 }
 
 /** Starts a container that has been made and looked at, and keeps the record. */
-async function start(context: HostContext, { ready, record, io }: Job, making: Making): Promise<Outcome> {
+async function start(context: HostContext, job: Job, making: Making): Promise<Outcome> {
+  const { ready, record, io } = job
   const { proposal, approvedBy, entries } = ready
   const run = making.name
   const { id, secrets, minutes } = proposal
-  spend(context, ready, run)
+  spend(context, job, run)
   const started: Started = {
     ...{ id, run, secrets, approvedBy },
     proposal: digestOf(proposal),
@@ -182,7 +185,7 @@ async function inContainer(context: HostContext, job: Job): Promise<Outcome | un
   const { ready, io } = job
   const { signals } = io
   const directory = makeMemoryDirectory(context.variables)
-  process.on('exit', directory.remove)
+  const forget = whenLeaving(directory.remove)
   try {
     await fill(directory, ready)
     const making = makingOf(job, directory)
@@ -195,7 +198,7 @@ async function inContainer(context: HostContext, job: Job): Promise<Outcome | un
     return await start(context, job, making)
   } finally {
     directory.remove()
-    process.removeListener('exit', directory.remove)
+    forget()
     await removeContainer(context, directory.name)
     if (ready.service.networks.length > 0) await removeUnusedNetworks(context, ready.project)
   }

@@ -1,5 +1,7 @@
 /** Signals to us, kept until there is somebody to hand them to. */
 
+import { whenLeaving } from '../files/cleanup.ts'
+
 /** What a command in a container may want to hear of. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
 /** So many of one kind are a person who has had enough. */
@@ -12,6 +14,8 @@ export class Signals {
 
   /** Takes signals from here on: none of them ends this process any more. */
   listen(): void {
+    // Its own listeners come now, and go below: what is to be undone is then undone at our end.
+    whenLeaving(() => {})()
     for (const signal of SIGNALS) {
       process.removeAllListeners(signal)
       process.on(signal, () => {

@@ -28,14 +28,17 @@ function outcomeOf(run: Json | undefined): string {
   return run['exitCode'] === null ? 'did not start' : `ended with ${String(run['exitCode'])}`
 }
 
-async function standingOf(
+interface Through {
+  readonly allow: ReadonlySet<string>
+  readonly signers?: string | undefined
+}
+
+/** Returns where a proposal stands. `runs`: what the record says of the runs of each ID. */
+export async function standingOf(
   context: HostContext,
   id: string,
-  {
-    allow,
-    signers,
-    runs,
-  }: { allow: ReadonlySet<string>; signers?: string | undefined; runs: Map<string, Json> },
+  { allow, signers }: Through,
+  runs: ReadonlyMap<string, Json> = new Map(),
 ): Promise<Standing> {
   let proposal: Proposal | undefined
   try {
@@ -54,14 +57,10 @@ async function standingOf(
 }
 
 /** Returns where every proposal of the project stands, by ID. */
-export async function standings(
-  context: HostContext,
-  through: { readonly allow: ReadonlySet<string>; readonly signers?: string | undefined },
-): Promise<Standing[]> {
+export async function standings(context: HostContext, through: Through): Promise<Standing[]> {
   const runs = lastRuns(context.project)
   const found: Standing[] = []
-  for (const id of proposalIds(context.project.root))
-    found.push(await standingOf(context, id, { ...through, runs }))
+  for (const id of proposalIds(context.project.root)) found.push(await standingOf(context, id, through, runs))
   return found
 }
 
