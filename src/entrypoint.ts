@@ -14,7 +14,6 @@ import {
   withGivenGroups,
   withHome,
 } from './handover/user.ts'
-import { toFiles } from './handover/value-files.ts'
 import { catchSignals, closeForExec, openWindow } from './handover/window.ts'
 import { decrypt } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
@@ -140,7 +139,10 @@ async function main(words: readonly string[]): Promise<void> {
   if (options.check || file === undefined) {
     return writeAll(1, checkReport(merged, warnings, becomes ? 'execve' : 'child', options.json))
   }
-  const environment = toFiles(options.asFile, asUser)
+  const environment =
+    options.asFile.length === 0
+      ? asUser
+      : (await import('./handover/value-files.ts')).toFiles(options.asFile, asUser, merged)
   if (options.summary) speak.note(summaryLine(merged))
   if (process.ppid === 1) (await import('./handover/limits.ts')).restoreOpenFiles()
   if (becomes) {

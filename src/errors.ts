@@ -220,6 +220,13 @@ export const CORE_CATALOGUE = {
     message: `--as-file ${names.map(quote).join(',')}: no tmpfs to write to, and a disk is no place for a secret`,
     hint: 'give the container one (docker run --tmpfs /dev/shm:mode=1777, or without --ipc none), or set XDG_RUNTIME_DIR',
   }),
+  'as-file-unwritten': ({ path, reason }: Texts<'path' | 'reason'>) => ({
+    message: `${quote(path)}: the value can't be written (${reason})`,
+    hint:
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? 'this memory is full: df shows it; give it more (docker run --tmpfs /dev/shm:size=…, sizeLimit), or remove what is not yours'
+        : 'give the container another tmpfs (docker run --tmpfs /dev/shm:mode=1777), or set XDG_RUNTIME_DIR',
+  }),
   'inherited-not-utf8': ({ what }: Texts<'what'>) => ({
     message: `${quote(what)} is not UTF-8 in what the shim was started with`,
     hint: 'it would be damaged on its way through Node: pass it as UTF-8 text, base64 for example',

@@ -1,61 +1,101 @@
 /**
  * Values as files in memory, for commands that read NAME_FILE. They are never on a disk, and the command's user's
  * alone.
+ *
+ * The command can't remove them when it ends, and a memory that outlives its container, a pod's emptyDir, has those of
+ * every start before. Whether the process of another container still runs can't be seen: pid and namespace say
+ * nothing there. So a directory's name also has who made it (the host, the user, the words) and of what (a hash of the
+ * encrypted files). What was made of the same files has the same values, and is used again; what the same maker made of
+ * others is from before its restart, and goes.
  */
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createHash, randomBytes } from 'node:crypto'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { failure } from '../errors.ts'
-import { isAlive, isTmpfs, pidNamespace } from '../tmpfs.ts'
+import { errnoOf, failure } from '../errors.ts'
+import type { Merged } from '../load/merge.ts'
+import { makeDirectory, ownedDirectories } from '../memory-directory.ts'
+import { isGone, world } from '../owner.ts'
+import { isTmpfs } from '../tmpfs.ts'
 
-/** `disinto-<pid namespace>-<pid>-<random>`; the pid is the command's, or that of the shim above it. */
-const PREFIX = 'disinto'
-const prefixOf = (pid: number | string) => `${PREFIX}-${pidNamespace()}-${pid}-`
+const KIND = 'files'
 
-/** Removes what commands of this user left that run no more; they could not do it themselves. */
-function removeLeftovers(directory: string): void {
-  const ours = new RegExp(`^${prefixOf('(\\d+)')}`)
-  for (const entry of readdirSync(directory)) {
-    const pid = ours.exec(entry)?.[1]
-    if (pid === undefined || isAlive(Number(pid))) continue
-    const path = join(directory, entry)
-    try {
-      if (statSync(path).uid === process.getuid?.()) rmSync(path, { recursive: true, force: true })
-    } catch {
-      // Gone already, or not ours to remove.
-    }
+function hash(parts: ReadonlyArray<string | Buffer>): string {
+  const digest = createHash('sha256')
+  for (const part of parts) digest.update(`${part.length}:`).update(part)
+  return digest.digest('hex').slice(0, 24)
+}
+
+/** What the values were made of; something that nobody else has where they are not of encrypted files alone. */
+function contentOf(names: readonly string[], { outcome }: Merged): string {
+  const parts = names.map((name) => {
+    const fate = outcome.get(name)
+    return fate === undefined || fate.kept || fate.entry.by === undefined
+      ? randomBytes(16)
+      : fate.entry.document.bytes
+  })
+  return hash([...names, ...parts])
+}
+
+/** Who makes them: after a restart of the container the same. */
+function makerOf(names: readonly string[]): string {
+  return hash([hostname(), String(process.getuid?.()), ...process.argv.slice(1), ...names])
+}
+
+/** The directory to use: one that has the same values already, or a new one; what is left of others is removed. */
+function directoryIn(place: string, maker: string, content: string): string {
+  let same: string | undefined
+  for (const { path, mark, label } of ownedDirectories(place, KIND)) {
+    const [theirMaker, theirContent] = label.split('-')
+    const elsewhere = !mark.startsWith(`${world()}-`)
+    if (isGone(mark) || (elsewhere && theirMaker === maker && theirContent !== content)) {
+      rmSync(path, { recursive: true, force: true })
+    } else if (elsewhere && theirContent === content) same ??= path
   }
+  return same ?? makeDirectory(place, KIND, undefined, `${maker}-${content}`).path
+}
+
+/** Writes a file whole or not at all, also where one with the same content may be in use. */
+function writeValue(directory: string, name: string, value: string): string {
+  const path = join(directory, name)
+  const temporary = join(directory, `.${randomBytes(4).toString('hex')}`)
+  try {
+    writeFileSync(temporary, value, { mode: 0o400, flag: 'wx' })
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw failure('as-file-unwritten', { path, reason: errnoOf(error) })
+  }
+  return path
 }
 
 /**
- * Writes the values of these names to files, mode 0400, in a directory of their own, and gives the environment with
- * NAME_FILE in the place of NAME. To be called as the user that the command will be. Throws when a name has no
- * value, or there is no tmpfs to write to.
+ * Writes the values of these names to files, mode 0400, in a directory of their own, and returns the environment with
+ * NAME_FILE in the place of NAME. To be called as the user that the command will be. Throws as-file-unmet for a name
+ * without a value, as-file-no-tmpfs, as-file-unwritten.
  */
 export function toFiles(
   names: readonly string[],
   environment: ReadonlyMap<string, string>,
+  merged: Merged,
 ): ReadonlyMap<string, string> {
-  if (names.length === 0) return environment
   const unmet = names.filter((name) => (environment.get(name) ?? '') === '')
   if (unmet.length > 0) throw failure('as-file-unmet', { names: unmet })
+  const maker = makerOf(names)
+  const content = contentOf(names, merged)
   const places = [environment.get('XDG_RUNTIME_DIR') ?? '', '/dev/shm', '/run'].filter(isTmpfs)
   for (const place of places) {
     let directory: string
     try {
-      removeLeftovers(place)
-      directory = mkdtempSync(join(place, prefixOf(process.pid)))
+      directory = directoryIn(place, maker, content)
     } catch {
       // Not writable, or not readable, for this user: the next place may be.
       continue
     }
-    chmodSync(directory, 0o700)
     return new Map(
-      [...environment].map(([name, value]) => {
-        if (!names.includes(name)) return [name, value]
-        const path = join(directory, name)
-        writeFileSync(path, value, { mode: 0o400, flag: 'wx' })
-        return [`${name}_FILE`, path]
-      }),
+      [...environment].map(([name, value]) =>
+        names.includes(name) ? [`${name}_FILE`, writeValue(directory, name, value)] : [name, value],
+      ),
     )
   }
   throw failure('as-file-no-tmpfs', { names })

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { EXECVE, expectRefusal, MARK, Project } from './project.ts'
 
 function withSecrets(): Project {
@@ -62,6 +62,49 @@ describe('--as-file', () => {
     expect(existsSync(second)).toBe(false)
   })
 
+  describe.runIf(process.getuid?.() === 0)('in memory that outlives the container (needs root)', () => {
+    /** A shim that is process 1 of its own pid namespace, as in a container, with a directory in memory that stays. */
+    function withMemory() {
+      const project = withSecrets()
+      const memory = mkdtempSync('/dev/shm/disinto-test-')
+      onTestFinished(() => rmSync(memory, { recursive: true, force: true }))
+      const container = ['unshare', '--pid', '--fork', '--mount-proc', '--uts', 'sh', '-c']
+      const start = (hostname = 'pod', words = ['sh', '-c', 'cat "$A_FILE"']) => {
+        const through = [...container, 'hostname "$1"; shift; exec "$@"', 'sh', hostname]
+        const run = project.run(['--as-file', 'A', '--', ...words], {
+          through,
+          env: { XDG_RUNTIME_DIR: memory },
+        })
+        expect(run.stderr).toBe('')
+        return run.stdout.trim()
+      }
+      const values = () =>
+        readdirSync(memory).flatMap((entry) =>
+          readdirSync(join(memory, entry)).map((name) => join(memory, entry, name)),
+        )
+      return { project, start, values }
+    }
+
+    test('each start has one file of the value, however many went before', () => {
+      const { start, values } = withMemory()
+      for (let time = 0; time < 3; time += 1) expect(start()).toBe(MARK)
+      // Other containers of the same files, with other names.
+      for (const host of ['a', 'b', 'c']) expect(start(host)).toBe(MARK)
+      expect(values()).toHaveLength(1)
+    })
+
+    test('a changed secret leaves nothing of the old one, and the files of another host are let be', () => {
+      const { project, start, values } = withMemory()
+      start()
+      project.secret('A', `${MARK}-new`)
+      expect(start()).toBe(`${MARK}-new`)
+      expect(values()).toHaveLength(1)
+      project.secret('A', `${MARK}-newer`)
+      expect(start('another')).toBe(`${MARK}-newer`)
+      expect(values()).toHaveLength(2)
+    })
+  })
+
   test('a name without a value', () => {
     expect(withSecrets().refused(['--as-file', 'A,NOPE'])).toMatch(/--as-file: missing or empty: NOPE/)
   })
@@ -87,5 +130,5 @@ describe('--as-file', () => {
 test.runIf(EXECVE)('the command is still the process that the shim was', () => {
   const { stdout } = withSecrets().run(['--as-file', 'A', '--', 'sh', '-c', 'echo "$A_FILE $$"'])
   const [path = '', pid] = stdout.trim().split(' ')
-  expect(path).toContain(`-${pid}-`)
+  expect(path).toMatch(new RegExp(`-${pid}-\\d+-[0-9a-f]{8}/A$`))
 })

@@ -28,7 +28,7 @@ const ORDER = [
   ['sops/', 'handover/'],
   ['age/', 'redact/', 'load/'],
   ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts'],
-  ['node-debug.ts', 'speak.ts'],
+  ['node-debug.ts', 'owner.ts', 'speak.ts'],
   ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
 ] as const
 

@@ -20,7 +20,8 @@ import {
   removeContainer,
   removeUnusedNetworks,
 } from './container.ts'
-import { leftMemoryDirectories, type MemoryDirectory, makeMemoryDirectory } from './memory.ts'
+import type { MemoryDirectory } from '../../memory-directory.ts'
+import { leftMemoryDirectories, makeMemoryDirectory } from './memory.ts'
 import type { Mount } from './mounts.ts'
 import type { Proposal } from './proposal.ts'
 import { type Ended, openRecord, type RunRecord, type Started } from './record.ts'

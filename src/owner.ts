@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { isAlive, pidNamespace } from '../../tmpfs.ts'
+import { isAlive, pidNamespace } from './tmpfs.ts'
 
 /** When a process began, which with its number names it for good (proc(5), field 22); "0" where nothing tells. */
 function startOf(pid: number): string {
