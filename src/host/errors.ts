@@ -297,7 +297,7 @@ export const HOST_CATALOGUE = {
   }),
   'secret-in-env-file': ({ name }: Texts<'name'>) => ({
     message: `${quote(name)} is in .env.enc, not in a file of its own`,
-    hint: 'disinto secrets edit .env.enc changes it there',
+    hint: `disinto secrets set ${name} changes it there, and disinto secrets edit .env.enc all of them`,
   }),
   'word-no-name': ({ command }: Texts<'command'>) => ({
     message: `${command}: what was given as NAME is no variable name`,
@@ -337,6 +337,18 @@ export const HOST_CATALOGUE = {
     message: `${quote(config)}: no creation rule is for ${list(paths)}; nothing was changed`,
     hint: `disinto secrets migrate --add-rule adds one for you alone, or add it by hand: path_regex: '${pattern}', age: ${recipient}`,
   }),
+  'migrate-before': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is in use in plaintext, and a .env.enc beside it would put it out of use`,
+    hint: 'disinto secrets migrate first',
+  }),
+  'value-unholdable': ({ name }: Texts<'name'>) => ({
+    message: `no line of SOPS dotenv can hold the value of ${quote(name)}; nothing was changed`,
+    hint: 'a file of its own holds any value: disinto secrets add NAME',
+  }),
+  'import-empty': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: sets nothing`,
+    hint: 'it should have lines of NAME=value',
+  }),
   'migrate-named': ({
     path,
     file,
@@ -371,7 +383,7 @@ export const HOST_CATALOGUE = {
   }),
   'edit-format': ({ path, format }: Texts<'path' | 'format'>) => ({
     message: `${quote(path)}: is ${format}, which is not edited here`,
-    hint: `use sops: sops edit ${quote(path)}`,
+    hint: `use sops: sops edit --input-type ${format.replace('sops-', '')} --output-type ${format.replace('sops-', '')} ${quote(path)}`,
   }),
   'edit-line': ({ path, line, reason }: Texts<'path' | 'reason'> & { readonly line: number }) => ({
     message: `${quote(path)}: line ${line}: ${reason}`,

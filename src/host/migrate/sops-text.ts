@@ -2,6 +2,7 @@
 import { type Assignment, readDotenv } from '../../load/dotenv.ts'
 import { fillReferences } from '../../load/references.ts'
 import { unholdableLine } from '../../sops/seal.ts'
+import { meanTheSame, onlyAssignment } from '../store/dotenv-line.ts'
 
 export interface SopsText {
   /** Means, line by line, what the whole meant, less the names apart. */
@@ -15,29 +16,6 @@ export interface SopsText {
 /** In the place of HOME, to see what depends on it: no text has a NUL in it twice alike. */
 const ONE_HOME = '\0one'
 const OTHER_HOME = '\0other'
-const REFERENCES = /\$\{([A-Za-z_]\w*)/g
-
-/** The assignment of one line, if that is all the line is. */
-async function onlyAssignment(line: string): Promise<Assignment | undefined> {
-  const { assignments, others } = await readDotenv(line)
-  return assignments.length === 1 && others.length === 0 ? assignments[0] : undefined
-}
-
-/** What an assignment comes to where each name in `names` is set to something. */
-function filledAmong(assignment: Assignment, names: ReadonlySet<string>): string | undefined {
-  const others = [...names]
-    .filter((name) => name !== assignment.name)
-    .map((name): Assignment => ({ ...assignment, name, value: `\0${name}`, quote: "'" }))
-  return new Map(fillReferences([...others, assignment], ONE_HOME).values).get(assignment.name)
-}
-
-/** Whether two assignments mean the same, whatever the names are that they refer to. */
-function meanTheSame(one: Assignment, other: Assignment | undefined): boolean {
-  if (other === undefined || one.name !== other.name) return false
-  const texts = [...one.value.matchAll(REFERENCES), ...other.value.matchAll(REFERENCES)]
-  const names = new Set(texts.map(([, name]) => name ?? ''))
-  return filledAmong(one, names) === filledAmong(other, names)
-}
 
 /** The ways to write a value on one line, the nearest to what was written first. */
 function waysOf({ text, valueAt, value, quote }: Assignment): string[] {

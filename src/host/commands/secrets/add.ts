@@ -1,12 +1,7 @@
 /** `disinto secrets add`: a value from a prompt, a pipe or a file to a secret file of its own. */
-import { isUtf8 } from 'node:buffer'
 import { existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { isatty } from 'node:tty'
 import { errnoOf, quote } from '../../../errors.ts'
 import { checkName } from '../../../load/names.ts'
-import { readWhole } from '../../../load/read.ts'
-import { Secret } from '../../../secret.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import type { HostContext } from '../../context.ts'
 import { ensureRules } from '../../access/first-use.ts'
@@ -14,30 +9,11 @@ import { outsideOf, envSource, secretSource } from '../../store/inventory.ts'
 import { warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed } from '../../store/open.ts'
 import { sayWhatIsOdd } from '../../cli/oddities.ts'
-import { confirmed, hiddenValue } from '../../cli/prompt.ts'
+import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
+import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { prepareSealed } from '../../store/seal.ts'
 import { failure } from '../../errors.ts'
-
-/** Bytes as a value: UTF-8, less one final newline unless they are to be kept as they are. */
-function asValue(bytes: Buffer, raw: boolean, path: string, name: string): Secret {
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name })
-  const text = bytes.toString()
-  return new Secret(raw ? text : text.replace(/\r?\n$/, ''))
-}
-
-async function valueFor(name: string, path: string, { context, on, text }: Invocation): Promise<Secret> {
-  const file = text('from-file')
-  if (file !== undefined) {
-    const from = resolve(context.workingDirectory, file)
-    if (!existsSync(from)) throw failure('file-missing', { path: from })
-    return asValue(readWhole(from), on('raw'), path, name)
-  }
-  if (context.interactive) return hiddenValue(name)
-  // A terminal that we can't draw on would show what is typed.
-  if (isatty(0)) throw failure('unasked', { question: `the value of ${name}`, option: '--from-file FILE' })
-  return asValue(context.readInput(), on('raw'), path, name)
-}
 
 async function mayOverwrite(name: string, path: string, { context, on }: Invocation): Promise<boolean> {
   if (on('force')) return true
@@ -62,7 +38,9 @@ function isTaken(path: string): boolean {
 async function noteIfInEnvFile({ project, speak }: HostContext, name: string): Promise<void> {
   if (!existsSync(project.envFile)) return
   if ((await outsideOf(envSource(project))).names.includes(name))
-    speak.note(`${name} is in .env.enc too; the secret file wins`)
+    speak.note(
+      `${name} is in .env.enc, too: the agents keep that value (disinto secrets set ${name} changes it), and who can open both files gets this one`,
+    )
 }
 
 export const add: HostCommand = {
@@ -79,8 +57,7 @@ recipients that .sops.yaml has for it.`,
     'disinto secrets add DEPLOY_KEY --from-file ~/.ssh/deploy --raw',
   ],
   options: [
-    { name: 'from-file', value: 'FILE', about: 'take the value from a file' },
-    { name: 'raw', about: 'keep the final newline' },
+    ...VALUE_OPTIONS,
     { name: 'force', about: 'replace a secret without asking' },
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
@@ -99,8 +76,7 @@ recipients that .sops.yaml has for it.`,
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
       throw failure('interrupted-nothing')
     }
-    const value = await valueFor(name, source.path, invocation)
-    if (value.reveal() === '') throw failure('value-empty', { name })
+    const value = await readValue(name, source.path, invocation)
     const rules = await ensureRules(context)
     // Before the directory is made: without a rule nothing will be in it.
     rules.for(source.path)

@@ -11,6 +11,7 @@ import { unholdableLine } from '../../../sops/seal.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
 import { editFile } from '../../cli/editor.ts'
+import { sayRestartIsDue } from '../../store/env-file.ts'
 import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesOf, openWith, plaintextOf } from '../../store/open.ts'
@@ -147,6 +148,7 @@ the editor. The plaintext is removed on every way out, signals included.`,
     const sealed = await prepareSealed(context, content, { source, rules, mustOpen: true }, document.bytes)
     sealed.commit()
     context.speak.note(`${quote(source.path)}: changed`)
+    if (source.role === 'env-file') sayRestartIsDue(context)
     return 0
   },
 }

@@ -1,39 +1,67 @@
-/** `disinto secrets rm`: removes the file of a secret. */
+/** `disinto secrets rm`: removes the file of a secret, or a name from .env.enc. */
 import { rmSync } from 'node:fs'
 import { errnoOf, quote } from '../../../errors.ts'
-import type { HostCommand } from '../../cli/command.ts'
-import { findSecret } from '../../store/find.ts'
+import type { Source } from '../../../nouns.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { followers, openEnvFile, sayRestartIsDue, withoutValue, writeEnvFile } from '../../store/env-file.ts'
+import { allNames, findSecret } from '../../store/find.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { syncDirectory } from '../../files/write.ts'
 import { failure } from '../../errors.ts'
 
+/** Removes a name from .env.enc, and nothing else. */
+async function removeFromEnvFile(name: string, { context, on }: Invocation): Promise<void> {
+  const { project, speak } = context
+  const file = await openEnvFile(context)
+  const content = withoutValue(file.content, name)
+  const others = await followers(file.content, content, new Set([name]))
+  const told = others.length === 0 ? '' : ` ${others.map(quote).join(', ')} refer to it.`
+  if (!on('force') && !(await confirmed(context, `Remove ${name} from .env.enc?${told}`, '--force')))
+    throw failure('interrupted-nothing')
+  await writeEnvFile(context, file, content)
+  speak.note(`${quote(project.envFile)}: ${name} removed; ${REVOKE}`)
+  if (others.length > 0)
+    speak.note(`what referred to it keeps the reference as it is: ${others.map(quote).join(', ')}`)
+  sayRestartIsDue(context)
+}
+
+async function removeFile({ path }: Source, name: string, { context, on }: Invocation): Promise<void> {
+  const { project, speak } = context
+  if (!on('force') && !(await confirmed(context, `Remove ${quote(path)}?`, '--force')))
+    throw failure('interrupted-nothing')
+  try {
+    rmSync(path)
+    syncDirectory(project.secretsDir)
+  } catch (error) {
+    throw failure('write-failed', { path, reason: errnoOf(error) })
+  }
+  speak.note(`${quote(path)}: removed; ${REVOKE}`)
+  if ((await allNames(project)).includes(name))
+    speak.note(`.env.enc has ${name}, too: disinto secrets rm ${name} once more removes it there`)
+}
+
+const REVOKE = 'revoke the value at its issuer if nobody may use it any more'
+
 export const rm: HostCommand = {
   name: 'secrets rm',
   about: 'remove a secret',
   usage: 'NAME [OPTION ...]',
-  details: `Removes secrets/NAME.enc. What was committed stays in git's history, encrypted
-to those who could open it: a secret that must not be used again is revoked at
-its issuer.`,
+  details: `Removes secrets/NAME.enc, or, where there is none, the name from .env.enc; all
+other lines there stay as they are. What was committed stays in git's history,
+encrypted to those who could open it: a secret that must not be used again is
+revoked at its issuer.`,
   examples: ['disinto secrets rm CLAWHUB_TOKEN', 'disinto secrets rm CLAWHUB_TOKEN --force'],
   options: [{ name: 'force', about: 'do not ask' }],
   words: [1, 1],
   changes: true,
   completes: 'secrets',
-  run: async ({ context, words, on }) => {
-    const { project, speak } = context
+  run: async (invocation) => {
+    const { context, words } = invocation
     const name = secretNameOf(words[0] ?? '', 'secrets rm', context)
-    const source = await findSecret(project, name)
-    if (source.role !== 'secret') throw failure('secret-in-env-file', { name })
-    if (!on('force') && !(await confirmed(context, `Remove ${quote(source.path)}?`, '--force')))
-      throw failure('interrupted-nothing')
-    try {
-      rmSync(source.path)
-      syncDirectory(project.secretsDir)
-    } catch (error) {
-      throw failure('write-failed', { path: source.path, reason: errnoOf(error) })
-    }
-    speak.note(`${quote(source.path)}: removed; revoke the value at its issuer if nobody may use it any more`)
+    const source = await findSecret(context.project, name)
+    if (source.role === 'secret') await removeFile(source, name, invocation)
+    else await removeFromEnvFile(name, invocation)
     return 0
   },
 }

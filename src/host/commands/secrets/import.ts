@@ -1,0 +1,110 @@
+/** `disinto secrets import`: the values of another env file, into .env.enc. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { quote } from '../../../errors.ts'
+import { diagnoseText, summarizeProblems } from '../../../load/diagnosis.ts'
+import { read } from '../../../load/read.ts'
+import type { Document } from '../../../nouns.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { confirmed } from '../../cli/prompt.ts'
+import type { HostContext } from '../../context.ts'
+import { failure } from '../../errors.ts'
+import { toSopsText } from '../../migrate/sops-text.ts'
+import {
+  type EnvContent,
+  followers,
+  namesIn,
+  openEnvFile,
+  sayRestartIsDue,
+  withValue,
+  writeEnvFile,
+} from '../../store/env-file.ts'
+import { meaningOf, withLine } from '../../store/env-text.ts'
+import { allowed, entriesOf, openWith } from '../../store/open.ts'
+
+function documentAt(path: string): Document {
+  if (!existsSync(path)) throw failure('file-missing', { path })
+  return read({ role: 'env-file', path, plaintextAllowed: true })
+}
+
+function sayProblems({ speak }: HostContext, path: string, problems: ReturnType<typeof summarizeProblems>) {
+  for (const { kind, message, hint } of problems)
+    speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
+}
+
+/** The content with the lines of a text, which keep their references where those mean the same. */
+async function withText(content: EnvContent, text: string, values: ReadonlyMap<string, string>) {
+  if (content.kind === 'json') return withValues(content, values)
+  const made = await toSopsText(text)
+  if (made.apart.size > 0) throw failure('value-unholdable', { name: [...made.apart.keys()].join(', ') })
+  let merged: EnvContent = content
+  for (const line of made.text.split('\n')) {
+    const isOne = line.includes('=') && !line.startsWith('#')
+    if (isOne) merged = { kind: 'dotenv', text: withLine(merged.text, line) }
+  }
+  const now = await meaningOf(merged.text)
+  const own = await meaningOf(made.text)
+  // A reference to a name that only .env.enc has stayed as it is in the file: here it would be filled in.
+  const changed = [...own].filter(([name, value]) => now.get(name) !== value)
+  return withValues(merged, new Map(changed))
+}
+
+async function withValues(content: EnvContent, values: ReadonlyMap<string, string>): Promise<EnvContent> {
+  let made = content
+  for (const [name, value] of values) made = await withValue(made, name, value)
+  return made
+}
+
+async function mayReplace({ context, on }: Invocation, names: readonly string[]): Promise<boolean> {
+  if (names.length === 0 || on('force')) return true
+  return confirmed(context, `.env.enc has ${names.map(quote).join(', ')} already: replace?`, '--force')
+}
+
+export const importFile: HostCommand = {
+  name: 'secrets import',
+  about: 'set in .env.enc what another env file sets',
+  usage: 'FILE [OPTION ...]',
+  details: `Reads dotenv text, or a file that SOPS has encrypted, as the shim reads it, and
+sets each of its names in .env.enc; all other lines there stay as they are, and
+so do its readers. FILE itself stays where it is.`,
+  examples: ['disinto secrets import ../old/.env', 'disinto secrets import .env.production --force'],
+  options: [
+    { name: 'force', about: 'replace values without asking' },
+    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+  ],
+  words: [1, 1],
+  changes: true,
+  run: async (invocation) => {
+    const { context, words, texts } = invocation
+    const { speak, project, workingDirectory, variables } = context
+    const path = resolve(workingDirectory, words[0] ?? '')
+    const document = documentAt(path)
+    const entries = await entriesOf(document, openWith(context), allowed(variables, texts('allow')))
+    const values = new Map(entries.map(({ name, value }) => [name, value.reveal()]))
+    const kept = [...values.keys()].find((name) => name === 'sops' || name.startsWith('sops_'))
+    if (kept !== undefined) throw failure('name-kept', { name: kept })
+    if (values.size === 0) throw failure('import-empty', { path })
+    const isPlain = document.format === 'plaintext'
+    if (isPlain) sayProblems(context, path, summarizeProblems(await diagnoseText(document.bytes.toString())))
+    const file = await openEnvFile(context)
+    const old = namesIn(file.content)
+    if (
+      !(await mayReplace(
+        invocation,
+        [...values.keys()].filter((name) => old.has(name)),
+      ))
+    )
+      throw failure('interrupted-nothing')
+    const content = isPlain
+      ? await withText(file.content, document.bytes.toString(), values)
+      : await withValues(file.content, values)
+    const others = await followers(file.content, content, new Set(values.keys()))
+    await writeEnvFile(context, file, content)
+    speak.note(`${quote(project.envFile)}: set ${[...values.keys()].map(quote).join(', ')}`)
+    if (others.length > 0)
+      speak.note(`with them changed, as they refer to them: ${others.map(quote).join(', ')}`)
+    if (isPlain) speak.note(`${quote(path)} is still there in plaintext: remove it when nothing needs it`)
+    sayRestartIsDue(context)
+    return 0
+  },
+}

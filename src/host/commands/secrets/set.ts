@@ -1,0 +1,64 @@
+/** `disinto secrets set`: one value in .env.enc, from a prompt, a pipe or a file. */
+import { quote } from '../../../errors.ts'
+import { checkValue } from '../../../load/decrypt.ts'
+import { checkName } from '../../../load/names.ts'
+import type { HostCommand } from '../../cli/command.ts'
+import { sayWhatIsOdd } from '../../cli/oddities.ts'
+import { confirmed } from '../../cli/prompt.ts'
+import { secretNameOf } from '../../cli/secret-name.ts'
+import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
+import { failure } from '../../errors.ts'
+import {
+  followers,
+  namesIn,
+  openEnvFile,
+  sayRestartIsDue,
+  withValue,
+  writeEnvFile,
+} from '../../store/env-file.ts'
+import { secretNames } from '../../store/inventory.ts'
+import { allowed } from '../../store/open.ts'
+
+export const set: HostCommand = {
+  name: 'secrets set',
+  about: 'set one value in .env.enc',
+  usage: 'NAME [OPTION ...]',
+  details: `Takes the value as secrets add does: hidden on a terminal, else from standard
+input, never as an argument. All other lines of .env.enc stay as they are, with
+comments and order, and so do its readers. A value that a line of it can't hold
+is refused; secrets add NAME keeps any value.`,
+  examples: ['disinto secrets set FORGE_TOKEN', 'pass show forge | disinto secrets set FORGE_TOKEN --force'],
+  options: [
+    ...VALUE_OPTIONS,
+    { name: 'force', about: 'replace a value without asking' },
+    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+  ],
+  words: [1, 1],
+  changes: true,
+  completes: 'secrets',
+  run: async (invocation) => {
+    const { context, on, texts } = invocation
+    const { project, speak } = context
+    const name = secretNameOf(invocation.words[0] ?? '', 'secrets set', context)
+    if (name === 'sops' || name.startsWith('sops_')) throw failure('name-kept', { name })
+    checkName(name, project.envFile, allowed(context.variables, texts('allow')))
+    const file = await openEnvFile(context)
+    const isThere = namesIn(file.content).has(name)
+    if (isThere && !on('force')) {
+      const question = `${name} is in .env.enc: replace its value?`
+      if (!(await confirmed(context, question, '--force'))) throw failure('interrupted-nothing')
+    }
+    const value = await readValue(name, project.envFile, invocation)
+    checkValue(name, value.reveal(), project.envFile)
+    const content = await withValue(file.content, name, value.reveal())
+    const others = await followers(file.content, content, new Set([name]))
+    await writeEnvFile(context, file, content)
+    speak.note(`${quote(project.envFile)}: ${name} ${isThere ? 'replaced' : 'added'}`)
+    if (others.length > 0) speak.note(`with it changed, as they refer to it: ${others.map(quote).join(', ')}`)
+    if (secretNames(project).includes(name))
+      speak.note(`${quote(project.secretFile(name))} holds ${name}, too: who can open both gets that value`)
+    sayWhatIsOdd(context, name, value)
+    sayRestartIsDue(context)
+    return 0
+  },
+}
