@@ -4,6 +4,7 @@ import type { CutWords } from './flags.ts'
 import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
 import { statusOf, USAGE } from './host/cli/exit-status.ts'
+import { sudoUser } from './host/access/sudo.ts'
 import { processContext } from './host/context.ts'
 import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
@@ -80,6 +81,11 @@ main(process.argv.slice(2)).then(
       process.exit(0)
     }
     speak.error(error)
+    const user = sudoUser(new Map([['SUDO_USER', process.env.SUDO_USER ?? '']]))
+    if (error.code === 'key-missing' && user !== undefined)
+      speak.note(
+        `root by sudo has root's keys: run it as ${user}, or name the key: sudo SOPS_AGE_KEY_FILE=FILE disinto …`,
+      )
     process.exit(statusOf(error.code))
   },
 )

@@ -287,6 +287,14 @@ export const HOST_CATALOGUE = {
     message: 'no place for the operator key: HOME is not set',
     hint: 'set HOME, or SOPS_AGE_KEY_FILE to the file',
   }),
+  'key-by-sudo': ({ user }: Texts<'user'>) => ({
+    message: `no key here, and root by sudo is not who should have a new one: the keys of ${quote(user)} are not root’s`,
+    hint: `run it as ${user} without sudo (the group docker reaches the engine), or say which key: sudo SOPS_AGE_KEY_FILE=FILE disinto …; for a key of root’s own: sudo env -u SUDO_USER disinto secrets keygen`,
+  }),
+  'key-foreign': ({ what }: Texts<'what'>) => ({
+    message: `there is an operator key, but it is ${what}, of which nothing here knows the public half`,
+    hint: 'write it into .sops.yaml yourself (age-keygen -y asks for the passphrase, age-plugin-… -l lists): with rules there no key is needed to encrypt; sops opens the files',
+  }),
   'key-unusable': ({ place, reason }: Texts<'place' | 'reason'>) => ({
     message: `${quote(place)}: can't be used as a key (${reason})`,
     hint: 'restore it from its backup; a new key would not open what there is',

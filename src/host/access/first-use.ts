@@ -4,9 +4,10 @@ import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules, rulesOf } from './rules.ts'
-import { keyAt, ownRecipients, wasFirst } from './keys.ts'
+import { foreignKeys, keyAt, ownRecipients, wasFirst } from './keys.ts'
 import { newRules } from './first-rules.ts'
 import { acceptRules, claimPlace } from './accepted.ts'
+import { refuseKeyBySudo } from './sudo.ts'
 import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
 
@@ -17,6 +18,9 @@ export async function operatorRecipient(
 ): Promise<{ recipient: string; made: boolean }> {
   const [own] = await ownRecipients(context)
   if (own !== undefined) return { recipient: own, made: false }
+  const foreign = await foreignKeys(context)
+  if (foreign.length > 0) throw failure('key-foreign', { what: foreign.join(' and ') })
+  refuseKeyBySudo(context)
   const path = context.project.operatorKeyFile
   if (path === undefined) throw failure('home-missing')
   const key = await keyAt(path, postQuantum)

@@ -30,6 +30,12 @@ export async function ownRecipients({ variables, workingDirectory }: HostContext
   return recipients
 }
 
+/** What the keys at hand are, where only another program can use them: "an encrypted identity file". */
+export async function foreignKeys({ variables, workingDirectory }: HostContext): Promise<string[]> {
+  const { identities } = await readKeyring(variables, workingDirectory)
+  return [...new Set(identities.flatMap((identity) => (identity.kind === 'foreign' ? [identity.what] : [])))]
+}
+
 /** Says what is wrong with the key files that there are. */
 export function warnOfKeyFiles({ variables, workingDirectory, speak }: HostContext): void {
   for (const warning of keyFileWarnings(variables, workingDirectory)) speak.warning(warning)

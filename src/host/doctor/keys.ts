@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { readKeyring } from '../../age/sources.ts'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
-import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
+import { foreignKeys, ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { type Finding, findingOf } from './finding.ts'
 
 /** The key files of the project's services, by service. */
@@ -84,7 +84,14 @@ export async function examineKeys(context: HostContext): Promise<Finding[]> {
   } catch {
     // Said above.
   }
-  if (own.length === 0 && unusable.length === 0) {
+  const foreign = await foreignKeys(context)
+  if (own.length === 0 && foreign.length > 0) {
+    findings.push({
+      code: 'key-foreign',
+      severity: 'note',
+      message: `the operator key is ${foreign.join(' and ')}: sops opens with it what only it opens`,
+    })
+  } else if (own.length === 0 && unusable.length === 0) {
     findings.push({
       code: 'key-absent',
       severity: 'warning',

@@ -1,5 +1,5 @@
 /** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { AgeFault } from '../../age/fault.ts'
 import { sealAgeFile } from '../../age/file.ts'
@@ -15,6 +15,7 @@ import type { Outside } from '../../sops/outside.ts'
 import { acceptedRules, acceptRules, claimPlace } from '../access/accepted.ts'
 import { makeRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
+import { refuseKeyBySudo } from '../access/sudo.ts'
 import { type CreationRules, findRules } from '../access/rules.ts'
 import { withService } from '../access/service-rule.ts'
 import { confirmed } from '../cli/prompt.ts'
@@ -35,6 +36,7 @@ export async function ensureServiceKey(context: HostContext, service: string): P
   const { project, speak } = context
   const path = project.serviceKeyFile(service)
   if (path === undefined) throw failure('no-key-place')
+  if (!existsSync(path)) refuseKeyBySudo(context)
   await claimPlace(context)
   const { recipient, made } = await keyAt(path)
   if (made) speak.note(`${quote(service)}: made the key ${quote(path)}, which is for .env.enc alone`)
