@@ -1,6 +1,9 @@
 /** What the host command says that the shim does not, by the rules of errors.ts. */
 import { CORE_CATALOGUE, failuresOf, list, quote, type Catalogue, type Texts } from '../errors.ts'
 
+/** A format as sops calls it: by its own name it would take every .enc file for a binary one. */
+const type = (format: string) => `${format}`.replace('sops-', '')
+
 export const HOST_CATALOGUE = {
   'subcommand-unknown': ({
     word,
@@ -391,7 +394,7 @@ export const HOST_CATALOGUE = {
   }),
   'edit-format': ({ path, format }: Texts<'path' | 'format'>) => ({
     message: `${quote(path)}: is ${format}, which is not edited here`,
-    hint: `use sops: sops edit --input-type ${format.replace('sops-', '')} --output-type ${format.replace('sops-', '')} ${quote(path)}`,
+    hint: `use sops: sops edit --input-type ${type(format)} --output-type ${type(format)} ${quote(path)}`,
   }),
   'edit-line': ({ path, line, reason }: Texts<'path' | 'reason'> & { readonly line: number }) => ({
     message: `${quote(path)}: line ${line}: ${reason}`,

@@ -234,7 +234,7 @@ describe('migrate', () => {
     test('stays as it is where no key opens it, or somebody changed it', () => {
       const { host, bytes } = encrypted('dotenv', `TOKEN=${MARK}\nPORT=8080\n`)
       const other = host.stranger()
-      const env = { SOPS_AGE_KEY_FILE: other.keyFile, XDG_CONFIG_HOME: '/nowhere', HOME: '/nowhere' }
+      const env = { SOPS_AGE_KEY_FILE: other.keyFile, HOME: `${host.base}/none` }
       expect(host.fails(['secrets', 'migrate'], { env })).toContain('none of the age identities')
       host.write('.env', bytes.replace(/^PORT=.*\n/m, ''))
       expect(host.fails(['secrets', 'migrate'])).toContain('was changed after it was encrypted')

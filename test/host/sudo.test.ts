@@ -22,10 +22,12 @@ describe.runIf(process.getuid?.() === 0)('root by sudo', () => {
   test('what root’s keys can’t open is told as that', () => {
     const host = new Host()
     host.add('TOKEN', MARK)
-    const { status, stderr } = host.run(['secrets', 'show', 'TOKEN'], { env: { ...env, HOME: '/nowhere' } })
+    const { status, stderr } = host.run(['secrets', 'show', 'TOKEN'], {
+      env: { ...env, HOME: `${host.base}/none` },
+    })
     expect(status).toBe(1)
     expect(stderr).toContain('run it as ann, or name the key')
-    const named = { ...env, HOME: '/nowhere', SOPS_AGE_KEY_FILE: host.keyFile }
+    const named = { ...env, HOME: `${host.base}/none`, SOPS_AGE_KEY_FILE: host.keyFile }
     expect(host.well(['secrets', 'show', 'TOKEN'], { env: named })).toBe(`${MARK}\n`)
   })
 

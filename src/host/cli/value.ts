@@ -1,4 +1,4 @@
-/** The value of a secret, from a person or a program: a prompt, a file or a pipe, and never an argument. */
+/** The value of a secret: from a prompt, a file or a pipe, and never from an argument. */
 import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** One line of dotenv text: what it sets, and how a value is written so that it comes back exactly. */
+/** One line of dotenv text: what it sets, and how it holds a value exactly. */
 import { type Assignment, readDotenv } from '../../load/dotenv.ts'
 import { fillReferences } from '../../load/references.ts'
 import { unholdableLine } from '../../sops/seal.ts'
