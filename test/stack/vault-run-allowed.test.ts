@@ -123,8 +123,7 @@ test('a volume that somebody has bound to the keys by hand is found out from the
     const named = ['vault-run', 'p1', '--allow-mount', volume]
     expectError(await stack.run([...named, '--', 'sh', '-c', `echo ${RAN}`]), /options of its own/)
     expect(await stack.containers()).toEqual([])
-    expect(stack.exists('vault/runs.jsonl')).toBe(true)
-    expect(await stack.read('vault/runs.jsonl')).toBe('')
+    expect(stack.exists('vault/runs.jsonl')).toBe(false)
   } finally {
     await run('docker', ['volume', 'rm', '--force', volume])
   }

@@ -1,6 +1,7 @@
 /** `disinto vault-run`: one approved action, with the secrets it asked for and no others. */
 import { availableParallelism } from 'node:os'
 import type { HostCommand, Invocation } from '../cli/command.ts'
+import { readSettings } from '../compose/settings.ts'
 import { failure } from '../errors.ts'
 import { allowed } from '../store/open.ts'
 import { runPending } from '../vault/pending.ts'
@@ -18,7 +19,9 @@ function jobsOf(text: string | undefined): number {
   return Number(text)
 }
 
-function vaultRunOf({ context, words, rest, texts, text, on }: Invocation): Promise<number> {
+async function vaultRunOf(invocation: Invocation): Promise<number> {
+  const { words, rest, texts, text, on } = invocation
+  const { context } = await readSettings(invocation.context)
   const through = {
     allow: allowed(context.variables, texts('allow')),
     allowMounts: texts('allow-mount'),

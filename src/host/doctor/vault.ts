@@ -3,7 +3,6 @@
  * And what killed runs have left.
  */
 import { quote } from '../../errors.ts'
-import { readStack } from '../compose/read.ts'
 import { readSettings } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { VAULT_RUNNER } from '../project.ts'
@@ -46,10 +45,8 @@ function proposalFindings({ project, variables }: HostContext): Finding[] {
 async function runnerFindings(given: HostContext): Promise<Finding[]> {
   try {
     const { context } = await readSettings(given)
-    const reading = await readStack(context)
-    if (!reading.model.services.some(({ name }) => name === VAULT_RUNNER)) return []
     const through = await letFor(context, { allow: allowed(context.variables), allowMounts: [] })
-    const { surplus } = await readRunner(context, reading, through)
+    const { surplus } = await readRunner(context, through)
     return surplus.map(({ what, allow }) => ({
       code: 'runner-sees',
       severity: 'error',

@@ -3,8 +3,9 @@
  * It is read back from the engine, and removed whatever happens.
  */
 import { errnoOf } from '../../errors.ts'
+import type { Ended } from '../../child.ts'
 import type { Secret } from '../../secret.ts'
-import { askDocker, lastLine } from '../compose/docker.ts'
+import { askDocker, checkEngine, lastLine } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'
 import { inTurn } from '../files/lock.ts'
 import { VAULT_RUNNER } from '../project.ts'
@@ -104,12 +105,10 @@ async function ensureNetwork(context: HostContext, { name, external, words }: Ne
   if (found.status === 0 || external) return
   const made = await askDocker(context, ['network', 'create', ...words])
   // Somebody else may have made it just now.
-  if (made.status !== 0 && !/already exists/.test(made.stderr.toString()))
-    throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
+  if (made.status === 0 || /already exists/.test(made.stderr.toString())) return
+  await checkEngine(context)
+  throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
 }
-
-/** Whether the engine does not see our files: it is on another machine, or in a virtual one. */
-export const isElsewhere = (reason: string): boolean => /bind source path does not exist/.test(reason)
 
 /** Has compose build or pull the image. */
 async function fetchImage(
@@ -123,9 +122,24 @@ async function fetchImage(
   if (ended.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(ended) })
 }
 
+/** Makes the container and its networks, side by side: only its start needs both. */
+async function makeInTurn(context: HostContext, making: Making): Promise<Ended> {
+  const { name, project, service } = making
+  // One at a time: whoever ends removes the networks that nobody is in, and a made container is somebody.
+  return inTurn(context.variables, project, async () => {
+    const networks = Promise.all(service.networks.map((network) => ensureNetwork(context, network)))
+    const [made] = await Promise.all([askDocker(context, createWords(making)), networks])
+    for (const { name: other } of made.status === 0 ? service.networks.slice(1) : []) {
+      const joined = await askDocker(context, ['network', 'connect', other, name])
+      if (joined.status !== 0) return joined
+    }
+    return made
+  })
+}
+
 /**
  * Makes the container and starts nothing. Networks that are not there are made; an image that is not there is built or
- * pulled by `compose`'s words. Throws run-uncreated with the engine's reason.
+ * pulled by `compose`'s words. Throws engine-silent, and run-uncreated with the engine's reason.
  */
 export async function createContainer(
   context: HostContext,
@@ -133,23 +147,14 @@ export async function createContainer(
   compose: readonly string[],
   values: ReadonlyMap<string, Secret>,
 ): Promise<void> {
-  const create = () =>
-    // One at a time: whoever ends removes the networks that nobody is in, and a made container is somebody.
-    inTurn(context.variables, making.project, async () => {
-      for (const network of making.service.networks) await ensureNetwork(context, network)
-      const made = await askDocker(context, createWords(making))
-      for (const { name } of made.status === 0 ? making.service.networks.slice(1) : []) {
-        const joined = await askDocker(context, ['network', 'connect', name, making.name])
-        if (joined.status !== 0) return joined
-      }
-      return made
-    })
-  let made = await create()
+  let made = await makeInTurn(context, making)
   if (made.status !== 0 && /no such image/i.test(made.stderr.toString())) {
     await fetchImage(context, making, compose, values)
-    made = await create()
+    made = await makeInTurn(context, making)
   }
-  if (made.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
+  if (made.status === 0) return
+  await checkEngine(context)
+  throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
 }
 
 function inspected(text: string): Json[] {

@@ -8,13 +8,11 @@ import { parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
 import { nearest } from '../../nearest.ts'
 import type { Secret } from '../../secret.ts'
-import { checkEngine } from '../compose/docker.ts'
-import { readStack } from '../compose/read.ts'
-import { checkService } from '../compose/stack.ts'
+import { encryptedNames, plainValues } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { VAULT_RUNNER } from '../project.ts'
-import { inventory, outsideOf, secretNames } from '../store/inventory.ts'
+import { secretNames } from '../store/inventory.ts'
 import { openWith } from '../store/open.ts'
 import { checkApproval, commandFor } from './approval.ts'
 import { spentBy } from './claim.ts'
@@ -87,18 +85,13 @@ export function checkPresent(
   throw failure('proposal-secret-missing', { path, names, near: nearest(names[0] ?? '', known()) })
 }
 
-/** The names that encrypted files hold, as far as they say without a key. */
-async function encryptedNames({ project }: HostContext): Promise<Set<string>> {
-  const names = new Set(secretNames(project))
-  for (const source of inventory(project)) {
-    if (source.role === 'secret') continue
-    try {
-      for (const name of (await outsideOf(source)).names) names.add(name)
-    } catch {
-      // One that says nothing keeps no name back; `doctor` has a finding of its own for it.
-    }
-  }
-  return names
+/** The names that encrypted files hold, as far as they say without a key, and those of a plaintext `.env`. */
+async function secretsOf(context: HostContext): Promise<Set<string>> {
+  const { project } = context
+  const plain = (await plainValues(context)).keys()
+  // A file that says nothing keeps no name back; `doctor` has a finding of its own for it.
+  const encrypted = await encryptedNames(context).catch(() => undefined)
+  return new Set([...secretNames(project), ...plain, ...(encrypted ?? [])])
 }
 
 /** The path of the engine's socket, where it is one of this machine. */
@@ -115,21 +108,18 @@ export async function letFor(
   return {
     mounts: [...allowMounts, ...always],
     names: allow,
-    secrets: await encryptedNames(context),
+    secrets: await secretsOf(context),
     ...(engine === undefined ? {} : { engine }),
   }
 }
 
 /** The vault-runner of the compose file; throws runner-sees when it would see what a run does not need. */
 async function readService(context: HostContext, request: Request) {
-  const reading = await readStack(context)
-  const { model, values } = reading
-  checkService(context, model, VAULT_RUNNER)
-  const { service, surplus } = await readRunner(context, reading, await letFor(context, request))
+  const { service, surplus, project, values } = await readRunner(context, await letFor(context, request))
   const [first] = surplus
   if (first !== undefined)
     throw failure('runner-sees', { service: VAULT_RUNNER, what: first.what, allow: first.allow })
-  return { service, project: model.name, values }
+  return { service, project, values }
 }
 
 /** Says that nobody has to approve anything here. */
@@ -149,10 +139,7 @@ export async function prepareRun(context: HostContext, request: Request): Promis
   const { project } = context
   const proposal = readProposal(project.root, request.id, request.allow)
   // Needs no key, and takes longest: it goes on while the approval is checked.
-  const reading = Promise.all([
-    readService(context, request),
-    request.dryRun ? undefined : checkEngine(context),
-  ])
+  const reading = readService(context, request)
   reading.catch(() => {})
   const { by } = await checkApproval(context, proposal, request.signers)
   const command = commandFor(proposal, request.command)
@@ -160,6 +147,6 @@ export async function prepareRun(context: HostContext, request: Request): Promis
   const spent = by === undefined && !request.once ? undefined : spentBy(project, proposal)
   if (spent !== undefined) throw failure('approval-used', { path: proposal.path, when: spent.at })
   const entries = await openRequested(context, proposal, request.allow)
-  const [service] = await reading
+  const service = await reading
   return { proposal, approvedBy: by, entries, command, ...service }
 }

@@ -5,7 +5,7 @@ import { generateKey } from '../../age/keygen.ts'
 import { sealJson } from '../../sops/seal.ts'
 import { statusOfSignal } from '../compose/docker.ts'
 import { IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
-import { composeWords, readSettings } from '../compose/settings.ts'
+import { composeWords } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { whenLeaving } from '../files/cleanup.ts'
@@ -99,7 +99,6 @@ export function describeRun({ proposal, service, command, approvedBy }: Ready): 
 interface Job {
   readonly ready: Ready
   readonly request: Request
-  readonly record: RunRecord
   readonly io: RunIo
 }
 
@@ -149,8 +148,8 @@ function endedOf(outcome: Outcome | undefined, first: NodeJS.Signals | undefined
 }
 
 /** Starts a container that has been made and looked at, and keeps the record. */
-async function start(context: HostContext, job: Job, making: Making): Promise<Outcome> {
-  const { ready, record, io } = job
+async function start(context: HostContext, job: Job, making: Making, record: RunRecord): Promise<Outcome> {
+  const { ready, io } = job
   const { proposal, approvedBy, entries } = ready
   const run = making.name
   const { id, secrets, minutes } = proposal
@@ -196,7 +195,12 @@ async function inContainer(context: HostContext, job: Job): Promise<Outcome | un
     await createContainer(context, making, compose, ready.values)
     await checkContainer(context, making)
     if (signals.first !== undefined) return undefined
-    return await start(context, job, making)
+    const record = openRecord(context.project)
+    try {
+      return await start(context, job, making, record)
+    } finally {
+      record.close()
+    }
   } finally {
     directory.remove()
     forget()
@@ -212,23 +216,16 @@ export async function runReady(
   request: Request,
   io: RunIo,
 ): Promise<number> {
-  const record = openRecord(context.project)
-  try {
-    const outcome = await inContainer(context, { ready, request, record, io })
-    if (outcome?.status !== undefined) return outcome.status
-    const { first } = io.signals
-    if (first !== undefined) return statusOfSignal(first)
-    const reason =
-      outcome?.reason ?? (outcome?.timedOut === true ? 'its time was up' : 'the engine gives no reason')
-    throw failure('run-unstarted', { service: VAULT_RUNNER, reason })
-  } finally {
-    record.close()
-  }
+  const outcome = await inContainer(context, { ready, request, io })
+  if (outcome?.status !== undefined) return outcome.status
+  const { first } = io.signals
+  if (first !== undefined) return statusOfSignal(first)
+  const timeUp = outcome?.timedOut === true ? 'its time was up' : 'the engine gives no reason'
+  throw failure('run-unstarted', { service: VAULT_RUNNER, reason: outcome?.reason ?? timeUp })
 }
 
 /** Runs one action as it was asked for; its exit status, or 0 for what was only described. */
-export async function runOne(given: HostContext, request: Request, signals: Signals): Promise<number> {
-  const { context } = await readSettings(given)
+export async function runOne(context: HostContext, request: Request, signals: Signals): Promise<number> {
   const ready = await prepareRun(context, request)
   if (request.dryRun) {
     context.print(describeRun(ready))

@@ -4,9 +4,12 @@
  */
 import { quote } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
-import { askDocker, lastLine } from '../compose/docker.ts'
-import type { Reading } from '../compose/read.ts'
+import type { Secret } from '../../secret.ts'
+import { askDocker } from '../compose/docker.ts'
+import { type ComposeSources, readSources } from '../compose/files.ts'
+import { readStack } from '../compose/read.ts'
 import { composeFiles, composeWords } from '../compose/settings.ts'
+import { openValues } from '../compose/values.ts'
 import type { HostContext } from '../context.ts'
 import { type Project, VAULT_RUNNER } from '../project.ts'
 import { failure } from '../errors.ts'
@@ -170,22 +173,53 @@ export function runnerOf(
   }
 }
 
-/** Has compose fill in its files; where a variable is required and not set, with something in its place. */
-async function filledIn(context: HostContext, { values }: Reading): Promise<unknown> {
-  const words = [...composeWords(context), '--profile', '*', 'config', '--format', 'json']
-  let ended = await askDocker(context, words)
-  if (ended.status !== 0) ended = await askDocker(context, words, values)
-  if (ended.status !== 0)
-    throw failure('compose-file-wrong', { path: composeFiles(context)[0] ?? '', reason: lastLine(ended) })
-  return JSON.parse(ended.stdout.toString())
+/** What of a service may take its value from `.env.enc`: what says which program runs, and nothing that it is told. */
+const NEEDED = new Set(['image', 'platform', 'build'])
+
+interface FilledIn {
+  readonly document: unknown
+  /** What it was filled in with, beside the environment. */
+  readonly values: ReadonlyMap<string, Secret>
 }
 
-/** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong. */
-export async function readRunner(
-  context: HostContext,
-  reading: Reading,
-  allow: Let,
-): Promise<ReturnType<typeof runnerOf>> {
-  const envFiles = reading.model.services.find(({ name }) => name === VAULT_RUNNER)?.envFiles ?? []
-  return runnerOf(await filledIn(context, reading), envFiles, context.project, allow)
+async function askCompose(context: HostContext, values: ReadonlyMap<string, Secret>): Promise<unknown> {
+  const words = [...composeWords(context), '--profile', '*', 'config', '--format', 'json']
+  const ended = await askDocker(context, words, values)
+  return ended.status === 0 ? JSON.parse(ended.stdout.toString()) : undefined
+}
+
+/** Has compose fill in its files; where it takes nothing for a variable of another service, with something instead. */
+async function fillIn(context: HostContext, { references }: ComposeSources): Promise<FilledIn> {
+  const names = references.flatMap(({ name, path: [, service, setting = ''] }) =>
+    service === VAULT_RUNNER && NEEDED.has(setting) && !context.variables.get(name) ? [name] : [],
+  )
+  const values = names.length === 0 ? new Map<string, Secret>() : await openValues(context, names, [])
+  const document = await askCompose(context, values)
+  if (document !== undefined) return { document, values }
+  // Throws with what is wrong, if something is.
+  const all = new Map([...(await readStack(context)).values, ...values])
+  return { document: await askCompose(context, all), values: all }
+}
+
+/** The vault-runner of the compose file, with what one run does not need in it. */
+export interface ReadRunner extends ReturnType<typeof runnerOf> {
+  /** compose's name of the project. */
+  readonly project: string
+  /** For other commands of compose. */
+  readonly values: ReadonlyMap<string, Secret>
+}
+
+/** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong and service-missing. */
+export async function readRunner(context: HostContext, allow: Let): Promise<ReadRunner> {
+  const { project } = context
+  const sources = await readSources(context)
+  const { document, values } = await fillIn(context, sources)
+  const { name, services } = objectOf(document)
+  const known = Object.keys(objectOf(services))
+  if (!known.includes(VAULT_RUNNER)) {
+    const path = composeFiles(context)[0] ?? project.composeFile
+    throw failure('service-missing', { path, service: VAULT_RUNNER, known })
+  }
+  const runner = runnerOf(document, sources.envFiles.get(VAULT_RUNNER) ?? [], project, allow)
+  return { ...runner, project: String(name ?? project.name), values }
 }
