@@ -102,8 +102,8 @@ export const CORE_CATALOGUE = {
     expected,
     found,
   }: Texts<'path' | 'expected'> & { readonly found: readonly string[] }) => ({
-    message: `${quote(path)}: must hold ${expected} and nothing else, but holds ${list(found) || 'nothing'}`,
-    hint: `put ${expected} alone in it; each other secret gets a file of its own`,
+    message: `${quote(path)}: must hold ${quote(expected)} and nothing else, but holds ${list(found) || 'nothing'}`,
+    hint: `put ${quote(expected)} alone in it; each other secret gets a file of its own`,
   }),
   'value-type': ({ path, name, type }: Texts<'path' | 'name' | 'type'>) => ({
     message: `${quote(path)}: ${quote(name)} is ${type}, not a value an environment can hold`,

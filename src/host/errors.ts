@@ -376,6 +376,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: no line of .env.enc can hold the value of ${list(names)}, which refers to HOME and to a value of several lines`,
     hint: 'write it without one of the two, then do it again',
   }),
+  'init-link': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is a link, which init neither reads nor writes through`,
+    hint: `see where it points (ls -l ${quote(path)}), put a file in its place, then do it again`,
+  }),
   'migrate-link': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is a link; removing it would leave the plaintext where it points`,
     hint: 'move the file itself here, then do it again',

@@ -11,6 +11,16 @@ export function recipientGiven(word: string): string {
   return word
 }
 
+/** A recipient as it stands in a file, unless that could move the cursor; an SSH key has blanks in it. */
+export function shownRecipient(recipient: string): string {
+  return /^[\w./@%+,:=~ -]+$/.test(recipient) ? recipient : JSON.stringify(recipient)
+}
+
+/** Recipients for a message. */
+export function shownRecipients(recipients: readonly string[]): string {
+  return recipients.map(shownRecipient).join(', ')
+}
+
 /** The recipient to take out: one that could be given, or any that `recipients list` shows. Throws recipient-bad. */
 export function recipientKnown(word: string, known: readonly string[]): string {
   if (RECIPIENT.test(word)) return word

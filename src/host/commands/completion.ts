@@ -5,9 +5,13 @@ import { allNames } from '../store/find.ts'
 import { failure } from '../errors.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {
+  // No compgen -W, which expands what it is given: names of files come from the repository.
   bash: `_disinto() {
-  local IFS=$'\\n'
-  COMPREPLY=($(compgen -W "$(disinto completion --words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  local word
+  COMPREPLY=()
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(
+    disinto completion --words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null
+  )
 }
 complete -o default -F _disinto disinto
 `,
@@ -22,6 +26,9 @@ compdef _disinto disinto
   fish: `complete -c disinto -f -a '(disinto completion --words -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
 `,
 }
+
+/** Names of secrets as they may be: another one, which is a mistake or worse, is not offered. */
+const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*(?:@[A-Za-z0-9_-][A-Za-z0-9_.-]*)?$/
 
 /** What can stand at the last word: names of commands, options, or secrets. */
 async function candidates({ context, commands, rest }: Invocation): Promise<string[]> {
@@ -39,7 +46,7 @@ async function candidates({ context, commands, rest }: Invocation): Promise<stri
   if (current.startsWith('-')) return [...command.options, ...COMMON_OPTIONS].map(({ name }) => `--${name}`)
   if (command.completes === 'secrets')
     return [
-      ...(await allNames(context.project)),
+      ...(await allNames(context.project)).filter((name) => LEGAL.test(name)),
       ...(command.name === 'secrets add' || command.name === 'secrets rm' ? [] : ['.env.enc']),
     ]
   return command.name === 'completion' ? Object.keys(SCRIPTS) : []

@@ -1,5 +1,5 @@
 /** `disinto init`: the files a project begins with; what exists is never touched. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
@@ -19,9 +19,16 @@ function hasComposeFile(context: HostContext): boolean {
   }
 }
 
+/** Throws init-link for a link: whoever made it decides what would be read or written behind it. */
+function checkNoLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw failure('init-link', { path })
+}
+
 /** Adds the lines that a list of patterns lacks. */
 async function addEntries(path: string, entries: readonly string[]): Promise<boolean> {
   let before: Buffer | undefined
+  checkNoLink(path)
   try {
     before = readFileSync(path)
   } catch (error) {
@@ -47,7 +54,8 @@ async function initialize(context: HostContext): Promise<void> {
     speak.note('wrote .env.example')
   }
   if (!existsSync(project.plainEnvFile) && !existsSync(project.envFile)) {
-    // The example holds no secrets; the copy soon will.
+    // The example holds no secrets; the copy soon will. What a link leads to may.
+    checkNoLink(at('.env.example'))
     await writeFile(project.plainEnvFile, readFileSync(at('.env.example')), { mode: 0o600, over: 'new' })
     speak.note('wrote .env from .env.example')
   }

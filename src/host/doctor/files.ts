@@ -5,12 +5,19 @@ import { DisintoError, quote } from '../../errors.ts'
 import { checkName } from '../../load/names.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
-import { AGENTS } from '../project.ts'
 import { type CreationRules, findRules } from '../access/rules.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith } from '../store/open.ts'
 import { type Finding, findingOf } from './finding.ts'
+import {
+  acceptedFindings,
+  clearFindings,
+  copyFindings,
+  ruleFindings,
+  type Seen,
+  serviceFindings,
+} from './readers.ts'
 import { serviceKeyFiles } from './keys.ts'
 import type { Source } from '../../nouns.ts'
 
@@ -58,41 +65,16 @@ function plaintextFindings({ project }: HostContext): Finding[] {
   return findings
 }
 
-function ruleFindings(source: Source, recipients: readonly string[], rules: CreationRules): Finding[] {
-  let wanted: readonly string[]
-  try {
-    wanted = rules.for(source.path).recipients
-  } catch (error) {
-    return [findingOf(error, 'warning')]
-  }
-  const missing = wanted.filter((one) => !recipients.includes(one))
-  const extra = recipients.filter((one) => !wanted.includes(one))
-  if (missing.length === 0 && extra.length === 0) return []
-  const parts = [
-    ...(missing.length === 0 ? [] : [`not encrypted to ${missing.join(', ')}`]),
-    ...(extra.length === 0
-      ? []
-      : [`encrypted to ${extra.join(', ')}, which ${quote(rules.path)} does not name`]),
-  ]
-  return [
-    {
-      code: 'recipients-differ',
-      severity: 'error',
-      message: `${quote(source.path)}: ${parts.join('; ')}`,
-      fix: `correct .sops.yaml, or run: sops updatekeys ${quote(source.path)}`,
-    },
-  ]
-}
-
-/** What a file says without a key: its names must fit, and its recipients be those of the rules. */
-async function outside(
-  source: Source,
+/** What a file says without a key: its names must fit, and its readers be those of the rules. */
+function outside(
+  seen: Seen,
   context: HostContext,
   rules: CreationRules | undefined,
   services: ReadonlyMap<string, readonly string[]>,
-): Promise<Finding[]> {
+): Finding[] {
+  const { source } = seen
+  const { names, format } = seen.outside
   const findings: Finding[] = []
-  const { names, recipients, format } = await outsideOf(source)
   const allow = allowed(context.variables)
   const checked = source.role === 'secret' ? [source.name] : names
   for (const name of checked) {
@@ -102,16 +84,21 @@ async function outside(
       findings.push(findingOf(error))
     }
   }
-  const wrong =
-    source.role === 'secret' && format === 'sops-json' && names.some((name) => name !== source.name)
-  if (wrong) {
+  if (source.role === 'secret' && names.some((name) => name !== source.name)) {
     findings.push({
       code: 'name-mismatch',
       severity: 'error',
-      message: `${quote(source.path)}: must hold ${source.name} and nothing else, but holds ${names.map(quote).join(', ')}`,
+      message: `${quote(source.path)}: must hold ${quote(source.name)} and nothing else, but holds ${names.map(quote).join(', ')}`,
       fix: 'give each secret a file of its own, named after it',
     })
   }
+  if (source.role === 'secret' && format === 'sops-binary')
+    findings.push({
+      code: 'file-nameless',
+      severity: 'warning',
+      message: `${quote(source.path)}: does not say which secret it holds: under another name it would be taken for that`,
+      fix: `disinto secrets show ${quote(source.name)} --raw | disinto secrets add ${quote(source.name)} --raw --force`,
+    })
   if (format === 'age') {
     findings.push({
       code: 'age-left',
@@ -119,28 +106,8 @@ async function outside(
       message: `${quote(source.path)}: is an age file, which does not say whom it is for`,
       fix: 'disinto secrets migrate makes a SOPS file of it',
     })
-  } else if (rules !== undefined && format !== undefined)
-    findings.push(...ruleFindings(source, recipients, rules))
-  for (const [service, keys] of services) {
-    const can = keys.some((key) => recipients.includes(key))
-    if (source.role === 'secret' && can) {
-      findings.push({
-        code: 'service-opens-secret',
-        severity: 'error',
-        message: `${quote(source.path)}: the service ${quote(service)} can open it`,
-        fix: 'disinto secrets recipients rm takes its key out; then change the secret at its issuer',
-      })
-    }
-    if (source.role === 'env-file' && !can && service === AGENTS) {
-      findings.push({
-        code: 'service-locked-out',
-        severity: 'warning',
-        message: `${quote(source.path)}: the service agents can't open it`,
-        fix: 'disinto up encrypts it to its key, too',
-      })
-    }
-  }
-  return findings
+  } else if (rules !== undefined && format !== undefined) findings.push(...ruleFindings(seen, rules))
+  return [...findings, ...clearFindings(seen), ...serviceFindings(seen, services)]
 }
 
 /** Opens a file with the keys at hand. */
@@ -186,12 +153,17 @@ export async function examineFiles(context: HostContext): Promise<Finding[]> {
   for (const [service, path] of serviceKeyFiles(context)) {
     services.set(service, (await recipientsOfFile(path).catch(() => undefined)) ?? [])
   }
+  const seen: Seen[] = []
   for (const source of sources) {
     try {
-      findings.push(...(await outside(source, context, rules, services)), ...(await inside(source, context)))
+      const one = { source, outside: await outsideOf(source) }
+      seen.push(one)
+      findings.push(...outside(one, context, rules, services), ...(await inside(source, context)))
     } catch (error) {
       findings.push(findingOf(error))
     }
   }
+  findings.push(...copyFindings(seen))
+  if (rules !== undefined) findings.push(...(await acceptedFindings(context, rules, seen)))
   return findings
 }

@@ -59,15 +59,13 @@ async function rotatedBySops(
     if (ended.status !== 0) throw failure('sops-failed', { path, text: 'it could not be encrypted anew' })
     return ended.stdout
   }
-  const threshold =
-    audience.groups.length > 1 ? ['--shamir-secret-sharing-threshold', String(audience.threshold)] : []
   const typed = ['--input-type', type]
   const copy = await prepareFile(path, bytes, { over: 'new' })
   const giveTo = async (readers: Audience) => {
     const text = sopsConfigFor(rule, readers, file.rule, file.macOnlyEncrypted)
     const config = await prepareFile(path, Buffer.from(text), { over: 'new' })
     try {
-      await sops('--config', config.temporary, 'updatekeys', '--yes', ...threshold, ...typed, copy.temporary)
+      await sops('--config', config.temporary, 'updatekeys', '--yes', ...typed, copy.temporary)
     } finally {
       config.discard()
     }

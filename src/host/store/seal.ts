@@ -88,14 +88,16 @@ async function planFor(context: HostContext, { source, rules, audience }: SealTa
   const rule = rules.for(path)
   if (audience === undefined) await ensureAccepted(context, rules, [path])
   const decided = audience ?? (file === undefined ? audienceOfRule(rule) : await agreed(context, file, rule))
-  const { encrypts, macOnlyEncrypted } = file === undefined ? rule : { ...file, encrypts: file.rule }
+  // A file's own rule stays, unless it left the one value of a secret in the clear.
+  const keeps = file !== undefined && !(source.role === 'secret' && file.clear.length > 0)
+  const { encrypts, macOnlyEncrypted } = keeps ? { ...file, encrypts: file.rule } : rule
   return {
     audience: decided,
     rule,
     encrypts,
     macOnlyEncrypted,
-    clear: file?.clear ?? [],
-    clearComments: file?.clearComments ?? 0,
+    clear: keeps ? file.clear : [],
+    clearComments: keeps ? file.clearComments : 0,
   }
 }
 

@@ -8,6 +8,8 @@ import { builtinDeclines, openBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { outsideOf, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
+import type { Outside } from '../../../sops/outside.ts'
+import { shownRecipient } from '../../access/recipients.ts'
 import { since } from '../../store/since.ts'
 import type { Source } from '../../../nouns.ts'
 
@@ -35,10 +37,18 @@ interface Row {
   readonly recipients: readonly string[]
   readonly lastModified: string | null
   readonly state: State
+  /** Whether its value stands in the file as it is. */
+  readonly clear: boolean
 }
 
 /** A link to nothing, a directory, a file of another user. */
-const UNREADABLE = { format: undefined, names: [], recipients: [], lastModified: undefined }
+const UNREADABLE: Pick<Outside, 'format' | 'names' | 'recipients' | 'lastModified' | 'clear'> = {
+  format: undefined,
+  names: [],
+  recipients: [],
+  lastModified: undefined,
+  clear: [],
+}
 
 const MARKS: Readonly<Record<State, string>> = {
   opens: '',
@@ -49,20 +59,22 @@ const MARKS: Readonly<Record<State, string>> = {
 
 function shortened(recipients: readonly string[]): string {
   return recipients
-    .map((recipient) => (recipient.startsWith('age1') ? `${recipient.slice(0, 12)}…` : recipient))
+    .map((recipient) =>
+      recipient.startsWith('age1') ? `${recipient.slice(0, 12)}…` : shownRecipient(recipient),
+    )
     .join(' ')
 }
 
 function table(rows: readonly Row[]): string {
   const cells = rows.map(
-    ({ name, file, format, recipients, lastModified, state }) =>
+    ({ name, file, format, recipients, lastModified, state, clear }) =>
       [
         name,
         file,
         format,
         since(lastModified ?? undefined),
         shortened(recipients) || '-',
-        MARKS[state],
+        `${MARKS[state]}${clear ? '(not encrypted: plaintext)' : ''}`,
       ] as const,
   )
   const all = [['NAME', 'FILE', 'FORMAT', 'CHANGED', 'RECIPIENTS', ''] as const, ...cells]
@@ -85,25 +97,28 @@ export const list: HostCommand = {
   details: `Needs no key: names, recipients and the time of the last change stand in the
 files in the clear. With a key, says which files it does not open.`,
   examples: ['disinto secrets list', 'disinto secrets list --json | jq -r ".[].name"'],
-  options: [{ name: 'json', about: 'JSON: name, file, format, recipients, lastModified, state' }],
+  options: [{ name: 'json', about: 'JSON: name, file, format, recipients, lastModified, state, clear' }],
   words: [0, 0],
   run: async ({ context, on }) => {
     const { project, variables, workingDirectory, print, speak } = context
     const { identities } = await readKeyring(variables, workingDirectory)
     const rows: Row[] = []
     for (const source of inventory(project)) {
-      const { format, names, recipients, lastModified } = await outsideOf(source).catch(() => UNREADABLE)
+      const { format, names, recipients, lastModified, clear } = await outsideOf(source).catch(
+        () => UNREADABLE,
+      )
       const state = await stateOf(source, identities)
       const file = source.path.slice(project.root.length + 1)
       const shown = source.role === 'secret' ? [source.name] : names.length === 0 ? ['?'] : names
       for (const name of shown)
         rows.push({
           name: on('json') ? name : quote(name),
-          file,
+          file: on('json') ? file : quote(file),
           format: format ?? 'none',
           recipients,
           lastModified: lastModified ?? null,
           state,
+          clear: clear.includes(names.length === 0 ? 'data' : name),
         })
     }
     if (on('json')) print(`${JSON.stringify(rows, null, 2)}\n`)

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
-import { inventory } from '../../store/inventory.ts'
+import { inventory, outsideOf } from '../../store/inventory.ts'
 import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
 import { failure } from '../../errors.ts'
@@ -45,6 +45,13 @@ values. With --key, that key alone is used: the test for a backup.`,
       try {
         const entries = await entriesAt(source, open, allowed(variables))
         checked.push({ file, names: entries.map(({ name }) => name), error: null })
+        const { clear } = await outsideOf(source)
+        if (clear.length > 0)
+          speak.warning({
+            code: 'values-in-clear',
+            message: `${quote(file)}: the value of ${clear.map(quote).join(', ')} is not encrypted, but stands there in plaintext`,
+            hint: 'disinto doctor says what to do',
+          })
       } catch (thrown) {
         const error = asDisintoError(thrown)
         if (!on('json')) speak.error(error)

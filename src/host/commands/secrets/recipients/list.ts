@@ -3,6 +3,7 @@ import { quote } from '../../../../errors.ts'
 import { areSameKeys, bareKey } from '../../../../sops/master-key.ts'
 import { newReaders } from '../../../access/accepted.ts'
 import { ownersOf } from '../../../access/keys.ts'
+import { shownRecipient } from '../../../access/recipients.ts'
 import { type CreationRules, findRules } from '../../../access/rules.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { envSource, inventory, outsideOf, secretSource } from '../../../store/inventory.ts'
@@ -28,11 +29,6 @@ function ruledBy(rules: CreationRules | undefined, path: string): Ruled {
 
 function hasSameGroups(one: Groups, other: Groups): boolean {
   return one.length === other.length && one.every((keys, at) => areSameKeys(keys, other[at] ?? []))
-}
-
-/** A recipient as it stands in the file, unless that could move the cursor: an SSH key has blanks in it. */
-function plain(recipient: string): string {
-  return /^[\w./@%+,:=~ -]+$/.test(recipient) ? recipient : JSON.stringify(recipient)
 }
 
 export const recipientsList: HostCommand = {
@@ -66,7 +62,7 @@ fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
     const owners = new Map([...(await ownersOf(context))].map(([name, owner]) => [bareKey(name), owner]))
     const line = (recipient: string, indent: string) => {
       const owner = owners.get(bareKey(recipient))
-      return `${indent}${plain(recipient)}${owner === undefined ? '' : `  (${owner})`}\n`
+      return `${indent}${shownRecipient(recipient)}${owner === undefined ? '' : `  (${owner})`}\n`
     }
     const lines = (groups: Groups, threshold: number) => {
       if (groups.length < 2)
@@ -85,7 +81,7 @@ fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
     ] as const
     for (const [what, path] of ruled) {
       const { groups, threshold, unknown } = ruledBy(rules, path)
-      const nobody = `    nobody: ${unknown === undefined ? 'there is no rule' : plain(unknown)}\n`
+      const nobody = `    nobody: ${unknown === undefined ? 'there is no rule' : shownRecipient(unknown)}\n`
       print(`${what}, by .sops.yaml:\n${lines(groups, threshold) || nobody}`)
     }
     for (const { file, groups, threshold, ruled: wanted } of rows) {

@@ -1,0 +1,257 @@
+/** Who can open what: rules as sops reads them, changes that do what they say, and nobody by a claim. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { generateKey } from '../../src/age/keygen.ts'
+import { Host, MARK, SOPS } from './host.ts'
+
+/** Whether a key alone opens a file with stock sops. */
+function opens(host: Host, key: string, file: string, type: string): boolean {
+  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', SOPS_AGE_KEY: key }
+  const words = ['decrypt', '--input-type', type, '--output-type', type, host.path(file)]
+  return spawnSync(SOPS, words, { env, cwd: '/' }).status === 0
+}
+
+/** A project with an operator key, and rules that name BOB as well. */
+function project(rules: (me: string, bob: string) => string) {
+  const host = new Host()
+  const me = host.well(['secrets', 'keygen']).trim()
+  const bob = generateKey()
+  rmSync(host.path('.sops.yaml'))
+  rmSync(join(host.home, '.config/sops/age/project'), { recursive: true })
+  host.write('.sops.yaml', rules(me, bob.recipient))
+  host.write('.env', `A=${MARK}\n`)
+  host.well(['secrets', 'migrate'])
+  host.well(['secrets', 'add', 'TOKEN'], { input: MARK })
+  return { host, me, bob }
+}
+
+const SHAPES: ReadonlyArray<readonly [string, (me: string, bob: string) => string]> = [
+  [
+    'a list of aliases',
+    (me, bob) => `keys:\n  - &me ${me}\n  - &bob ${bob}\ncreation_rules:\n  - age: [*me, *bob]\n`,
+  ],
+  [
+    'key groups behind an alias',
+    (me, bob) => `g: &g\n  - age:\n      - ${me}\n      - ${bob}\ncreation_rules:\n  - key_groups: *g\n`,
+  ],
+  [
+    'a merge key',
+    (me, bob) =>
+      `default: &default\n  age: ${me},${bob}\ncreation_rules:\n  - path_regex: \\.env(\\.enc)?$\n    <<: *default\n  - <<: *default\n`,
+  ],
+  [
+    'groups that merge',
+    (me, bob) =>
+      `creation_rules:\n  - key_groups:\n      - merge:\n          - age: [${me}]\n          - age: [${bob}]\n`,
+  ],
+  [
+    'an anchor that two rules share',
+    (me, bob) =>
+      `creation_rules:\n  - path_regex: \\.env(\\.enc)?$\n    age: &both ${me},${bob}\n  - age: *both\n`,
+  ],
+  ['a folded text', (me, bob) => `creation_rules:\n  - age: >-\n      ${me},\n      ${bob}\n`],
+]
+
+describe.each(SHAPES)('rules with %s', (_, rules) => {
+  test('are followed as sops follows them, and rm takes a person out of all of it', () => {
+    const { host, bob } = project(rules)
+    expect(opens(host, bob.text, '.env.enc', 'dotenv')).toBe(true)
+    expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(true)
+    host.well(['secrets', 'recipients', 'rm', bob.recipient])
+    expect(opens(host, bob.text, '.env.enc', 'dotenv')).toBe(false)
+    expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
+    // What sops writes by these rules is for the operator alone, too.
+    host.write('x.env', 'A=1\n')
+    host.sops(
+      'encrypt',
+      '--output',
+      host.path('.env.enc'),
+      '--filename-override',
+      '.env.enc',
+      ...['--input-type', 'dotenv', '--output-type', 'dotenv'],
+      'x.env',
+    )
+    expect(opens(host, bob.text, '.env.enc', 'dotenv')).toBe(false)
+  })
+
+  test('rotate-key puts the new key in the place of the old one', () => {
+    const { host, me, bob } = project(rules)
+    host.well(['secrets', 'rotate-key'])
+    expect(host.read('secrets/TOKEN.enc')).not.toContain(me)
+    expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(true)
+    expect(host.bySops('TOKEN')).toBe(MARK)
+  })
+})
+
+describe('a recipient that came in by .sops.yaml alone', () => {
+  const planted = () => {
+    const made = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    made.host.write('.sops.yaml', `creation_rules:\n  - age: ${made.me},${made.bob.recipient}\n`)
+    return made
+  }
+
+  test('is refused by name, and reads nothing that is written', () => {
+    const { host, bob } = planted()
+    const said = host.fails(['secrets', 'add', 'OTHER'], { input: MARK })
+    expect(said).toContain(bob.recipient)
+    expect(said).toContain('disinto secrets recipients accept')
+    expect(host.exists('secrets/OTHER.enc')).toBe(false)
+    expect(host.run(['doctor']).stdout).toContain('recipient-unaccepted')
+  })
+
+  test('is let in by accept, which says whom it lets in', () => {
+    const { host, bob } = planted()
+    expect(host.run(['secrets', 'recipients', 'accept']).stderr).toContain(bob.recipient)
+    host.well(['secrets', 'add', 'OTHER'], { input: MARK })
+    expect(opens(host, bob.text, 'secrets/OTHER.enc', 'json')).toBe(true)
+    // Nobody is gained by writing a file again.
+    host.well(['secrets', 'add', 'TOKEN', '--force'], { input: MARK })
+    expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
+  })
+
+  test('is let in by recipients add, which names it', () => {
+    const { host, bob } = planted()
+    host.well(['secrets', 'recipients', 'add', bob.recipient])
+    host.well(['secrets', 'add', 'OTHER'], { input: MARK })
+    expect(opens(host, bob.text, 'secrets/OTHER.enc', 'json')).toBe(true)
+    expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(true)
+  })
+
+  test('is no matter on a machine that sees the rules for the first time, which says whom they name', () => {
+    const { host, bob } = planted()
+    rmSync(join(host.home, '.config/sops/age/project'), { recursive: true })
+    const { stderr } = host.run(['secrets', 'add', 'OTHER'], { input: MARK })
+    expect(stderr).toContain(bob.recipient)
+    expect(opens(host, bob.text, 'secrets/OTHER.enc', 'json')).toBe(true)
+  })
+})
+
+describe('what a file says of its readers', () => {
+  test('makes nobody a reader: a comment, a planted entry, an old recipient', () => {
+    const { host, me, bob } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    const text = host.read('.env.enc')
+    const enc = /^sops_age__list_0__map_enc=.*$/m.exec(text)?.[0].replace('list_0', 'list_1') ?? ''
+    host.write(
+      '.env.enc',
+      `# ${bob.recipient}\n${text}${enc}\nsops_age__list_1__map_recipient=${bob.recipient}\n`,
+    )
+    const { stderr } = host.run(['secrets', 'edit', '.env.enc'], { env: { EDITOR: 'sed -i s/^A=.*/A=2/' } })
+    expect(stderr).toContain(bob.recipient)
+    expect(opens(host, bob.text, '.env.enc', 'dotenv')).toBe(false)
+    expect(host.read('.env.enc').match(/^sops_age__list_\d+__map_recipient=.*$/gm)).toEqual([
+      `sops_age__list_0__map_recipient=${me}`,
+    ])
+  })
+
+  test('edit keeps the file’s own rule, and refuses to leave a new name in the clear', () => {
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    host.write('x.env', 'A=1\nPORT=80\n')
+    writeFileSync(host.path('.env.enc'), host.sops('encrypt', '--unencrypted-regex', '^PORT', 'x.env'))
+    host.well(['secrets', 'edit', '.env.enc'], { env: { EDITOR: 'sed -i s/^A=.*/A=2/' } })
+    expect(host.read('.env.enc')).toMatch(/^PORT=80$/m)
+    expect(host.envBySops()).toBe('A=2\nPORT=80\n')
+    const said = host.fails(['secrets', 'edit', '.env.enc'], { env: { EDITOR: 'sed -i $aPORT_KEY=x' } })
+    expect(said).toContain('PORT_KEY')
+  })
+})
+
+describe('two projects whose directories have one name', () => {
+  test('have service keys of their own; one that was moved, or copied with its keys, finds its own again', () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    const twin = join(host.base, 'other/project')
+    mkdirSync(twin, { recursive: true })
+    const key = (cwd: string, home = host.home) =>
+      host.well(['secrets', 'keygen', '--service', 'agents'], { cwd, env: { HOME: home } }).trim()
+    const mine = key(host.directory)
+    host.well(['secrets', 'keygen'], { cwd: twin })
+    expect(key(twin)).not.toBe(mine)
+    expect(key(host.directory)).toBe(mine)
+
+    const home = join(host.base, 'home-2')
+    cpSync(host.home, home, { recursive: true })
+    const clone = join(host.base, 'clone')
+    cpSync(host.directory, clone, { recursive: true })
+    expect(key(clone, home)).toBe(mine)
+
+    const moved = join(host.base, 'moved')
+    renameSync(host.directory, moved)
+    expect(key(moved)).toBe(mine)
+    renameSync(moved, host.directory)
+  })
+
+  test.each(['..', '.', 'a/b', '../x', ''])(
+    'a service called %j is refused before it is part of a path',
+    (service) => {
+      const host = new Host()
+      host.well(['secrets', 'keygen'])
+      const before = readFileSync(host.keyFile, 'utf8')
+      for (const command of ['rotate-key', 'keygen'])
+        expect(host.run(['secrets', command, '--service', service]).status).not.toBe(0)
+      expect(readFileSync(host.keyFile, 'utf8')).toBe(before)
+    },
+  )
+})
+
+test('the rules that are made are for the project’s own files, below a .sops.yaml of several', () => {
+  const host = new Host()
+  host.well(['secrets', 'keygen'])
+  expect(host.read('.sops.yaml')).toContain('path_regex: ^\\.env(\\.enc)?$')
+})
+
+test('a .sops.yaml above the project counts unless others can write it', () => {
+  const host = new Host()
+  const bob = generateKey()
+  const above = join(host.base, '.sops.yaml')
+  writeFileSync(above, `creation_rules:\n  - age: ${bob.recipient}\n`, { mode: 0o666 })
+  spawnSync('chmod', ['666', above])
+  host.well(['secrets', 'add', 'TOKEN'], { input: MARK })
+  expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
+  expect(host.bySops('TOKEN')).toBe(MARK)
+})
+
+test('recipients add joins one key group, and never two by itself', () => {
+  const host = new Host()
+  const me = host.well(['secrets', 'keygen']).trim()
+  const [bob, carol] = [generateKey(), generateKey()]
+  const groups = `    key_groups:\n      - age: [${me}]\n      - age: [${bob.recipient}]\n`
+  host.write('.sops.yaml', `creation_rules:\n  - shamir_threshold: 2\n${groups}`)
+  const env = { SOPS_AGE_KEY: bob.text }
+  host.well(['secrets', 'recipients', 'accept'], { env })
+  host.well(['secrets', 'add', 'TOKEN'], { input: MARK, env })
+  const add = ['secrets', 'recipients', 'add', carol.recipient]
+  expect(host.fails(add, { env })).toContain('--group')
+  expect(host.well(['secrets', 'recipients', 'list'])).not.toContain(carol.recipient)
+  host.well([...add, '--group', '2'], { env })
+  const listed = host.well(['secrets', 'recipients', 'list'])
+  expect(listed).toMatch(new RegExp(`group 2:\\n +${bob.recipient}.*\\n +${carol.recipient}`))
+  expect(opens(host, carol.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
+  const both = `${readFileSync(host.keyFile, 'utf8')}\n${carol.text}`
+  expect(opens(host, both, 'secrets/TOKEN.enc', 'json')).toBe(true)
+})
+
+test('init reads and writes through no link', () => {
+  const host = new Host()
+  const outside = join(host.base, 'keys.txt')
+  writeFileSync(outside, MARK)
+  symlinkSync(outside, host.path('.gitignore'))
+  expect(host.fails(['init'])).toContain('.gitignore')
+  expect(readFileSync(outside, 'utf8')).toBe(MARK)
+  rmSync(host.path('.gitignore'))
+  rmSync(host.path('.env'), { force: true })
+  rmSync(host.path('.env.example'), { force: true })
+  symlinkSync(outside, host.path('.env.example'))
+  expect(host.fails(['init'])).toContain('.env.example')
+  expect(host.exists('.env')).toBe(false)
+})
+
+test('a value that stands in the clear is told by list, verify and doctor', () => {
+  const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+  host.write('x.env', 'DB_PASSWORD=1\n')
+  writeFileSync(host.path('.env.enc'), host.sops('encrypt', '--encrypted-regex', '^data$', 'x.env'))
+  expect(host.well(['secrets', 'list'])).toMatch(/^DB_PASSWORD .*not encrypted/m)
+  expect(host.run(['secrets', 'verify']).stderr).toContain('DB_PASSWORD')
+  expect(host.run(['doctor']).stdout).toMatch(/DB_PASSWORD.*not encrypted/)
+})
