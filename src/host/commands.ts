@@ -38,6 +38,7 @@ export const COMMANDS: Commands = new Map([
   ['shell', async () => (await import('./commands/shell.ts')).shell],
   ['vault-run', async () => (await import('./commands/vault-run.ts')).vaultRun],
   ['approve', async () => (await import('./commands/approve.ts')).approveCommand],
+  ['git diff', async () => (await import('./commands/git/diff.ts')).diff],
   ['git setup', async () => (await import('./commands/git/setup.ts')).setup],
   ['doctor', async () => (await import('./commands/doctor.ts')).doctor],
   ['completion', async () => (await import('./commands/completion.ts')).completion],

@@ -512,6 +512,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: can't be merged by name: ${reason}; the file is left as ours`,
     hint: `take one side whole: git checkout --ours -- ${quote(path)}, or --theirs; then git add it`,
   }),
+  'values-terminal': () => ({
+    message: 'values are shown on a terminal alone, and standard output is none',
+    hint: 'leave --values out: names and recipients are for any reader',
+  }),
   'scan-nothing': () => ({
     message: 'no value is known here, so there is nothing to search for',
     hint: 'have a key at hand that opens the files: disinto secrets list shows which it opens',

@@ -75,6 +75,10 @@ const COMMANDS = [
   ['secrets', 'scan', '--staged'],
   ['secrets', 'scan', '--history'],
   ['secrets', 'list'],
+  ['secrets', 'migrate', '--dry-run'],
+  ['git', 'diff'],
+  ['git', 'diff', '--staged'],
+  ['git', 'diff', 'HEAD'],
   ['git', 'setup'],
 ]
 

@@ -17,6 +17,7 @@ const WRONG_USE: ReadonlySet<string> = new Set<ErrorCode>([
   'proposal-id',
   'recipient-bad',
   'scan-option',
+  'values-terminal',
 ])
 
 /** Returns what the command ends with after the error of this code. */

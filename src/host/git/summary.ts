@@ -9,7 +9,7 @@ import { readYamlTree } from '../../sops/outside-yaml.ts'
 export type Marks = ReadonlyMap<string, string>
 
 /** Hexadecimal digits of a mark: enough that two that differ show it. */
-const MARK_DIGITS = 8
+export const MARK_DIGITS = 8
 
 /** Returns a short mark of a text, which tells nothing of it but whether it changed. */
 export function markOf(text: string): string {

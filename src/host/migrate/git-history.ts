@@ -3,18 +3,19 @@ import { basename, dirname } from 'node:path'
 import { diagnoseText } from '../../load/diagnosis.ts'
 import { readDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
+import { runGit } from '../git/program.ts'
 
 /** More commits of one file than this are not looked into. */
 const MAX_COMMITS = 200
 
-async function git(directory: string, words: readonly string[]): Promise<string | undefined> {
-  const { execa } = await import('execa')
-  const { exitCode, stdout } = await execa('git', ['-C', directory, '--no-pager', ...words], {
-    reject: false,
-    stdin: 'ignore',
-    maxBuffer: 32 * 1024 * 1024,
-  })
-  return exitCode === 0 ? stdout : undefined
+/** What git wrote; undefined where it failed, or where there is none. */
+async function git(
+  variables: ReadonlyMap<string, string>,
+  directory: string,
+  words: readonly string[],
+): Promise<string | undefined> {
+  const ended = await runGit(variables, directory, words)
+  return ended?.status === 0 ? ended.stdout.toString() : undefined
 }
 
 export interface Committed {
@@ -31,15 +32,26 @@ async function namesWithValue(text: string): Promise<string[]> {
 }
 
 /** The commits, of any branch, that hold a dotenv file in plaintext; undefined when there are none, or no git. */
-export async function committedPlaintext(path: string): Promise<Committed | undefined> {
+export async function committedPlaintext(
+  variables: ReadonlyMap<string, string>,
+  path: string,
+): Promise<Committed | undefined> {
   const directory = dirname(path)
   const file = basename(path)
-  const log = await git(directory, ['log', '--all', '--format=%H', `--max-count=${MAX_COMMITS}`, '--', file])
+  const log = await git(variables, directory, [
+    'log',
+    '--no-ext-diff',
+    '--all',
+    '--format=%H',
+    `--max-count=${MAX_COMMITS}`,
+    '--',
+    file,
+  ])
   const commits = (log ?? '').split('\n').filter((line) => line !== '')
   const names = new Set<string>()
   let holding = 0
   for (const commit of commits) {
-    const text = await git(directory, ['show', `${commit}:./${file}`])
+    const text = await git(variables, directory, ['cat-file', 'blob', `${commit}:./${file}`])
     // The commit that removed it, or one in which it was encrypted.
     if (text === undefined || detectFormat(Buffer.from(text)) !== undefined) continue
     holding += 1
@@ -49,12 +61,14 @@ export async function committedPlaintext(path: string): Promise<Committed | unde
 }
 
 /** Whether the next commit would hold it: it is in the index. */
-export async function isInIndex(path: string): Promise<boolean> {
-  const listed = await git(dirname(path), ['ls-files', '--', basename(path)])
+export async function isInIndex(variables: ReadonlyMap<string, string>, path: string): Promise<boolean> {
+  const listed = await git(variables, dirname(path), ['ls-files', '--', basename(path)])
   return listed !== undefined && listed !== ''
 }
 
 /** Takes a file out of the index, and leaves it where it is; returns whether git did so. */
-export async function takeOutOfIndex(path: string): Promise<boolean> {
-  return (await git(dirname(path), ['rm', '--cached', '--quiet', '--', basename(path)])) !== undefined
+export async function takeOutOfIndex(variables: ReadonlyMap<string, string>, path: string): Promise<boolean> {
+  return (
+    (await git(variables, dirname(path), ['rm', '--cached', '--quiet', '--', basename(path)])) !== undefined
+  )
 }

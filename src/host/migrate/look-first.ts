@@ -41,8 +41,8 @@ export function warnWhereOpen({ speak }: HostContext, path: string, { mode }: St
 }
 
 /** Warns of what git's history has of it. */
-export async function warnOfHistory({ speak }: HostContext, path: string): Promise<void> {
-  const committed = await committedPlaintext(path)
+export async function warnOfHistory({ speak, variables }: HostContext, path: string): Promise<void> {
+  const committed = await committedPlaintext(variables, path)
   if (committed === undefined) return
   const commits = `${committed.commits} commit${committed.commits === 1 ? '' : 's'}`
   speak.warning({
@@ -53,13 +53,17 @@ export async function warnOfHistory({ speak }: HostContext, path: string): Promi
 }
 
 /** Takes the plaintext out of git's index, so that the next commit does not hold it. */
-export async function leaveIndex({ speak }: HostContext, path: string, dryRun: boolean): Promise<void> {
-  if (!(await isInIndex(path))) return
+export async function leaveIndex(
+  { speak, variables }: HostContext,
+  path: string,
+  dryRun: boolean,
+): Promise<void> {
+  if (!(await isInIndex(variables, path))) return
   if (dryRun) {
     speak.note('.env is in git’s index, so that the next commit would hold it: it is to be taken out')
     return
   }
-  if (await takeOutOfIndex(path)) {
+  if (await takeOutOfIndex(variables, path)) {
     speak.note('.env: taken out of git’s index, so that the next commit does not hold it')
     return
   }

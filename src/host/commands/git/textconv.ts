@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { errnoOf } from '../../../errors.ts'
 import { failure } from '../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import { versionMarker } from '../../git/opened.ts'
 import { summaryOf } from '../../git/summary.ts'
 
 export const textconv: HostCommand = {
@@ -12,7 +13,8 @@ export const textconv: HostCommand = {
   usage: 'FILE',
   details: `git diff, git log -p and git show compare what this prints, as disinto git setup
 told them (gitattributes(5), "Performing text diffs of binary files"). No key is
-needed, and no value is ever in it.`,
+needed, and no value is ever in it. A key that is a file makes it tell which
+values changed in a file that was encrypted anew.`,
   examples: ['git config diff.disinto.textconv'],
   options: [],
   words: [1, 1],
@@ -24,7 +26,8 @@ needed, and no value is ever in it.`,
     } catch (error) {
       throw failure('source-unreadable', { path, reason: errnoOf(error) })
     }
-    context.print(await summaryOf(bytes))
+    const marks = await versionMarker(context)
+    context.print(await summaryOf(bytes, await marks(path, bytes)))
     return 0
   },
 }
