@@ -11,18 +11,25 @@ import { refuseDebugLog } from './node-debug.ts'
 import { speaker, writeAll } from './speak.ts'
 import { failure } from './host/errors.ts'
 
-function invocation({ words, rest, given }: CutWords): Invocation {
+function invocation({ words, rest, given }: CutWords, here: boolean): Invocation {
   const last = (option: string) => given.get(option)?.at(-1)
   const texts = (option: string) => (given.get(option) ?? []).map(String)
   return {
     words,
     rest,
     commands: COMMANDS,
-    context: processContext(texts('root').at(-1)),
+    context: processContext(texts('root').at(-1), here),
     on: (option) => last(option) === true,
     text: (option) => texts(option).at(-1),
     texts,
   }
+}
+
+/** With the names that the project lets through for good, where the command works with a project. */
+async function withNames(command: HostCommand, called: Invocation): Promise<Invocation> {
+  if (command.here === true || command.ownNames === true) return called
+  const { withKeptNames } = await import('./host/compose/kept-names.ts')
+  return { ...called, context: await withKeptNames(called.context) }
 }
 
 async function call(command: HostCommand, words: readonly string[]): Promise<number> {
@@ -33,7 +40,7 @@ async function call(command: HostCommand, words: readonly string[]): Promise<num
     return 0
   }
   refuseDebugLog()
-  const called = invocation(parsed)
+  const called = await withNames(command, invocation(parsed, command.here === true))
   if (command.changes === true) {
     const { removeLeftovers } = await import('./host/files/leftovers.ts')
     const { directories, keysDir } = called.context.project

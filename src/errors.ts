@@ -95,7 +95,7 @@ export const CORE_CATALOGUE = {
   }),
   'name-refused': ({ path, name, reason }: Texts<'path' | 'name' | 'reason'>) => ({
     message: `${quote(path)}: ${quote(name)} is refused: it ${reason}`,
-    hint: `rename it, or let it through with --allow ${name}`,
+    hint: `rename it, or let it through: --allow ${name} for one command, x-disinto: {allow: [${name}]} in the compose file for a stack`,
   }),
   'name-mismatch': ({
     path,
@@ -211,6 +211,10 @@ export const CORE_CATALOGUE = {
   'require-unmet': ({ names }: { readonly names: readonly string[] }) => ({
     message: `required but missing or empty: ${list(names)}`,
     hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --require',
+  }),
+  'require-any-unmet': ({ root }: Texts<'root'>) => ({
+    message: `0 secrets: no .env.enc, .env or secrets/ with a value in ${quote(root)}, and something is required`,
+    hint: 'start the stack with disinto up, which mounts them; or check the mounts, --root, and --require-any (DISINTO_REQUIRE_ANY)',
   }),
   'as-file-unmet': ({ names }: { readonly names: readonly string[] }) => ({
     message: `--as-file: missing or empty: ${list(names)}`,

@@ -1,14 +1,16 @@
 /** What a command works with: the project, the environment, and who is at the other end. */
 import { readSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { errnoOf } from '../errors.ts'
+import { errnoOf, quote } from '../errors.ts'
 import { type Speaker, speaker, writeAll } from '../speak.ts'
-import { type Project, projectAt } from './project.ts'
+import { type Project, projectAt, rootAbove } from './project.ts'
 import { failure } from './errors.ts'
 
 export interface HostContext {
   readonly project: Project
   readonly variables: ReadonlyMap<string, string>
+  /** The variables without what the compose file lets through, where it does. */
+  readonly ownVariables?: ReadonlyMap<string, string>
   readonly workingDirectory: string
   /** Notes, warnings and errors, on standard error. */
   readonly speak: Speaker
@@ -46,16 +48,23 @@ function readInput(): Buffer {
   }
 }
 
-/** The context of this process, for the project at `root`, DISINTO_ROOT or the working directory. */
-export function processContext(root: string | undefined): HostContext {
+/**
+ * The context of this process, for the project at `root` or DISINTO_ROOT, else for that which the working directory is
+ * in, or, `here`, for the working directory itself.
+ */
+export function processContext(root: string | undefined, here: boolean): HostContext {
   const variables = new Map<string, string>()
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables.set(name, value)
   const workingDirectory = process.cwd()
+  const speak = speaker(variables.get('DISINTO_LOG'))
+  const given = root ?? (variables.get('DISINTO_ROOT') || undefined)
+  const above = given === undefined && !here ? rootAbove(workingDirectory) : workingDirectory
+  if (above !== workingDirectory) speak.note(`the project is ${quote(above)}, above the working directory`)
   return {
-    project: projectAt(root, variables, workingDirectory),
+    project: projectAt(given ?? above, variables, workingDirectory),
     variables,
     workingDirectory,
-    speak: speaker(variables.get('DISINTO_LOG')),
+    speak,
     interactive: isatty(0) && isatty(2),
     print: (text) => writeAll(1, text),
     readInput,

@@ -1,5 +1,5 @@
 /** Where a project keeps what. Opens nothing. */
-import { statSync } from 'node:fs'
+import { existsSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { defaultKeyFile } from '../age/places.ts'
 import { failure } from './errors.ts'
@@ -44,6 +44,45 @@ const SERVICE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}$/
 /** Throws service-name for a name that must not be part of a path. */
 export function checkServiceName(service: string): void {
   if (!SERVICE_NAME.test(service)) throw failure('service-name', { service })
+}
+
+/** The names compose looks for, in its order; each may have an override beside it. */
+export const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
+
+/** What a directory has that is a project's root. */
+const MARKS = ['.env.enc', '.sops.yaml', '.env', ...COMPOSE_FILES]
+
+function isRoot(directory: string): boolean {
+  if (MARKS.some((name) => existsSync(join(directory, name)))) return true
+  try {
+    return readdirSync(join(directory, 'secrets')).some((name) => name.endsWith('.enc'))
+  } catch {
+    return false
+  }
+}
+
+/** Whether a directory above is as much ours as the one we are in: what others can plant there does not count. */
+function isTrusted(stats: Stats, here: Stats): boolean {
+  const own = process.getuid?.()
+  return (stats.mode & 0o002) === 0 && (stats.uid === own || stats.uid === here.uid)
+}
+
+/**
+ * The root of the project that a directory is in: the nearest directory that has what a project has, going up as git
+ * and compose do. The directory itself where there is none, and where one on the way could be written by others.
+ */
+export function rootAbove(directory: string): string {
+  if (isRoot(directory)) return directory
+  try {
+    const here = statSync(directory)
+    for (let at = dirname(directory); ; at = dirname(at)) {
+      if (!isTrusted(statSync(at), here)) return directory
+      if (isRoot(at)) return at
+      if (at === dirname(at)) return directory
+    }
+  } catch {
+    return directory
+  }
 }
 
 /** docker compose's rule: lower case, letters, digits, dashes and underscores, and it begins with no mark. */

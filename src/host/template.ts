@@ -29,6 +29,9 @@ ${image}    restart: unless-stopped
     init: true
     security_opt:
       - no-new-privileges
+    environment:
+      # Made without disinto's mounts, by docker compose up for example, it has no secrets, and does not start.
+      DISINTO_REQUIRE_ANY: "1"
     # What the agents run; it has the secrets in its environment.
     command: ["sleep", "infinity"]
 
@@ -54,6 +57,30 @@ export const GITIGNORE = ['.env', '.env.*', '!.env.enc', '!.env.example', 'keys.
 
 /** Never to be sent to a build: also what is encrypted, since an image is no place for it. */
 export const DOCKERIGNORE = ['.env', '.env.*', 'secrets/', 'vault/', '**/keys.txt', '.git']
+/** The same where something is built already: plaintext and keys alone. */
+const BESIDE_A_BUILD = ['.env', '.env.*', '!.env.example', '**/keys.txt']
+
+/**
+ * The entries for `.dockerignore` beside these Dockerfiles: what they copy by name stays, since a build that worked
+ * must work on. Returns what was left out, too.
+ */
+export function ignoredBeside(dockerfiles: readonly string[]): {
+  readonly entries: readonly string[]
+  readonly copied: readonly string[]
+} {
+  if (dockerfiles.length === 0) return { entries: DOCKERIGNORE, copied: [] }
+  const words = dockerfiles
+    .flatMap((text) => text.replaceAll(/\\\r?\n/g, ' ').split('\n'))
+    .filter((line) => /^\s*(?:COPY|ADD)\s/i.test(line))
+    .flatMap((line) => line.split(/[\s",[\]]+/))
+    .map((word) => word.replace(/^\.\//, ''))
+  const isCopied = (entry: string) =>
+    words.some((word) => (entry === '.env.*' ? word.startsWith('.env.') : word === entry.replace('**/', '')))
+  return {
+    entries: BESIDE_A_BUILD.filter((entry) => !isCopied(entry)),
+    copied: BESIDE_A_BUILD.filter(isCopied),
+  }
+}
 
 /**
  * The text with the entries it lacks at its end; undefined when it lacks none. What is there stays as it is.

@@ -58,6 +58,8 @@ export function merge(
     if (!options.override && already !== undefined && already !== '') fate.kept = true
     else environment.set(name, fate.entry.value.reveal())
   }
+  if (options.requireAny && outcome.size === 0)
+    throw failure('require-any-unmet', { root: options.root ?? 'the working directory' })
   const unmet = options.require.filter((name) => (environment.get(name) ?? '') === '')
   if (unmet.length > 0) throw failure('require-unmet', { names: unmet })
   return { environment, outcome }

@@ -10,6 +10,8 @@ export interface Options {
   readonly secretsDir: string | undefined
   readonly only: readonly string[] | undefined
   readonly require: readonly string[]
+  /** Something must be loaded. */
+  readonly requireAny: boolean
   readonly allow: ReadonlySet<string>
   readonly override: boolean
   readonly keepKey: boolean
@@ -46,6 +48,10 @@ export const FLAGS: readonly Flag[] = [
   { name: 'secrets-dir', value: 'DIR', about: 'another directory than ROOT/secrets' },
   { name: 'only', value: 'A,B', about: 'load these names and leave every other file unread' },
   { name: 'require', value: 'A,B', about: 'stop when one of these is missing or empty' },
+  {
+    name: 'require-any',
+    about: 'stop when nothing was found: a wrong directory, a missing mount',
+  },
   { name: 'allow', value: 'NAME', about: 'let a refused name through, PATH for example' },
   { name: 'override', about: 'files win over the environment the shim was started with' },
   { name: 'keep-key', about: 'leave SOPS_AGE_KEY and its kin in the command’s environment' },
@@ -153,6 +159,7 @@ export async function parseOptions(
     only: texts('only').length === 0 ? undefined : names('only'),
     require: names('require'),
     allow: new Set(names('allow')),
+    requireAny: on('require-any'),
     override: on('override'),
     keepKey: on('keep-key'),
     asFile: names('as-file'),

@@ -21,6 +21,10 @@ export interface HostCommand {
   readonly passesOn?: boolean
   /** Whether words after `--` mean something to it. */
   readonly takesRest?: boolean
+  /** Runs a program of this machine: what the compose file lets through is for containers. */
+  readonly ownNames?: boolean
+  /** The project is the working directory, even below another; or none is needed. */
+  readonly here?: boolean
   /** Whether it writes files: then what killed runs have left is removed first. */
   readonly changes?: boolean
   /** What its words are, for the completion of shells. */

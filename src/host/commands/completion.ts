@@ -62,6 +62,7 @@ export const completion: HostCommand = {
     'disinto completion fish > ~/.config/fish/completions/disinto.fish',
   ],
   options: [{ name: 'words', about: 'for the scripts: print what can follow the words after --' }],
+  here: true,
   words: [0, 1],
   takesRest: true,
   run: async (invocation) => {

@@ -8,6 +8,7 @@ export const help: HostCommand = {
   usage: '[COMMAND ...]',
   examples: ['disinto help', 'disinto help secrets', 'disinto help secrets add'],
   options: [],
+  here: true,
   words: [0, Number.POSITIVE_INFINITY],
   run: async ({ words, context, commands }) => {
     const name = words.join(' ')

@@ -1,11 +1,11 @@
 /** `disinto init`: the files a project begins with; what exists is never touched. */
-import { existsSync, lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
-import { composeFiles } from '../compose/settings.ts'
-import { composeFile, DOCKERIGNORE, ENV_EXAMPLE, GITIGNORE, withEntries } from '../template.ts'
+import { composeFiles, plainValues } from '../compose/settings.ts'
+import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
 import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
 
@@ -40,6 +40,24 @@ async function addEntries(path: string, entries: readonly string[]): Promise<boo
   return true
 }
 
+/** The texts of the Dockerfiles of a project, in its root and one directory below. */
+function dockerfilesOf(root: string): string[] {
+  const directories = [root]
+  for (const entry of readdirSync(root, { withFileTypes: true }))
+    if (entry.isDirectory() && !/^(?:\.git|node_modules)$/.test(entry.name))
+      directories.push(join(root, entry.name))
+  return directories.flatMap((directory) => {
+    try {
+      return readdirSync(directory, { withFileTypes: true })
+        .filter((entry) => entry.isFile() && /(?:^|\.)(?:Docker|Container)file(?:\.|$)/i.test(entry.name))
+        .map((entry) => readFileSync(join(directory, entry.name), 'utf8'))
+    } catch {
+      // A directory that can't be read has none that we build.
+      return []
+    }
+  })
+}
+
 async function initialize(context: HostContext): Promise<void> {
   const { project, speak } = context
   const at = (name: string) => join(project.root, name)
@@ -60,13 +78,22 @@ async function initialize(context: HostContext): Promise<void> {
     speak.note('wrote .env from .env.example')
   }
   // Before anyone can commit what was copied.
+  const ignored = ignoredBeside(dockerfilesOf(project.root))
   for (const [name, entries] of [
     ['.gitignore', GITIGNORE],
-    ['.dockerignore', DOCKERIGNORE],
+    ['.dockerignore', ignored.entries],
   ] as const) {
     if (await addEntries(at(name), entries)) speak.note(`wrote ${name}: never plaintext, never keys`)
   }
-  if (existsSync(project.plainEnvFile) && !existsSync(project.envFile)) {
+  if (ignored.copied.length > 0) {
+    speak.warning({
+      code: 'build-copies',
+      message: `a Dockerfile copies ${ignored.copied.map(quote).join(', ')} into an image: left out of .dockerignore, so that it can still be built`,
+      hint: 'mount it instead, then add the line: what is in an image can be read by whoever has it',
+    })
+  }
+  // A file of comments has nothing in it yet.
+  if ((await plainValues(context)).size > 0 && !existsSync(project.envFile)) {
     speak.warning({
       code: 'plaintext-env',
       message: `${quote(project.plainEnvFile)}: secrets in plaintext`,
@@ -83,6 +110,7 @@ export const init: HostCommand = {
 .dockerignore lack. What exists is never touched. Needs no key.`,
   examples: ['disinto init', 'disinto --root ~/factory init'],
   options: [],
+  here: true,
   words: [0, 0],
   run: async ({ context }) => {
     await initialize(context)

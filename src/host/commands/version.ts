@@ -9,6 +9,7 @@ export const version: HostCommand = {
   usage: '',
   examples: ['disinto version'],
   options: [],
+  here: true,
   words: [0, 0],
   run: async ({ context }) => {
     context.print(`disinto ${DISINTO_VERSION}\n`)

@@ -1,12 +1,10 @@
 /** docker and its compose: what they are given, and what their failures mean. */
-import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
-import { isatty } from 'node:tty'
 import { capture, type Ended } from '../../child.ts'
 import { errnoOf } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
+import { runAttached } from '../process.ts'
 import { composeWords } from './settings.ts'
 import { failure } from '../errors.ts'
 
@@ -56,9 +54,6 @@ export async function checkEngine(context: HostContext): Promise<string> {
   return ended.stdout.toString().trim()
 }
 
-/** 128 and the signal's number, as shells say it. */
-export const statusOfSignal = (signal: NodeJS.Signals): number => 128 + (constants.signals[signal] ?? 0)
-
 /** compose's exit status for words that it does not understand. */
 const COMPOSE_USAGE = 16
 
@@ -74,33 +69,19 @@ export interface DockerRun {
   readonly input?: string | undefined
 }
 
-/** Runs docker with our terminal or streams; its exit status. Signals to us reach it. */
-export function runDocker(
+/** Runs docker with our terminal or streams; its exit status. Signals to us reach it. Throws docker-missing. */
+export async function runDocker(
   context: HostContext,
   words: readonly string[],
   { values, input }: DockerRun = {},
 ): Promise<number> {
-  return new Promise((done, failed) => {
-    const child = spawn('docker', words, {
-      cwd: context.project.root,
-      env: Object.fromEntries(dockerEnvironment(context, values)),
-      stdio: [input === undefined ? 'inherit' : 'pipe', 'inherit', 'inherit'],
-    })
-    // Nothing is left to undo here, and docker ends in its own way.
-    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.removeAllListeners(signal)
-      process.on(signal, () => {
-        // A terminal sends Ctrl-C to both of us, and compose takes a second one for "at once".
-        const twice = (signal === 'SIGINT' || signal === 'SIGQUIT') && (isatty(0) || isatty(2))
-        if (!twice) child.kill(signal)
-      })
-    }
-    // One that ends before it has read this says why itself.
-    child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
-    child.on('error', (error) => failed(errnoOf(error) === 'ENOENT' ? failure('docker-missing') : error))
-    child.on('close', (status, signal) => done(status ?? statusOfSignal(signal ?? 'SIGTERM')))
-  })
+  const environment = dockerEnvironment(context, values)
+  try {
+    return await runAttached('docker', words, { cwd: context.project.root, environment, input })
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw failure('docker-missing')
+    throw error
+  }
 }
 
 export interface ComposeRun {

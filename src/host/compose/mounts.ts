@@ -28,6 +28,8 @@ export interface Available {
   readonly keys: ReadonlyMap<string, ServiceKey>
   /** Names that the compose file lets through, for the shim in the containers. */
   readonly allow: readonly string[]
+  /** The project has no value yet. */
+  readonly empty: boolean
 }
 
 interface Bind {
@@ -67,13 +69,15 @@ function mountsOf(service: Service, available: Available): Bind[] {
 }
 
 /** What the shim in a service's image has to be told. */
-function environmentOf(service: Service, { keys, allow }: Available): Record<string, string> {
+function environmentOf(service: Service, { keys, allow, empty }: Available): Record<string, string> {
   const key = keys.get(service.name)
   const names = [...new Set([...allow, ...service.allow])]
   const given = service.environment.get('DISINTO_ALLOW') ?? ''
   return {
     // Whatever HOME that image has. The shim takes it out of the command's environment.
     ...(key?.ours === false && !mountsKey(service) ? { SOPS_AGE_KEY_FILE: `${ROOT_KEYS}/keys.txt` } : {}),
+    // Whoever starts a stack before there is a secret means it.
+    ...(empty && service.environment.has('DISINTO_REQUIRE_ANY') ? { DISINTO_REQUIRE_ANY: '0' } : {}),
     ...(names.length === 0
       ? {}
       : { DISINTO_ALLOW: [...names, given].filter((name) => name !== '').join(',') }),

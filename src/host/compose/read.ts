@@ -123,7 +123,11 @@ export async function readStack(context: HostContext): Promise<Reading> {
   )
   const { json } = await readWith(context, given, standIns)
   if (json === undefined) throw await refused(context, sources, given)
-  const values = secretly(new Map([...standIns.values(), ...given]))
+  // Else compose says of each that it is not set, which for a command that needs no value nobody has to know.
+  const silent = sources.references
+    .filter(({ name, absent }) => absent === 'empty' && !variables.has(name) && !plain.has(name))
+    .map(({ name }) => [name, ''] as const)
+  const values = secretly(new Map([...silent, ...standIns.values(), ...given]))
   return { model: readModel(json, sources.envFiles), sources, values }
 }
 

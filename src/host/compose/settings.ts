@@ -5,13 +5,11 @@ import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
+import { COMPOSE_FILES } from '../project.ts'
 import { isForOthers } from '../store/open.ts'
 import { visibleNames } from '../store/inventory.ts'
 import { openValues } from './values.ts'
 import { failure } from '../errors.ts'
-
-/** The names compose looks for, in its order; each may have an override beside it. */
-export const FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
 
 const SETTING = /^COMPOSE_/
 
@@ -89,7 +87,7 @@ export function composeFiles({ project, variables }: HostContext): string[] {
     const separator = variables.get('COMPOSE_PATH_SEPARATOR') || delimiter
     return named.split(separator).map((file) => (/:\/\//.test(file) ? file : resolve(project.root, file)))
   }
-  const found = FILES.map((name) => join(project.root, name)).find((path) => existsSync(path))
+  const found = COMPOSE_FILES.map((name) => join(project.root, name)).find((path) => existsSync(path))
   if (found === undefined) throw failure('compose-file-missing', { root: project.root })
   const overrides = ['yaml', 'yml'].map((ending) => found.replace(/ya?ml$/, `override.${ending}`))
   return [found, ...overrides.filter((path) => existsSync(path)).slice(0, 1)]

@@ -104,7 +104,8 @@ async function keyFor(
   if (mountsKey(service)) return path === undefined ? undefined : { directory: dirname(path), ours }
   if (name !== AGENTS && (path === undefined || !isThere(path))) return undefined
   const key = await ensureServiceKey(context, name)
-  await grantService(context, name, key.recipient)
+  // Nothing is encrypted yet where there is plaintext alone: no rule is needed, and nobody else's is read.
+  if (isThere(project.envFile)) await grantService(context, name, key.recipient)
   return { directory: dirname(key.path), ours }
 }
 
@@ -126,14 +127,17 @@ async function warn(context: HostContext, known: Known): Promise<void> {
  */
 export async function prepareStack(context: HostContext, { allow, allowSecret }: Given): Promise<Stack> {
   const sources = await readSources(context)
-  const letThrough = [...allowed(context.variables, allow)].filter((name) => name !== '')
+  // What the compose file lets through is for containers: values go to docker's own environment here.
+  const letThrough = [...allowed(context.ownVariables ?? context.variables, allow)].filter(
+    (name) => name !== '',
+  )
   const wanted = [...new Set(sources.references.map(({ name }) => name))].filter(
     (name) => !context.variables.has(name),
   )
-  const encrypted = (await encryptedNames(context)) ?? new Set<string>()
-  await warnOfPlaintext(context, encrypted)
+  const encrypted = await encryptedNames(context)
+  await warnOfPlaintext(context, encrypted ?? new Set())
   const plain = [...(await plainValues(context)).keys()]
-  const others = new Set([...encrypted, ...plain, ...allowSecret])
+  const others = new Set([...(encrypted ?? []), ...plain, ...allowSecret])
   warnOfLeftOut(context, operatorsOnly(context, wanted, others))
   const values = await openValues(context, wanted, letThrough, allowSecret)
   const model = await readWithValues(context, sources, values)
@@ -152,7 +156,9 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const shims = new Set(
     model.services.filter((service) => hasShim(service, images.get(service.name))).map(({ name }) => name),
   )
-  return { model, values, override: overrideDocument(model, { envFile, keys, allow: model.allow }), shims }
+  const empty = encrypted !== undefined && encrypted.size + plain.length === 0
+  const override = overrideDocument(model, { envFile, keys, allow: model.allow, empty })
+  return { model, values, override, shims }
 }
 
 /** Throws service-missing unless the file has the service. */

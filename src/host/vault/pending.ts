@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { asDisintoError } from '../../errors.ts'
-import { statusOfSignal } from '../compose/docker.ts'
+import { statusOfSignal } from '../process.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { signersFile } from './approval.ts'

@@ -6,7 +6,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
-import { askDocker, dockerEnvironment, statusOfSignal } from '../compose/docker.ts'
+import { askDocker, dockerEnvironment } from '../compose/docker.ts'
+import { statusOfSignal } from '../process.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { removeContainer } from './container.ts'

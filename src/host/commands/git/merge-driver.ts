@@ -14,6 +14,7 @@ merge driver"): the common ancestor, our version, which gets the result, their
 version, and the path. Exit status 1 is a conflict: our version is unchanged.`,
   examples: ['git config merge.disinto.driver'],
   options: [],
+  here: true,
   words: [0, 0],
   takesRest: true,
   run: async ({ context, rest }) => {

@@ -17,6 +17,7 @@ needed, and no value is ever in it. A key that is a file makes it tell which
 values changed in a file that was encrypted anew.`,
   examples: ['git config diff.disinto.textconv'],
   options: [],
+  here: true,
   words: [1, 1],
   run: async ({ context, words }) => {
     const path = resolve(context.workingDirectory, words[0] ?? '')

@@ -76,7 +76,7 @@ test('an override mounts a key and the env file read-only, and lets no source be
   const model = modelOf({ agents: {}, web: {} })
   const envFile = { path: '/home/a$b/.env.enc', name: '.env.enc', stamp: 'x' } as const
   const document = JSON.parse(
-    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [] }),
+    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [], empty: false }),
   )
   expect(Object.keys(document.services)).toEqual(['agents'])
   const { volumes } = document.services.agents
@@ -94,7 +94,9 @@ test('an override mounts a key and the env file read-only, and lets no source be
 test('another image gets the key where only root can enter, and is told where', () => {
   const model = modelOf({ web: {} })
   const keys = new Map([['web', { directory: '/k', ours: false }]])
-  const { services } = JSON.parse(overrideDocument(model, { envFile: undefined, keys, allow: [] }))
+  const { services } = JSON.parse(
+    overrideDocument(model, { envFile: undefined, keys, allow: [], empty: false }),
+  )
   expect(services.web.volumes[0].target).toBe('/root/.config/sops/age')
   expect(services.web.environment).toEqual({ SOPS_AGE_KEY_FILE: '/root/.config/sops/age/keys.txt' })
 })
@@ -108,8 +110,19 @@ test('names that the file lets through reach the shim, beside those it was given
     envFile: undefined,
     keys: new Map([['agents', KEY]]),
     allow: model.allow,
+    empty: false,
   })
   expect(JSON.parse(document).services.agents.environment.DISINTO_ALLOW).toBe('NODE_OPTIONS,B,A')
+})
+
+test('a stack without a value yet starts all the same', () => {
+  const model = modelOf({ agents: { environment: { DISINTO_REQUIRE_ANY: '1' } } })
+  const documentOf = (empty: boolean) =>
+    JSON.parse(
+      overrideDocument(model, { envFile: undefined, keys: new Map([['agents', KEY]]), allow: [], empty }),
+    )
+  expect(documentOf(true).services.agents.environment).toEqual({ DISINTO_REQUIRE_ANY: '0' })
+  expect(documentOf(false).services.agents.environment).toBeUndefined()
 })
 
 test('what the file mounts itself is not mounted twice', () => {
@@ -118,7 +131,7 @@ test('what the file mounts itself is not mounted twice', () => {
   })
   const envFile = { path: '/p/.env.enc', name: '.env.enc', stamp: 'x' } as const
   const document = JSON.parse(
-    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [] }),
+    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [], empty: false }),
   )
   expect(document.services.agents.volumes).toHaveLength(1)
 })
