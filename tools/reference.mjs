@@ -17,6 +17,7 @@ import { COMMANDS } from '../src/host/commands.ts'
 import { HOST_CATALOGUE } from '../src/host/errors.ts'
 import { FLAGS, variableOf } from '../src/load/options.ts'
 import { MAX_FILE_BYTES } from '../src/load/read.ts'
+import { TAKE_OVERS } from '../src/load/take-over.ts'
 
 const PAGE = fileURLToPath(new URL('../docs/reference.md', import.meta.url))
 /** @param {string} path */
@@ -114,21 +115,35 @@ function errors(catalogue, path, statusOf) {
 }
 
 /**
- * Pairs of a pattern and the reason.
- * @returns {Array<[pattern: string, reason: string]>}
+ * Each refused pattern with what it takes over and the reason.
+ * @returns {Array<{pattern: string, of: string, reason: string}>}
  */
 export function refusedNames() {
   const list = /const REFUSED[^=]*= \[\n(.*?)\n\]/s.exec(source('load/names.ts'))?.[1] ?? ''
-  return [...list.matchAll(/\['([^']+)', '([^']+)'\]/g)].map(([, pattern = '', reason = '']) => [
+  const ours = [...list.matchAll(/\['([^']+)', '([^']+)'\]/g)].map(([, pattern = '', reason = '']) => ({
     pattern,
+    of: 'disinto and sops',
     reason,
-  ])
+  }))
+  return [
+    ...TAKE_OVERS.flatMap(({ of, names }) => names.map(([pattern, reason]) => ({ pattern, of, reason }))),
+    ...ours,
+  ]
 }
 
+/** One row a reason: names that share it stand together. */
 function names() {
+  const rows = new Map()
+  for (const { pattern, of, reason } of refusedNames()) {
+    const key = `${of}\n${reason}`
+    rows.set(key, [...(rows.get(key) ?? []), code(pattern)])
+  }
   return table(
-    ['name', 'reason: it …'],
-    refusedNames().map(([pattern, reason]) => [code(pattern), cell(reason)]),
+    ['takes over', 'names', 'reason: it …'],
+    [...rows].map(([key, patterns]) => {
+      const [of = '', reason = ''] = key.split('\n')
+      return [cell(of), patterns.join(', '), cell(reason)]
+    }),
   )
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkName } from '../../../src/load/names.ts'
+import { TAKE_OVERS } from '../../../src/load/take-over.ts'
 
 const check =
   (name: string, ...allow: string[]) =>
@@ -33,4 +34,85 @@ describe('names', () => {
     expect(check(name, 'OTHER')).toThrow()
     expect(check(name, name)).not.toThrow()
   })
+})
+
+describe('the list', () => {
+  test('has each pattern once, and each has a reason', () => {
+    const patterns = TAKE_OVERS.flatMap(({ names }) => names.map(([pattern]) => pattern))
+    expect(new Set(patterns).size).toBe(patterns.length)
+    for (const { names } of TAKE_OVERS)
+      for (const [, reason] of names) expect(reason).toMatch(/^[a-z].*[^.]$/)
+  })
+
+  test.each([
+    ...[
+      'DATABASE_URL',
+      'REDIS_URL',
+      'PORT',
+      'HOST',
+      'DEBUG',
+      'LOG_LEVEL',
+      'NODE_ENV',
+      'TZ',
+      'LANG',
+      'USER',
+      'NO_PROXY',
+    ],
+    ...['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE', 'AWS_REGION', 'AWS_ENDPOINT_URL'],
+    ...[
+      'GOOGLE_APPLICATION_CREDENTIALS',
+      'AZURE_CLIENT_SECRET',
+      'VAULT_TOKEN',
+      'DOCKER_HOST',
+      'COMPOSE_PROJECT_NAME',
+    ],
+    ...[
+      'GIT_AUTHOR_NAME',
+      'GIT_COMMITTER_EMAIL',
+      'GIT_TOKEN',
+      'GIT_TERMINAL_PROMPT',
+      'GITHUB_TOKEN',
+      'GH_TOKEN',
+    ],
+    ...[
+      'NPM_TOKEN',
+      'NODE_AUTH_TOKEN',
+      'YARN_NPM_AUTH_TOKEN',
+      'CARGO_REGISTRY_TOKEN',
+      'TWINE_PASSWORD',
+      'UV_PUBLISH_TOKEN',
+    ],
+    ...[
+      'BUNDLE_GITHUB__COM',
+      'COMPOSER_AUTH',
+      'POETRY_PYPI_TOKEN_PYPI',
+      'GEM_HOST_API_KEY',
+      'HOMEBREW_GITHUB_API_TOKEN',
+    ],
+    ...[
+      'PGPASSWORD',
+      'MYSQL_ROOT_PASSWORD',
+      'JAVA_OPTS',
+      'PYTHONUNBUFFERED',
+      'PYTHONDONTWRITEBYTECODE',
+      'FLASK_APP',
+    ],
+    ...[
+      'TF_VAR_token',
+      'ANSIBLE_HOST_KEY_CHECKING',
+      'DEBIAN_FRONTEND',
+      'ANTHROPIC_API_KEY',
+      'OPENAI_BASE_URL',
+      'TERM',
+    ],
+  ])('lets pass what projects keep in their .env: %s', (name) => {
+    expect(check(name)).not.toThrow()
+  })
+
+  test.each(['npm_config_script_shell', 'NPM_CONFIG_REGISTRY', 'Npm_Config_x'])(
+    'knows npm’s prefix in any case: %s',
+    (name) => {
+      expect(check(name)).toThrowError(expect.objectContaining({ code: 'name-refused' }))
+    },
+  )
 })
