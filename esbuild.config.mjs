@@ -104,6 +104,9 @@ async function bundle(name, start) {
   writeFileSync(new URL(`${name}.js`, outdir), file(start, outputFiles[0].text, sorted))
 }
 
+/** npm makes programs of both, `disinto` and `disinto-entrypoint`. */
+const SHEBANG = '#!/usr/bin/env node\n'
+
 mkdirSync(outdir, { recursive: true })
-await bundle('entrypoint', '')
-await bundle('disinto', '#!/usr/bin/env node\n')
+await bundle('entrypoint', SHEBANG)
+await bundle('disinto', SHEBANG)

@@ -1,5 +1,5 @@
 /**
- * A clone to a built project: packages by `npm ci`, then the bundles. Needs Node and npm alone.
+ * A clone to a built project: packages by `npm ci`, the bundles, the manual pages. Needs Node and npm alone.
  *
  *   node tools/prepare.mjs       what npm runs in a clone (package.json, "prepare"), before it packs one too
  */
@@ -39,4 +39,5 @@ export function build() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   installPackages()
   build()
+  step(process.execPath, ['tools/man.mjs'])
 }

@@ -67,6 +67,8 @@ describe('the package', () => {
       'package/entrypoint/disinto.js',
       'package/entrypoint/entrypoint.js',
       'package/entrypoint/package.json',
+      'package/man/disinto-entrypoint.1',
+      'package/man/disinto.1',
       'package/package.json',
     ])
     const inside: unknown = JSON.parse(
@@ -82,7 +84,8 @@ describe('the package', () => {
     for (const kind of ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
-    for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) {
+    // "prepare" is for clones: npm does not run it for a package that is installed (npm help scripts).
+    for (const script of ['preinstall', 'install', 'postinstall']) {
       expect(manifest['scripts'], script).not.toHaveProperty(script)
     }
   })
@@ -102,7 +105,7 @@ describe('the package', () => {
       mkdir /project && cd /project
       disinto secrets keygen >/dev/null 2>&1
       printf from-the-package | disinto secrets add TOKEN >/dev/null 2>&1
-      node "$(npm root --global)/disinto/entrypoint/entrypoint.js" -- printenv TOKEN
+      disinto-entrypoint -- printenv TOKEN
       find "$(npm root --global)/disinto" -name node_modules
     `)
     expect({ exitCode, stderr, lines: stdout.split('\n') }).toEqual({
