@@ -8,6 +8,7 @@
  * @property {number} [hookMinutes] the same for what a file prepares; 1 unless told
  * @property {boolean} [alone] one file at a time: its tests would disturb each other
  * @property {'whole' | 'some'} [engine] whether it needs a Docker Engine: whole, or the files *image.test.ts
+ * @property {boolean} [kubernetes] whether it needs a Kubernetes of tools/versions.json; DEEP=1: the oldest, too
  * @property {readonly string[]} [bySops] files that run once more with the sops engine where builtin would do
  */
 
@@ -36,4 +37,14 @@ export const SUITES = [
   { name: 'stack', nodes: ['node26'], minutes: 20, hookMinutes: 20, alone: true, engine: 'whole' },
   // The package, the shim in other images, Swarm, manifests, the bills of materials.
   { name: 'ship', nodes: ['node26'], minutes: 10, hookMinutes: 20, alone: true, engine: 'whole' },
+  // The manifests on a real Kubernetes of one node.
+  {
+    name: 'cluster',
+    nodes: ['node26'],
+    minutes: 10,
+    hookMinutes: 30,
+    alone: true,
+    engine: 'whole',
+    kubernetes: true,
+  },
 ]

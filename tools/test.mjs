@@ -14,6 +14,8 @@ import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 import { SUITES } from './suites.mjs'
 
+const PINS = JSON.parse(readFileSync(new URL('versions.json', import.meta.url), 'utf8'))
+const { version: newest, oldest } = PINS.kubernetes
 const names = SUITES.map(({ name }) => name)
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter((suite) => !names.includes(suite))
@@ -25,6 +27,7 @@ const suites = SUITES.filter(({ name }) => wanted.length === 0 || wanted.include
 
 installPackages()
 const parts = await fetchParts()
+/** @type {NodeJS.ProcessEnv} */
 const environment = {
   ...process.env,
   PATH: `${dirname(parts.sops)}${delimiter}${process.env.PATH}`,
@@ -97,14 +100,29 @@ function engineAnswers() {
 if (wanted.length === 0) count(step('format, lint, types', 'npm', ['run', '--silent', 'check']))
 build()
 
-for (const { name, nodes, engine } of suites) {
+/**
+ * Builds a Kubernetes, which takes 5 to 14 minutes once, and tells the harness where it is.
+ * @param {string} version
+ */
+function buildKubernetes(version) {
+  const programs = join(ROOT, '.tools', `kubernetes-${version}`)
+  environment.KUBERNETES_PROGRAMS = programs
+  return step(`Kubernetes ${version}`, 'bash', [join(ROOT, 'test/cluster/build.sh'), version, programs])
+}
+
+for (const { name, nodes, engine, kubernetes = false } of suites) {
   for (const node of nodes) {
     const title = `${name}, ${node.replace('node', 'Node ')}`
     if (engine === undefined) vitest(title, parts[node], [name])
     // Most of it needs no engine; what does is in files of its own.
     if (engine === 'some') vitest(title, parts[node], [name], ['--exclude', `test/${name}/*image.test.ts`])
     if (engine === undefined) continue
-    if (engineAnswers()) {
+    if (engineAnswers() && kubernetes) {
+      for (const version of process.env.DEEP === undefined ? [newest] : [newest, oldest]) {
+        if (buildKubernetes(version)) vitest(`${title}, Kubernetes ${version}`, parts[node], [name])
+        else count(false)
+      }
+    } else if (engineAnswers()) {
       const only = engine === 'some' ? ['image.test.ts'] : []
       vitest(`${title}, on an engine`, parts[node], [name], only)
     } else {

@@ -1,0 +1,250 @@
+/** A real Kubernetes of one node, and a project whose files and key go there as docs/kubernetes.md says. */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { afterAll, beforeAll, expect, vi } from 'vitest'
+import { build, IMAGE, must, REPOSITORY, type Result } from '../image/image.ts'
+
+const HERE = fileURLToPath(new URL('.', import.meta.url))
+const DISINTO = join(REPOSITORY, 'entrypoint/disinto.js')
+/** Where tools/test.mjs had build.sh put the programs. */
+const PROGRAMS = process.env['KUBERNETES_PROGRAMS'] ?? ''
+const PATIENCE = 300_000
+
+export const until = (check: () => Promise<void>): Promise<void> =>
+  vi.waitFor(check, { timeout: PATIENCE, interval: 200 })
+
+/** The node that the tests of a file share; its directory is searched for values in the end. */
+export class Cluster {
+  readonly directory: string
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  static async make(): Promise<Cluster> {
+    return new Cluster(await mkdtemp('/var/tmp/disinto-cluster-'))
+  }
+
+  /** Starts the node, or starts it again with what it had. */
+  async start(): Promise<void> {
+    const words = ['start', PROGRAMS, this.directory, `${IMAGE}=disinto-agent:0.1.0`]
+    await must('bash', [join(HERE, 'cluster.sh'), ...words])
+  }
+
+  /** Ends every process of the node by SIGKILL. */
+  async kill(): Promise<void> {
+    await must('bash', [join(HERE, 'cluster.sh'), 'stop', this.directory])
+  }
+
+  async remove(): Promise<void> {
+    await this.kill()
+    await rm(this.directory, { recursive: true, force: true })
+  }
+
+  /** kubectl, whatever it ends with. */
+  async try(words: readonly string[], input = ''): Promise<Result> {
+    const all = [join(HERE, 'cluster.sh'), 'kubectl', PROGRAMS, this.directory, ...words]
+    const ended = await execa('bash', all, { input, reject: false, timeout: PATIENCE })
+    return { exitCode: ended.exitCode ?? -1, stdout: ended.stdout, stderr: ended.stderr }
+  }
+
+  /** kubectl, which must end well; its standard output. */
+  async kubectl(...words: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.try(words)
+    expect(exitCode, `kubectl ${words.join(' ')}: ${stderr}`).toBe(0)
+    return stdout
+  }
+}
+
+/** For the top of a file: the image and a node, from before its first test to after its last. */
+export function useCluster(): { readonly node: () => Cluster } {
+  let cluster: Cluster | undefined
+  beforeAll(async () => {
+    if (!existsSync(join(PROGRAMS, 'kubernetes')))
+      throw new Error('needs Kubernetes: node tools/test.mjs cluster builds it (test/cluster/build.sh)')
+    await build(IMAGE, REPOSITORY)
+    cluster = await Cluster.make()
+    await cluster.start()
+  }, 1_800_000)
+  afterAll(async () => {
+    await cluster?.remove()
+  }, 120_000)
+  return {
+    node: () => {
+      if (cluster === undefined) throw new Error('the node has not been started')
+      return cluster
+    },
+  }
+}
+
+export const freshValue = (name: string): string => `${name}-${randomBytes(16).toString('hex')}`
+
+/** A namespace that is to keep a Pod Security Standard, with the Secret of the page. */
+export interface Deployed {
+  readonly namespace: string
+  readonly standard: 'baseline' | 'restricted'
+  readonly variant: 'root' | 'non-root'
+  readonly replicas: number
+  /** A shell script for the agent. */
+  readonly script: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** A project with keys made as the page makes them, and the manifests beside its files. */
+export class Project {
+  readonly directory: string
+  readonly home: string
+  readonly cluster: Cluster
+
+  private constructor(base: string, cluster: Cluster) {
+    this.directory = join(base, 'factory')
+    this.home = join(base, 'home')
+    this.cluster = cluster
+  }
+
+  static async make(cluster: Cluster): Promise<Project> {
+    const base = await mkdtemp(join(tmpdir(), 'disinto-cluster-project-'))
+    const project = new Project(base, cluster)
+    await mkdir(project.directory)
+    await mkdir(project.home)
+    await project.disinto(['init'])
+    await cp(join(REPOSITORY, 'deploy/kubernetes'), project.path('deploy'), { recursive: true })
+    return project
+  }
+
+  async remove(): Promise<void> {
+    await rm(dirname(this.directory), { recursive: true, force: true })
+  }
+
+  path(...parts: string[]): string {
+    return join(this.directory, ...parts)
+  }
+
+  async disinto(words: readonly string[], input = ''): Promise<string> {
+    const environment = { PATH: process.env['PATH'] ?? '', HOME: this.home }
+    const ended = await execa(process.execPath, [DISINTO, ...words], {
+      cwd: this.directory,
+      env: environment,
+      extendEnv: false,
+      input,
+      reject: false,
+    })
+    expect(ended.exitCode, `disinto ${words.join(' ')}: ${ended.stderr}`).toBe(0)
+    return ended.stdout
+  }
+
+  async envFile(text: string): Promise<void> {
+    await writeFile(this.path('.env'), text)
+    await this.disinto(['secrets', 'migrate'])
+  }
+
+  /** Puts the files where the kustomization takes them from. */
+  async place(): Promise<void> {
+    await mkdir(this.path('deploy/root/secrets'), { recursive: true })
+    await cp(this.path('.env.enc'), this.path('deploy/root/.env.enc'))
+    await cp(this.path('secrets'), this.path('deploy/root/secrets'), { recursive: true })
+  }
+
+  get serviceKey(): string {
+    return join(this.home, '.config/sops/age/factory/agents/keys.txt')
+  }
+
+  /** Makes the namespace, once, with the key in it. */
+  async namespace({ namespace, standard }: Pick<Deployed, 'namespace' | 'standard'>): Promise<void> {
+    const { cluster } = this
+    await cluster.kubectl('create', 'namespace', namespace)
+    await cluster.kubectl('label', 'namespace', namespace, `pod-security.kubernetes.io/enforce=${standard}`)
+    const words = ['create', 'secret', 'generic', 'agents-key', `--from-file=keys.txt=${this.serviceKey}`]
+    await cluster.kubectl('--namespace', namespace, ...words)
+  }
+
+  /** Applies a variant with another script and environment laid over it, as an overlay of a user's would. */
+  async apply(wanted: Deployed): Promise<void> {
+    const { namespace, variant, replicas, script, environment = {} } = wanted
+    const overlay = this.path('deploy', `overlay-${namespace}`)
+    await mkdir(overlay, { recursive: true })
+    const env = Object.entries(environment).map(([name, value]) => ({ name, value }))
+    const patch = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'agents' },
+      spec: { template: { spec: { containers: [{ name: 'agent', env, args: ['sh', '-c', script] }] } } },
+    }
+    const kustomization = {
+      apiVersion: 'kustomize.config.k8s.io/v1beta1',
+      kind: 'Kustomization',
+      namespace,
+      resources: [`../${variant}`],
+      replicas: [{ name: 'agents', count: replicas }],
+      patches: [{ path: 'patch.json' }],
+    }
+    await writeFile(join(overlay, 'patch.json'), JSON.stringify(patch))
+    await writeFile(join(overlay, 'kustomization.yaml'), JSON.stringify(kustomization))
+    await this.cluster.kubectl('apply', '--server-side', '--validate=strict', '-k', overlay)
+  }
+
+  async deploy(wanted: Deployed): Promise<void> {
+    await this.namespace(wanted)
+    await this.apply(wanted)
+  }
+
+  rolledOut(namespace: string): Promise<string> {
+    return this.cluster.kubectl('-n', namespace, 'rollout', 'status', 'deployment/agents', '--timeout=120s')
+  }
+
+  async readyReplicas(namespace: string): Promise<number> {
+    const words = ['get', 'deployment', 'agents', '--output', 'jsonpath={.status.readyReplicas}']
+    return Number(await this.cluster.kubectl('-n', namespace, ...words))
+  }
+
+  /** The fewest replicas that were ready at any look, up to the moment a condition holds. */
+  async fewestReadyUntil(namespace: string, condition: () => Promise<boolean>): Promise<number> {
+    let fewest = Number.POSITIVE_INFINITY
+    const end = Date.now() + PATIENCE
+    for (;;) {
+      fewest = Math.min(fewest, await this.readyReplicas(namespace))
+      if (await condition()) return fewest
+      if (Date.now() > end) throw new Error(`${namespace}: the condition did not come to hold`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
+  async pods(namespace: string): Promise<readonly Pod[]> {
+    const text = await this.cluster.kubectl('-n', namespace, 'get', 'pods', '--output', 'json')
+    return (JSON.parse(text) as { items: Pod[] }).items
+  }
+
+  logs(namespace: string, pod: string): Promise<string> {
+    return this.cluster.kubectl('-n', namespace, 'logs', pod)
+  }
+
+  read(...parts: string[]): Promise<string> {
+    return readFile(this.path(...parts), 'utf8')
+  }
+}
+
+interface ContainerState {
+  readonly terminated?: { readonly exitCode: number; readonly message?: string }
+}
+
+export interface Pod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string }
+  readonly status: {
+    readonly phase: string
+    readonly containerStatuses?: ReadonlyArray<{
+      readonly ready: boolean
+      readonly restartCount: number
+      readonly state: ContainerState
+      readonly lastState: ContainerState
+    }>
+  }
+}
+
+/** A script that says a digest of the token, and stays until it is told to end. */
+export const STAY =
+  'trap "exit 0" TERM; echo "token $(printf %s "$FORGE_TOKEN" | sha256sum | cut -c1-16) uid $(id -u)"; while :; do sleep 1; done'
