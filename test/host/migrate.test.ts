@@ -81,6 +81,16 @@ describe('migrate', () => {
     expect([host.read('.env.enc'), host.exists('.env')]).toEqual([encrypted, false])
   })
 
+  test('leaves a .env whose names .env.enc has not: it is compose’s own', () => {
+    const host = new Host()
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    host.write('.env', 'PORT=8080\n')
+    const { status, stderr } = host.run(['secrets', 'migrate'])
+    expect([status, host.read('.env'), host.envBySops()]).toEqual([0, 'PORT=8080\n', `A=${MARK}\n`])
+    expect(stderr).toContain('left as compose’s own file')
+  })
+
   test('says when git has the plaintext, and which secrets to change', () => {
     const host = new Host()
     const git = (...words: string[]) =>

@@ -10,6 +10,7 @@ import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith } from '../store/open.ts'
 import { type Finding, findingOf } from './finding.ts'
+import { examinePlainEnvFile } from './plain-env-file.ts'
 import {
   acceptedFindings,
   clearFindings,
@@ -21,27 +22,9 @@ import {
 import { serviceKeyFiles } from './keys.ts'
 import type { Source } from '../../nouns.ts'
 
-/** Plaintext where it is, and what else lies about. */
-function plaintextFindings({ project }: HostContext): Finding[] {
+/** What lies about beside the files that are read. */
+function strayFindings({ project }: HostContext): Finding[] {
   const findings: Finding[] = []
-  const { plainEnvFile } = project
-  if (existsSync(plainEnvFile)) {
-    const both = existsSync(project.envFile)
-    findings.push({
-      code: both ? 'plaintext-left' : 'plaintext-env',
-      severity: both ? 'error' : 'warning',
-      message: `${quote(plainEnvFile)}: ${both ? 'plaintext left over beside .env.enc; it is not used' : 'secrets in plaintext'}`,
-      fix: both ? 'compare the two, then delete it' : 'disinto secrets migrate',
-    })
-    if ((statSync(plainEnvFile).mode & 0o044) !== 0) {
-      findings.push({
-        code: 'plaintext-open',
-        severity: 'warning',
-        message: `${quote(plainEnvFile)}: other users of this machine can read it`,
-        fix: `chmod 600 ${quote(plainEnvFile)}`,
-      })
-    }
-  }
   if (existsSync(project.vaultEnvFile)) {
     findings.push({
       code: 'vault-env-old',
@@ -132,7 +115,7 @@ async function hasKey(context: HostContext): Promise<boolean> {
 
 /** Examines every file of the project. */
 export async function examineFiles(context: HostContext): Promise<Finding[]> {
-  const findings = plaintextFindings(context)
+  const findings = [...(await examinePlainEnvFile(context)), ...strayFindings(context)]
   let sources: readonly Source[] = []
   let rules: CreationRules | undefined
   try {

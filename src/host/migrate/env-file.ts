@@ -143,7 +143,14 @@ export async function migrateEnvFile(context: HostContext, how: MigrateOptions):
   }
   await lookFirst(context, document, values, stats)
   if (existsSync(project.envFile)) {
-    const names = differing(values, await encryptedValues(context, allow, values))
+    const encrypted = await encryptedValues(context, allow, values)
+    if (document.format === 'plaintext' && ![...values.keys()].some((name) => encrypted.has(name))) {
+      speak.note(
+        '.env has no name that .env.enc has: it is left as compose’s own file (disinto secrets import .env takes its values over)',
+      )
+      return 0
+    }
+    const names = differing(values, encrypted)
     if (names.length > 0) throw failure('migrate-differs', { path: project.envFile, names })
     speak.note('.env.enc is there already and holds the same')
   } else await encrypt(context, document, values, how)
