@@ -10,18 +10,19 @@ import {
   type Account,
   becomesAnother,
   becomeUser,
+  homeAs,
   lookUpUser,
   withGivenGroups,
   withHome,
 } from './handover/user.ts'
 import { catchSignals, closeForExec, openWindow } from './handover/window.ts'
-import { decrypt } from './load/decrypt.ts'
+import { openAll } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
 import { locate } from './load/locate.ts'
 import { type Merged, merge } from './load/merge.ts'
 import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
-import { checkReport, loadedNames, summaryLine, warningsOf } from './load/report.ts'
+import { checkReport, loadedNames, findingWarnings, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
 import type { Document, KeyType, Open } from './nouns.ts'
 import { leaveTerminationMessage, type Speaker, speaker, type Warning, writeAll } from './speak.ts'
@@ -75,15 +76,20 @@ function reachWarnings(
   return [{ code: error.code, message: error.message, hint: reach.hint }]
 }
 
-/** Opens the documents; the kinds of keys that may have opened one are told, too. */
-async function open(documents: readonly Document[], opens: Open, options: Options) {
+/** Opens the documents for a command with this HOME; the kinds of keys that may have opened one are told, too. */
+async function open(
+  documents: readonly Document[],
+  opens: Open,
+  options: Options,
+  homeThen: string | undefined,
+) {
   const used = new Set<KeyType>()
   const remembering: Open = async (document) => {
     const opened = await opens(document)
     for (const type of opened.keyTypes ?? []) used.add(type)
     return opened
   }
-  return { entries: await decrypt(documents, remembering, options), used }
+  return { ...(await openAll(documents, remembering, options, homeThen)), used }
 }
 
 /** The answer of --started, in words for the events of an orchestrator and as exit status 0 or 1. */
@@ -116,7 +122,8 @@ async function main(words: readonly string[]): Promise<void> {
   // Before any key is read: what somebody else can put there is no key of ours.
   const withinReach = drops && encrypted ? reachWarnings(account, { inherited, cwd, homes }, options) : []
   const opens = opener(options.engine, inherited, cwd, { keyTypes: options.keyTypes, homes })
-  const { entries, used } = await open(documents, opens, options)
+  const homeThen = homeAs(account, inherited, options.home)
+  const { entries, findings, used } = await open(documents, opens, options, homeThen)
   const merged = merge(inherited, entries, options, used)
 
   const warnings = [
@@ -124,6 +131,7 @@ async function main(words: readonly string[]): Promise<void> {
     ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
     ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
     ...warningsOf(documents, merged, options),
+    ...(await findingWarnings(findings)),
   ]
   for (const warning of warnings) speak.warning(warning)
   if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)

@@ -93,6 +93,38 @@ export const CORE_CATALOGUE = {
     message: `${quote(path)}: ${quote(name)} is no variable name`,
     hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it',
   }),
+  'name-bad-line': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
+    message: `${quote(path)}: line ${line}: what stands before the = is no variable name`,
+    hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it; a value of several lines goes in double quotes',
+  }),
+  'name-twice': ({ path, name }: Texts<'path' | 'name'>) => ({
+    message: `${quote(path)}: ${quote(name)} is set twice, and one of the two is not authenticated: anyone can have added it`,
+    hint: 'see what changed (git log -p), and keep the one that is right',
+  }),
+  'item-name': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
+    message: `${quote(path)}: line ${line}: sets another name than its own, which no good file does`,
+    hint: 'see what changed (git log -p); in a file of your own, write NAME=value on that line',
+  }),
+  'key-lines': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
+    message: `${quote(path)}: line ${line}: is a part of a value of several lines without quotes, and looks like a name of its own`,
+    hint: 'put the whole value in double quotes, from its first line to its last',
+  }),
+  'references-too-large': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
+    message: `${quote(path)}: line ${line}: its references make more than 10 MiB of the values of this file`,
+    hint: 'take a reference out, or use --no-expand',
+  }),
+  'source-conflict': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: has conflict markers of git`,
+    hint: 'take one side whole (git checkout --ours or --theirs), then set the values of the other side again',
+  }),
+  'source-crlf': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: its lines end with carriage returns, which no SOPS dotenv file has: git has changed them (core.autocrlf)`,
+    hint: 'write "*.enc -text" to .gitattributes, then check the file out again: rm it and git checkout it',
+  }),
+  'source-utf16': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is UTF-16, which nothing here reads`,
+    hint: 'save it as UTF-8, for example by: iconv -f UTF-16 -t UTF-8',
+  }),
   'name-refused': ({ path, name, reason }: Texts<'path' | 'name' | 'reason'>) => ({
     message: `${quote(path)}: ${quote(name)} is refused: it ${reason}`,
     hint: `rename it, or let it through: --allow ${name} for one command, x-disinto: {allow: [${name}]} in the compose file for a stack`,
@@ -187,6 +219,10 @@ export const CORE_CATALOGUE = {
   'vault-unnamed': ({ path, addresses }: Texts<'path'> & { readonly addresses: readonly string[] }) => ({
     message: `${quote(path)}: names the Vault ${list(addresses)}, and nothing here says that it may be asked`,
     hint: 'if it may: set VAULT_ADDR to it, or SOPS_HC_VAULT_ALLOWLIST to all that may',
+  }),
+  'sops-old': ({ path, program, version }: Texts<'path' | 'program' | 'version'>) => ({
+    message: `${quote(path)}: needs sops 3.9 or later, and ${quote(program)} is ${version}, which is too old`,
+    hint: 'install a newer one, or put it first on PATH: https://github.com/getsops/sops/releases',
   }),
   'sops-failed': ({ path, text }: Texts<'path' | 'text'>) => ({
     message: `${quote(path)}: sops failed: ${text}`,

@@ -107,7 +107,8 @@ export async function cutWords(input: readonly string[], grammar: Grammar): Prom
   })
   const given = new Map<string, ReadonlyArray<string | boolean>>()
   for (const { name } of grammar.flags) {
-    const found: unknown = parsed[name]
+    // To minimist --no-x is x, turned off.
+    const found: unknown = name.startsWith('no-') && parsed[name.slice(3)] === false ? true : parsed[name]
     if (found === undefined || found === null) continue
     const all = (Array.isArray(found) ? found : [found]) as ReadonlyArray<string | boolean>
     if (all.includes('')) throw grammar.needsValue(`--${name}`)

@@ -28,10 +28,24 @@ export interface Document {
   readonly format: Format
 }
 
-/** What an engine makes of a document: bytes (dotenv text, a binary file), or names with exact values. */
+/** One line of a SOPS dotenv file, opened: authenticated by itself, and so read by itself. `line` counts from 1. */
+export type DotenvItem =
+  | { readonly kind: 'comment'; readonly line: number; readonly bytes: Buffer }
+  /** `bytes` has no line feed: sops writes `\n` for one. `name` is as it stands, `export` and blanks included. */
+  | { readonly kind: 'value'; readonly line: number; readonly name: Buffer; readonly bytes: Buffer }
+
+/** What an engine makes of a document. A name may occur twice in items and in values, as in the file. */
 export type Plaintext =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  | { readonly kind: 'values'; readonly values: ReadonlyArray<readonly [name: string, value: string]> }
+  | { readonly kind: 'items'; readonly items: readonly DotenvItem[]; readonly covers: Covers }
+  | {
+      readonly kind: 'values'
+      readonly values: ReadonlyArray<readonly [name: string, value: string]>
+      readonly covers: Covers
+    }
+
+/** What the MAC of a file covers: all values, or the encrypted ones alone; never what is empty. */
+export type Covers = 'all' | 'encrypted'
 
 export type OpenedBy = 'builtin' | 'sops'
 

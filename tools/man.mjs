@@ -30,7 +30,7 @@ async function load() {
   const contents = `
     export { COMMANDS } from './src/host/commands.ts'
     export { COMMON_OPTIONS } from './src/host/cli/command.ts'
-    export { FLAGS, variableOf } from './src/load/options.ts'`
+    export { FLAGS, variableOf } from './src/load/option-list.ts'`
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: ROOT },
     bundle: true,

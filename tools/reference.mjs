@@ -15,7 +15,7 @@ import { COMMON_OPTIONS } from '../src/host/cli/command.ts'
 import { statusOf as hostStatusOf } from '../src/host/cli/exit-status.ts'
 import { COMMANDS } from '../src/host/commands.ts'
 import { HOST_CATALOGUE } from '../src/host/errors.ts'
-import { FLAGS, variableOf } from '../src/load/options.ts'
+import { FLAGS, variableOf } from '../src/load/option-list.ts'
 import { MAX_FILE_BYTES } from '../src/load/read.ts'
 import { TAKE_OVERS } from '../src/load/take-over.ts'
 

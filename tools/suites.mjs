@@ -21,7 +21,7 @@ export const SUITES = [
     name: 'shim',
     nodes: ['node20', 'node26'],
     minutes: 3,
-    bySops: ['environment', 'keys', 'names', 'sources', 'tampered', 'values'],
+    bySops: ['dotenv', 'environment', 'keys', 'names', 'sources', 'tampered', 'values'],
   },
   // The host command as a process, with real sops and age.
   { name: 'host', nodes: ['node20', 'node26'], minutes: 3 },

@@ -69,6 +69,17 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
   return { spec, uid, gid, groups: [...new Set([gid, ...memberOf])], home }
 }
 
+/** The HOME that a command gets, once `becomeUser` or `withHome` has had its turn. */
+export function homeAs(
+  account: Account | undefined,
+  inherited: ReadonlyMap<string, string>,
+  home: string | undefined,
+): string | undefined {
+  if (account !== undefined && process.getuid?.() === 0) return account.home
+  const environment = account === undefined && home !== undefined ? withHome(home, inherited) : inherited
+  return environment.get('HOME') || undefined
+}
+
 /**
  * The supplementary groups that the container was given: `docker run --group-add`, `fsGroup`. Those that root has by its
  * own line in group(5) are root's, and go.

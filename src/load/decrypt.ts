@@ -1,11 +1,11 @@
-/** From documents to entries: by the engine that can, as DESIGN.md §2 has each format. */
-import { isUtf8 } from 'node:buffer'
+/** From documents to entries, by the engine that can; and what was noticed in them. */
 import { failure } from '../errors.ts'
+import type { Document, Open, OpenedBy } from '../nouns.ts'
 import { Secret } from '../secret.ts'
-import { parseDotenv } from './dotenv.ts'
-import { checkName } from './names.ts'
+import type { Problem } from './diagnosis.ts'
+import { namedValues } from './named.ts'
+import { checkName, isLegalName } from './names.ts'
 import type { Options } from './options.ts'
-import type { Document, Open, OpenedBy, Plaintext, SecretFile } from '../nouns.ts'
 
 export interface Entry {
   readonly name: string
@@ -15,54 +15,23 @@ export interface Entry {
   readonly by: OpenedBy | undefined
 }
 
+/** What is worth a word about one document that opened. */
+export interface Finding {
+  readonly document: Document
+  /** Of its dotenv text: lines and names, never text. */
+  readonly problems: readonly Problem[]
+  /** Names that stand twice in a file without lines. */
+  readonly doubled: readonly string[]
+}
+
+/** What was loaded from all documents. */
+export interface Loaded {
+  readonly entries: readonly Entry[]
+  readonly findings: readonly Finding[]
+}
+
 /** The longest string the kernel takes, `NAME=VALUE` and its final NUL (execve(2), MAX_ARG_STRLEN). */
 const MAX_STRING_BYTES = 128 * 1024
-
-function text(bytes: Buffer, path: string, name: string): string {
-  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name })
-  return bytes.toString()
-}
-
-function withoutFinalNewline(bytes: Buffer): Buffer {
-  if (bytes.at(-1) !== 0x0a) return bytes
-  return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1)
-}
-
-function ofSecretFile(
-  source: SecretFile,
-  plaintext: Plaintext,
-  values: ReadonlyArray<readonly [string, string]>,
-) {
-  if (plaintext.kind === 'bytes' && values.length === 0) {
-    return [[source.name, text(withoutFinalNewline(plaintext.bytes), source.path, source.name)] as const]
-  }
-  const only = values[0]
-  if (values.length !== 1 || only?.[0] !== source.name) {
-    throw failure('name-mismatch', {
-      path: source.path,
-      expected: source.name,
-      found: values.map(([name]) => name),
-    })
-  }
-  return values
-}
-
-async function namedValues(
-  document: Document,
-  plaintext: Plaintext,
-): Promise<ReadonlyArray<readonly [string, string]>> {
-  const { source, format } = document
-  if (plaintext.kind === 'values') {
-    if (source.role === 'secret') return ofSecretFile(source, plaintext, plaintext.values)
-    return plaintext.values
-  }
-  if (source.role === 'secret' && format !== 'sops-dotenv') return ofSecretFile(source, plaintext, [])
-  const values = await parseDotenv(text(plaintext.bytes, source.path, '.env'))
-  if (source.role === 'env-file') return values
-  if (values.length === 0)
-    throw failure('name-mismatch', { path: source.path, expected: source.name, found: [] })
-  return ofSecretFile(source, plaintext, values)
-}
 
 /** Returns why no environment can hold a value: what the kernel would refuse, or Node would print, at the exec. */
 export function cannotHold(name: string, value: string): string | undefined {
@@ -77,39 +46,53 @@ export function checkValue(name: string, value: string, path: string): void {
   throw failure(value.includes('\0') ? 'value-nul' : 'value-too-long', { path, name })
 }
 
-/** Opens one document; its entries, each name and value checked. */
-async function entriesOf(document: Document, open: Open, options: Options): Promise<Entry[]> {
+/** Opens one document; each name and value is checked. */
+async function openOne(
+  document: Document,
+  open: Open,
+  options: Options,
+  home: string | undefined,
+): Promise<Loaded> {
   const { path } = document.source
   const { plaintext, by } =
     document.format === 'plaintext'
       ? { plaintext: { kind: 'bytes' as const, bytes: document.bytes }, by: undefined }
       : await open(document)
-  const values = await namedValues(document, plaintext)
-  return values
-    .filter(([name]) => options.only?.includes(name) ?? true)
+  const named = await namedValues(document, plaintext, { expand: options.expand, home })
+  const only = options.only === undefined ? undefined : new Set(options.only)
+  const asFile = new Set(options.asFile)
+  const entries = named.values
+    .filter(([name]) => only?.has(name) ?? true)
     .map(([name, value]) => {
+      const line = named.lines.get(name)
+      // It may be a piece of a value.
+      if (line !== undefined && !isLegalName(name)) throw failure('name-bad-line', { path, line })
       checkName(name, path, options.allow)
       // A file takes what an environment can't.
-      if (!options.asFile.includes(name)) checkValue(name, value, path)
+      if (!asFile.has(name)) checkValue(name, value, path)
       return { name, value: new Secret(value), document, by }
     })
+  const problems = named.problems.filter(({ name }) => name === undefined || (only?.has(name) ?? true))
+  return { entries, findings: [{ document, problems, doubled: named.doubled }] }
 }
 
 /**
- * Opens all documents, at most one a core at a time, and gives their entries in the order of the documents. When
- * several fail, the first of that order is thrown, so that the same mistake always reads the same.
+ * Opens all documents, at most one a core at a time, and returns their entries and findings in the order of the
+ * documents. When several fail, the first of that order is thrown, so that the same mistake always reads the same.
+ * `home` is the HOME that the command gets.
  */
-export async function decrypt(
+export async function openAll(
   documents: readonly Document[],
   open: Open,
   options: Options,
-): Promise<Entry[]> {
-  const results: Array<Entry[] | { readonly failed: unknown }> = []
+  home?: string,
+): Promise<Loaded> {
+  const results: Array<Loaded | { readonly failed: unknown }> = []
   const queue = documents.entries()
   const work = async (): Promise<void> => {
     for (const [at, document] of queue) {
       try {
-        results[at] = await entriesOf(document, open, options)
+        results[at] = await openOne(document, open, options, home)
       } catch (failed) {
         results[at] = { failed }
         // What has begun ends; nothing new begins.
@@ -120,8 +103,22 @@ export async function decrypt(
   // One document needs no node:os, which takes half a millisecond to load.
   const cores = documents.length < 2 ? 1 : (await import('node:os')).availableParallelism()
   await Promise.all(Array.from({ length: Math.min(cores, documents.length) }, work))
-  return results.flatMap((result) => {
+  const opened = results.map((result) => {
     if ('failed' in result) throw result.failed
     return result
   })
+  return {
+    entries: opened.flatMap(({ entries }) => entries),
+    findings: opened.flatMap(({ findings }) => findings),
+  }
+}
+
+/** The entries alone, for who has looked at the findings before. */
+export async function decrypt(
+  documents: readonly Document[],
+  open: Open,
+  options: Options,
+  home?: string,
+): Promise<Entry[]> {
+  return [...(await openAll(documents, open, options, home)).entries]
 }

@@ -2,7 +2,8 @@
  * What is wrong with dotenv text, or would be read otherwise elsewhere. Line numbers and names, never text; the same
  * for a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
  */
-import { type Assignment, type DotenvItem, type Reading, readDotenv, readItems } from './dotenv.ts'
+import type { DotenvItem } from '../nouns.ts'
+import { type Assignment, type Reading, readDotenv, readItems } from './dotenv.ts'
 import { isLegalName } from './names.ts'
 import { fillReferences, type ReferenceNote } from './references.ts'
 
@@ -95,18 +96,18 @@ export function explainProblem(kind: ProblemKind): { readonly message: string; r
   return KINDS[kind]
 }
 
-/** The problems by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)" with their words. */
+/** The problems by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)", at most so many, with their words. */
 export function summarizeProblems(
   problems: readonly Problem[],
+  most = Number.POSITIVE_INFINITY,
 ): Array<{ readonly kind: ProblemKind; readonly message: string; readonly hint: string }> {
-  const MOST = 8
   return (Object.keys(KINDS) as ProblemKind[]).flatMap((kind) => {
     const found = problems.filter((problem) => problem.kind === kind)
     if (found.length === 0) return []
     const shown = found
-      .slice(0, MOST)
+      .slice(0, most)
       .map(({ line, name }) => (name === undefined ? `${line}` : `${line} (${name})`))
-    const more = found.length > MOST ? ` and ${found.length - MOST} more` : ''
+    const more = found.length > most ? ` and ${found.length - most} more` : ''
     const { message, hint } = KINDS[kind]
     return [
       { kind, message: `line${found.length === 1 ? '' : 's'} ${shown.join(', ')}${more}: ${message}`, hint },

@@ -3,6 +3,8 @@
  * statements, so that each can be read by itself and has a line number.
  */
 
+import type { DotenvItem } from '../nouns.ts'
+
 /** One `NAME=value` of dotenv text. */
 export interface Assignment {
   readonly name: string
@@ -30,12 +32,6 @@ export interface Other {
   readonly line: number
   readonly text: string
 }
-
-/** One line of a SOPS dotenv file, opened: authenticated by itself, and so read by itself. */
-export type DotenvItem =
-  | { readonly kind: 'comment'; readonly line: number; readonly bytes: Buffer }
-  /** `bytes` has no line feed: sops writes `\n` for one. */
-  | { readonly kind: 'value'; readonly line: number; readonly name: string; readonly bytes: Buffer }
 
 /** An item whose text sets something else than its own name. */
 export class ForeignName extends Error {
@@ -176,6 +172,9 @@ class Scanner {
   }
 }
 
+const EQUALS = Buffer.from('=')
+const LINE_FEED = Buffer.from('\n')
+
 type Parse = (text: string, options: { readonly fast: boolean }) => Record<string, string>
 
 /** Loaded when an env file is met: most runs with secret files alone never need it. */
@@ -250,14 +249,25 @@ export async function readItems(items: readonly DotenvItem[]): Promise<Reading> 
   for (const item of items) {
     if (item.kind === 'comment') continue
     const { line } = item
-    const read = readStatements(`${item.name}=${item.bytes.toString()}`, parse)
-    const own = ownName(item.name)
+    const name = item.name.toString()
+    const read = readStatements(`${name}=${item.bytes.toString()}`, parse)
+    const own = ownName(name)
     const [only] = read.assignments
     if (read.assignments.length > 1 || (only !== undefined && only.name !== own)) throw new ForeignName(line)
     if (only !== undefined) assignments.push({ ...only, line })
     others.push(...read.others.map(({ text }) => ({ line, text })))
   }
   return { assignments, others }
+}
+
+/** The text of items, as `sops decrypt` prints it: for an editor, never to be read as a whole again. */
+export function textOf(items: readonly DotenvItem[]): Buffer {
+  const lines = items.flatMap((item) =>
+    item.kind === 'comment'
+      ? [Buffer.from('#'), item.bytes, LINE_FEED]
+      : [item.name, EQUALS, item.bytes, LINE_FEED],
+  )
+  return Buffer.concat(lines)
 }
 
 /** The values of a reading as they stand, references not filled in: of a name twice the last counts. */

@@ -21,16 +21,24 @@ function detectJson(text: string): SopsFormat | undefined {
 }
 
 /**
- * The format of encrypted content, or undefined: not encrypted, or not whole (cut off before the metadata that
- * SOPS writes at the end).
+ * The format of encrypted content, or undefined: not encrypted, or not whole (cut off before the metadata that SOPS
+ * writes at the end). Without a MAC it is no SOPS file, whatever its variables are called; where nothing but encrypted
+ * files may be (`plaintextAllowed: false`), it is one that lost its MAC.
  */
-export function detectFormat(bytes: Buffer): Exclude<Format, 'plaintext'> | undefined {
+export function detectFormat(
+  bytes: Buffer,
+  { plaintextAllowed = true } = {},
+): Exclude<Format, 'plaintext'> | undefined {
   const start = bytes.toString('latin1', 0, 64).trimStart()
   if (start.startsWith(AGE_VERSION_LINE) || start.startsWith(AGE_ARMOR_BEGIN)) return 'age'
   const text = bytes.toString()
   if (start.startsWith('{')) return detectJson(text)
-  if (/^sops_(?:mac|version|lastmodified)=/m.test(text)) return 'sops-dotenv'
-  if (/^\[sops\]\s*$/m.test(text)) return 'sops-ini'
-  if (/^(?:sops|"sops"):/m.test(text)) return 'sops-yaml'
+  const hasLine = (begins: string) => text.startsWith(begins) || text.includes(`\n${begins}`)
+  const both = (one: boolean, other: boolean) => (plaintextAllowed ? one && other : one || other)
+  if (both(hasLine('sops_version=') || hasLine('sops_lastmodified='), hasLine('sops_mac=')))
+    return 'sops-dotenv'
+  if (hasLine('[sops]') && (!plaintextAllowed || /\nmac[ \t]*=/.test(text))) return 'sops-ini'
+  if ((hasLine('sops:') || hasLine('"sops":')) && (!plaintextAllowed || /\bmac["']?:/.test(text)))
+    return 'sops-yaml'
   return undefined
 }

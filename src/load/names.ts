@@ -1,17 +1,55 @@
 /** Which names a file may set. */
 import { failure } from '../errors.ts'
+import { FLAGS, variableOf } from './option-list.ts'
 import { TAKE_OVERS } from './take-over.ts'
 
 const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*$/
 
-/** Names that disinto and sops read; with `*`, all that begin so. */
-const REFUSED: ReadonlyArray<readonly [pattern: string, reason: string]> = [
-  ['DISINTO_*', 'changes what disinto itself does'],
-  ['SOPS_*', 'changes what sops does and which key it uses'],
+/**
+ * Names that sops reads: those in the pinned program (test/differential/names.test.ts), and not all that begin alike. A
+ * factory has others.
+ */
+const REFUSED: ReadonlyArray<readonly [name: string, reason: string]> = [
+  ['SOPS_AGE_KEY', 'is a key of sops, or names one'],
+  ['SOPS_AGE_KEY_CMD', 'is executed by sops'],
+  ['SOPS_AGE_KEY_FILE', 'is a key of sops, or names one'],
+  ['SOPS_AGE_RECIPIENT', 'decides for whom sops encrypts'],
+  ['SOPS_AGE_RECIPIENTS', 'decides for whom sops encrypts'],
+  ['SOPS_AGE_SSH_PRIVATE_KEY_CMD', 'is executed by sops'],
+  ['SOPS_AGE_SSH_PRIVATE_KEY_FILE', 'is a key of sops, or names one'],
+  ['SOPS_AZURE_KEYVAULT_URL', 'decides for whom sops encrypts'],
+  ['SOPS_AZURE_KEYVAULT_URLS', 'decides for whom sops encrypts'],
+  ['SOPS_CONFIG', 'changes what sops does'],
+  ['SOPS_DECRYPTION_ORDER', 'changes what sops does'],
+  ['SOPS_DISABLE_VERSION_CHECK', 'changes what sops does'],
+  ['SOPS_EDITOR', 'is executed by sops'],
+  ['SOPS_ENABLE_LOCAL_KEYSERVICE', 'changes what sops does'],
+  ['SOPS_GCP_KMS_CLIENT_TYPE', 'changes what sops does'],
+  ['SOPS_GCP_KMS_ENDPOINT', 'changes what sops does'],
+  ['SOPS_GCP_KMS_IDS', 'decides for whom sops encrypts'],
+  ['SOPS_GCP_KMS_UNIVERSE_DOMAIN', 'changes what sops does'],
+  ['SOPS_GPG_EXEC', 'is executed by sops'],
+  ['SOPS_HC_VAULT_ALLOWLIST', 'changes what sops does'],
+  ['SOPS_HUAWEICLOUD_KMS_IDS', 'decides for whom sops encrypts'],
+  ['SOPS_KEYSERVICE', 'changes what sops does'],
+  ['SOPS_KMS_ARN', 'decides for whom sops encrypts'],
+  ['SOPS_PGP_FP', 'decides for whom sops encrypts'],
+  ['SOPS_VAULT_URIS', 'decides for whom sops encrypts'],
+]
+
+/** What disinto itself reads: the variable of each option, and those that are no option. */
+const OURS = [
+  ...FLAGS.map(({ name }) => variableOf(name)),
+  ...['DISINTO_LOG', 'DISINTO_DEBUG', 'DISINTO_PROPOSAL', 'DISINTO_ALLOWED_SIGNERS', 'DISINTO_ALLOW_MOUNT'],
+  ...['DISINTO_SAVED_NODE_OPTIONS', 'DISINTO_SAVED_NODE_DEBUG'],
 ]
 
 /** All of them, each with its reason. */
-const ALL = [...TAKE_OVERS.flatMap(({ names }) => names), ...REFUSED]
+const ALL = [
+  ...TAKE_OVERS.flatMap(({ names }) => names),
+  ...REFUSED,
+  ...OURS.map((name) => [name, 'changes what disinto itself does'] as const),
+]
 const EXACT = new Map(ALL)
 const PREFIXES = ALL.flatMap(([pattern, reason]) =>
   pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],

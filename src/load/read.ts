@@ -1,6 +1,7 @@
 /** From a source to its bytes and their format. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
-import { errnoOf, failure } from '../errors.ts'
+import { type DisintoError, errnoOf, failure } from '../errors.ts'
+import { damageOf } from './damage.ts'
 import { detectFormat } from './format.ts'
 import type { Document, Source } from '../nouns.ts'
 
@@ -47,19 +48,27 @@ export function readWhole(path: string): Buffer {
   }
 }
 
+function notEncrypted(path: string, bytes: Buffer): DisintoError {
+  return damageOf(path, bytes) ?? failure('source-not-encrypted', { path })
+}
+
 /** Reads a source and tells its format from its content; plaintext only where it is allowed. */
 export function read(source: Source): Document {
   const bytes = readWhole(source.path)
   if (source.role === 'env-file' && source.plaintextAllowed) {
     // An empty .env sets nothing, which is how one begins.
     const format = detectFormat(bytes) ?? (bytes.includes('ENC[AES256_GCM') ? undefined : 'plaintext')
-    if (format === undefined) throw failure('source-not-encrypted', { path: source.path })
+    if (format === undefined) throw notEncrypted(source.path, bytes)
+    if (format === 'plaintext' && damageOf(source.path, bytes)?.code === 'source-utf16')
+      throw failure('source-utf16', { path: source.path })
     return { source, bytes, format }
   }
   if (bytes.length === 0) throw failure('source-empty', { path: source.path })
-  const format = detectFormat(bytes)
+  const damage = damageOf(source.path, bytes)
+  if (damage?.code === 'source-conflict') throw damage
+  const format = detectFormat(bytes, { plaintextAllowed: false })
   if (format === undefined || (format === 'age' && source.role === 'env-file')) {
-    throw failure('source-not-encrypted', { path: source.path })
+    throw notEncrypted(source.path, bytes)
   }
   // `{"data": …}` is how sops wraps a binary file, and also how it writes a secret of that name.
   if (format === 'sops-binary' && source.role === 'secret' && source.name === 'data') {

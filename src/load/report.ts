@@ -4,6 +4,35 @@ import type { Warning } from '../speak.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
 import type { Document } from '../nouns.ts'
+import type { Finding } from './decrypt.ts'
+
+/** At most so many names or lines in one warning. */
+const MOST = 8
+
+/**
+ * Warnings about what files say: a value that is cut or a line that sets nothing, a line each kind. Where something is
+ * lost, also what stock sops would read otherwise: whoever changed a value with `sops set` looks for it there.
+ */
+export async function findingWarnings(findings: readonly Finding[]): Promise<Warning[]> {
+  const warnings: Warning[] = []
+  for (const { document, problems, doubled } of findings) {
+    const path = quote(document.source.path)
+    const lost = problems.some((problem) => problem.lost)
+    const said = problems.filter((problem) => problem.lost || (lost && problem.kind === 'sops'))
+    if (said.length > 0) {
+      const { summarizeProblems } = await import('./diagnosis.ts')
+      for (const { kind, message, hint } of summarizeProblems(said, MOST))
+        warnings.push({ code: `dotenv-${kind}`, message: `${path}: ${message}`, hint })
+    }
+    if (doubled.length > 0)
+      warnings.push({
+        code: 'name-doubled',
+        message: `${path}: set twice, and the last counts: ${doubled.slice(0, MOST).map(quote).join(', ')}`,
+        hint: 'take one of the two out: disinto secrets edit, or sops edit',
+      })
+  }
+  return warnings
+}
 
 /** Warnings that can only be given once everything has been opened. */
 export function warningsOf(documents: readonly Document[], merged: Merged, options: Options): Warning[] {

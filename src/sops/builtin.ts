@@ -3,7 +3,6 @@ import { isUtf8 } from 'node:buffer'
 import { dearmor } from '../age/armor.ts'
 import { AgeFault } from '../age/fault.ts'
 import {
-  type AgeFile,
   isNativeRecipient,
   openAgeFile,
   openByPackage,
@@ -14,30 +13,25 @@ import {
 } from '../age/file.ts'
 import type { Identity } from '../age/identities.ts'
 import { failure } from '../errors.ts'
+import { damageOf } from '../load/damage.ts'
 import { type Envelope, parseEnvelope } from './envelope.ts'
 import { SopsFault } from './fault.ts'
 import { type AgeKey, type Declined, KEY_TYPE_TITLES } from './metadata.ts'
 import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
-import { type Document, EVERY_KEY_TYPE, type KeyType, type Plaintext } from '../nouns.ts'
+import {
+  type Document,
+  type DotenvItem,
+  EVERY_KEY_TYPE,
+  type KeyType,
+  type Plaintext,
+  type SopsFormat,
+} from '../nouns.ts'
 
 /** Where a key is looked for last, for a caller that does not know better. */
 const USUAL_KEY_FILES = ['~/.config/sops/age/keys.txt']
 
 /** Stanzas that this engine can open, and the one that is there to keep readers honest (age, "grease"). */
 const OPENABLE_STANZA = /^(?:X25519|mlkem768x25519)$/
-
-// Asked whether it declines and then to open: parsed once.
-const envelopes = new WeakMap<Document, Envelope | Declined>()
-
-function envelopeOf(document: Document): Envelope | Declined {
-  const known = envelopes.get(document)
-  if (known !== undefined) return known
-  const { format } = document
-  if (format === 'age' || format === 'plaintext') return { declines: 'it is no SOPS file' }
-  const envelope = parseEnvelope(document.bytes, format)
-  envelopes.set(document, envelope)
-  return envelope
-}
 
 function fits(recipient: string, identity: Identity): boolean {
   if (identity.kind === 'x25519') return identity.recipient === recipient
@@ -69,80 +63,40 @@ function declinesAge(bytes: Buffer, identities: readonly Identity[]): string | u
   return foreign !== undefined && only ? `there is ${foreign.what}, which it can't use` : undefined
 }
 
-/**
- * Why this engine leaves the document to another, from what can be read without a key; undefined when it does not.
- * A damaged file is not declined: nothing would make it good.
- */
-export function builtinDeclines(
-  document: Document,
-  identities: readonly Identity[],
-  allowed: ReadonlySet<KeyType> = EVERY_KEY_TYPE,
-): string | undefined {
-  try {
-    if (document.format === 'age') return declinesAge(document.bytes, identities)
-    const envelope = envelopeOf(document)
-    if ('declines' in envelope) return envelope.declines
-    return declinesOthers(envelope, allowed) ?? declinesKeys(envelope.keys, identities)
-  } catch (error) {
-    if (error instanceof SopsFault || error instanceof AgeFault) return undefined
-    throw error
-  }
-}
-
 /** Turns what went wrong below into what the user reads. */
-function explained(error: unknown, path: string, recipients: readonly string[]): unknown {
-  if (error instanceof AgeFault) {
-    return error.kind === 'no-match'
-      ? failure('key-wrong', { path, recipients })
-      : failure('file-tampered', { path })
-  }
+function explained(error: unknown, { source, bytes }: Document, recipients: readonly string[]): unknown {
+  const { path } = source
+  const tampered = () => damageOf(path, bytes) ?? failure('file-tampered', { path })
+  if (error instanceof AgeFault)
+    return error.kind === 'no-match' ? failure('key-wrong', { path, recipients }) : tampered()
   if (!(error instanceof SopsFault)) return error
-  return error.kind === 'declined'
-    ? failure('engine-declines', { path, reason: error.message })
-    : failure('file-tampered', { path })
+  return error.kind === 'declined' ? failure('engine-declines', { path, reason: error.message }) : tampered()
 }
 
-/** Keys whose label says that they are ours come first: a label may lie, so the others follow. */
-function inOrder(keys: readonly AgeKey[], identities: readonly Identity[]): AgeKey[] {
-  const ours = ({ recipient }: AgeKey) => identities.some((identity) => fits(recipient, identity))
-  return keys.length === 1 ? [...keys] : [...keys.filter(ours), ...keys.filter((key) => !ours(key))]
-}
-
-/** The data key, from the first of its copies that opens, as sops does; throws AgeFault when none does. */
-export function dataKeyOf(
+/**
+ * The data key: from the first of its copies that opens, in the order of the file, as sops does. A label says for whom a
+ * copy is, and may lie. Rejects with AgeFault when none opens.
+ */
+export async function dataKeyOf(
   { keys }: Pick<Envelope, 'keys'>,
   identities: readonly Identity[],
-): Buffer | Promise<Buffer> {
+): Promise<Buffer> {
   let broken: unknown
-  const waiting: AgeFile[] = []
-  for (const { recipient, enc } of inOrder(keys, identities)) {
+  for (const { recipient, enc } of keys) {
     try {
       const file = parseBinaryAgeFile(dearmor(enc))
-      const dataKey = openNatively(file, identities)
+      const wanted = wantsPackage(file, identities)
+      const dataKey =
+        openNatively(file, identities) ?? (wanted ? await openByPackage(file, identities) : undefined)
       if (dataKey !== undefined) return dataKey
-      if (wantsPackage(file, identities)) waiting.push(file)
-      else if (identities.some((identity) => fits(recipient, identity))) {
+      if (!wanted && identities.some((identity) => fits(recipient, identity)))
         broken = new AgeFault('header', 'a key of ours that does not open')
-      }
     } catch (error) {
       if (!(error instanceof AgeFault)) throw error
       broken = error
     }
   }
-  const failed = () => broken ?? new AgeFault('no-match', 'no identity fits')
-  if (waiting.length === 0) throw failed()
-  return (async () => {
-    for (const file of waiting) {
-      try {
-        const dataKey = await openByPackage(file, identities)
-        if (dataKey !== undefined) return dataKey
-      } catch (error) {
-        if (!(error instanceof AgeFault)) throw error
-        broken = error
-      }
-    }
-    throw failed()
-  })()
+  throw broken ?? new AgeFault('no-match', 'no identity fits')
 }
 
 /** What sops prints for a value in a dotenv file (stores/dotenv/store.go, EmitPlainFile). */
@@ -152,17 +106,17 @@ function dotenvBytes(value: Value): Buffer {
   return Buffer.from(value.bytes.toString('latin1').replaceAll('\n', '\\n'), 'latin1')
 }
 
-const HASH = Buffer.from('#')
-const EQUALS = Buffer.from('=')
-const LINE_FEED = Buffer.from('\n')
-
-function dotenvText(items: readonly OpenedItem[], encoding: BufferEncoding): Buffer {
-  const lines = items.flatMap((item) =>
+function dotenvItems(items: readonly OpenedItem[], encoding: BufferEncoding): DotenvItem[] {
+  return items.map((item) =>
     item.kind === 'comment'
-      ? [HASH, item.bytes, LINE_FEED]
-      : [Buffer.from(item.name, encoding), EQUALS, dotenvBytes(item.value), LINE_FEED],
+      ? item
+      : {
+          kind: 'value',
+          line: item.line,
+          name: Buffer.from(item.name, encoding),
+          bytes: dotenvBytes(item.value),
+        },
   )
-  return Buffer.concat(lines)
 }
 
 function exactValues(items: readonly OpenedItem[], path: string): Array<readonly [string, string]> {
@@ -178,7 +132,8 @@ function exactValues(items: readonly OpenedItem[], path: string): Array<readonly
 
 /** A binary file is the one value of its tree (stores/json/store.go, BinaryStore). */
 function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
-  const item = items.find((candidate) => candidate.kind === 'value' && candidate.name === 'data')
+  const [item, ...more] = items.filter((candidate) => candidate.kind === 'value' && candidate.name === 'data')
+  if (more.length > 0) throw failure('name-twice', { path, name: 'data' })
   if (item?.kind !== 'value' || item.value.kind !== 'text') {
     throw failure('value-type', { path, name: 'data', type: 'not the text of a file' })
   }
@@ -189,52 +144,86 @@ function plaintextOf(envelope: Envelope, dataKey: Buffer, path: string): Plainte
   const nested = nestedName(envelope)
   if (nested !== undefined) throw failure('value-type', { path, name: nested.name, type: nested.what })
   const items = openValues(envelope, dataKey)
-  if (envelope.format === 'sops-json') return { kind: 'values', values: exactValues(items, path) }
-  const bytes =
-    envelope.format === 'sops-dotenv' ? dotenvText(items, envelope.encoding) : binaryContent(items, path)
-  return { kind: 'bytes', bytes }
+  const covers = envelope.macOnlyEncrypted ? 'encrypted' : 'all'
+  switch (envelope.format) {
+    case 'sops-json':
+      return { kind: 'values', values: exactValues(items, path), covers }
+    case 'sops-dotenv':
+      return { kind: 'items', items: dotenvItems(items, envelope.encoding), covers }
+    case 'sops-binary':
+      return { kind: 'bytes', bytes: binaryContent(items, path) }
+  }
 }
 
-/** Runs the next step at once, or when the promise is there; either way with errors explained. */
-function then<In, Out>(
-  value: In | Promise<In>,
-  next: (value: In) => Out,
-  explain: (error: unknown) => unknown,
-): Out | Promise<Out> {
-  if (value instanceof Promise) {
-    return value.then(next).catch((error: unknown) => {
-      throw explain(error)
-    })
+/** A document that this engine can open, if an identity fits. */
+export interface Openable {
+  /**
+   * Opens it to its lines (dotenv), to the exact values (JSON), or to the content (binary, age). Rejects with
+   * DisintoError; nothing of a file is given out before all of it has proved whole.
+   */
+  open(): Promise<Plaintext>
+}
+
+/** Whether this engine opens a SOPS file with these keys, from what can be read without one. */
+async function prepareSops(
+  document: Document,
+  format: SopsFormat,
+  identities: readonly Identity[],
+  allowed: ReadonlySet<KeyType>,
+): Promise<Declined | Openable> {
+  const { path } = document.source
+  const envelope = await parseEnvelope(document.bytes, format)
+  if ('declines' in envelope) return envelope
+  const declines = declinesOthers(envelope, allowed) ?? declinesKeys(envelope.keys, identities)
+  if (declines !== undefined) return { declines }
+  const recipients = envelope.keys.map(({ recipient }) => recipient)
+  return {
+    open: async () => {
+      if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
+      try {
+        return plaintextOf(envelope, await dataKeyOf(envelope, identities), path)
+      } catch (error) {
+        throw explained(error, document, recipients)
+      }
+    },
   }
-  return next(value)
 }
 
 /**
- * Opens a document to what `sops decrypt` prints (dotenv, binary), to the exact values (JSON), or to the content of
- * an age file. At once, unless a post-quantum key is needed. Throws or rejects with DisintoError; nothing of a file
- * is given out before all of it has proved whole.
+ * Opens a document, or returns why this engine leaves it to another: from what can be read without a key. A damaged file
+ * is not declined, as nothing would make it good: rejects with file-tampered and the like. Kinds of keys that are not
+ * `allowed` are no reason to decline.
  */
-export function openBuiltin(
+export async function prepareBuiltin(
   document: Document,
   identities: readonly Identity[],
   allowed: ReadonlySet<KeyType> = EVERY_KEY_TYPE,
-): Plaintext | Promise<Plaintext> {
-  const { path } = document.source
-  let recipients: readonly string[] = []
-  const explain = (error: unknown) => explained(error, path, recipients)
+): Promise<Declined | Openable> {
+  const { format, bytes, source } = document
+  const { path } = source
   try {
-    if (document.format === 'age') {
-      if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
-      return then(openAgeFile(document.bytes, identities), (bytes) => ({ kind: 'bytes', bytes }), explain)
-    }
-    const envelope = envelopeOf(document)
-    const declines = 'declines' in envelope ? envelope.declines : declinesOthers(envelope, allowed)
-    if ('declines' in envelope || declines !== undefined)
-      throw failure('engine-declines', { path, reason: declines ?? '' })
-    if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
-    recipients = envelope.keys.map(({ recipient }) => recipient)
-    return then(dataKeyOf(envelope, identities), (dataKey) => plaintextOf(envelope, dataKey, path), explain)
+    if (format === 'plaintext') return { declines: 'it is no SOPS file' }
+    if (format !== 'age') return await prepareSops(document, format, identities, allowed)
+    const declines = declinesAge(bytes, identities)
+    if (declines !== undefined) return { declines }
   } catch (error) {
-    throw explain(error)
+    throw explained(error, document, [])
   }
+  return {
+    open: async () => {
+      if (identities.length === 0) throw failure('key-missing', { path, files: USUAL_KEY_FILES })
+      try {
+        return { kind: 'bytes', bytes: await openAgeFile(bytes, identities) }
+      } catch (error) {
+        throw explained(error, document, [])
+      }
+    },
+  }
+}
+
+/** Opens a document by this engine alone. Rejects with engine-declines where it is another's, and as `open` does. */
+export async function openBuiltin(document: Document, identities: readonly Identity[]): Promise<Plaintext> {
+  const prepared = await prepareBuiltin(document, identities)
+  if ('open' in prepared) return prepared.open()
+  throw failure('engine-declines', { path: document.source.path, reason: prepared.declines })
 }

@@ -4,6 +4,7 @@ import { DisintoError, failure } from '../errors.ts'
 import { keyTypesOf } from '../load/options.ts'
 import type { Document, EngineName, KeyType, Open } from '../nouns.ts'
 import type { OpenBySops } from './program.ts'
+import type { Openable } from './builtin.ts'
 import { keyRefusal, recipientsOf } from './refusal.ts'
 
 /** What else an opener may be told. */
@@ -33,13 +34,9 @@ export function opener(
   }
   // Loaded when it is asked: node:crypto, which it needs, takes longer than all else that a start by sops does.
   let builtin: typeof import('./builtin.ts') | undefined
-  const openInProcess = async (
-    { openBuiltin }: typeof import('./builtin.ts'),
-    document: Document,
-    keys: Keyring,
-  ) => {
+  const openInProcess = async ({ open }: Openable, document: Document, keys: Keyring) => {
     try {
-      return await openBuiltin(document, keys.identities, keyTypes)
+      return await open()
     } catch (error) {
       if (!(error instanceof DisintoError) || (error.code !== 'key-wrong' && error.code !== 'key-missing'))
         throw error
@@ -67,10 +64,10 @@ export function opener(
     if ((engine !== 'sops' && keyTypes.has('age')) || document.format === 'age') {
       builtin ??= await import('./builtin.ts')
       const keys = await readKeys()
-      reason = builtin.builtinDeclines(document, keys.identities, keyTypes)
-      if (reason === undefined) {
-        return { plaintext: await openInProcess(builtin, document, keys), by: 'builtin' }
-      }
+      const prepared = await builtin.prepareBuiltin(document, keys.identities, keyTypes)
+      if ('open' in prepared)
+        return { plaintext: await openInProcess(prepared, document, keys), by: 'builtin' }
+      reason = prepared.declines
       if (document.format === 'age') throw failure('age-declines', { path, reason })
       if (engine === 'builtin') throw failure('engine-declines', { path, reason })
     }

@@ -1,15 +1,17 @@
 /** From the bytes of a SOPS file to its metadata and its encrypted tree. No cryptography. */
 import { isUtf8 } from 'node:buffer'
+import { splitLines } from './dotenv-lines.ts'
 import { damaged } from './fault.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { type Declined, type Metadata, readMetadata } from './metadata.ts'
-import { selectorOf } from './rule.ts'
+import { agreesWithGo } from './pattern.ts'
+import { type Selector, selectorOf } from './rule.ts'
 import type { SopsFormat } from '../nouns.ts'
 
-/** One line or member, as it stands in the file: its value may be encrypted. */
+/** One line or member, as it stands in the file: its value may be encrypted. Members of JSON have no line: 0. */
 export type Item =
-  | { readonly kind: 'comment'; readonly text: string }
-  | { readonly kind: 'value'; readonly name: string; readonly value: JsonValue }
+  | { readonly kind: 'comment'; readonly line: number; readonly text: string }
+  | { readonly kind: 'value'; readonly line: number; readonly name: string; readonly value: JsonValue }
 
 /** A file that this engine can open, given a key. */
 export interface Envelope extends Metadata {
@@ -17,11 +19,12 @@ export interface Envelope extends Metadata {
   /** How the strings here were made from bytes: a dotenv file may hold any. */
   readonly encoding: 'utf8' | 'latin1'
   readonly items: readonly Item[]
+  /** Which items are encrypted: asked once, from the first to the last. */
+  readonly selector: Selector
 }
 
-const SOPS_PREFIX = 'sops_'
-/** Go matches in linear time; here a hostile pattern gets no long text to chew on. */
-const MAX_SUBJECT = 1024
+/** A matcher takes a step for each letter of the pattern and of the text: more than this is no rule, but an attack. */
+const MAX_MATCHING = 2 ** 28
 
 /** Undoes the flattening of metadata (stores/flatten.go) for the one list that this engine reads. */
 function unflatten(lines: ReadonlyArray<readonly [name: string, value: string]>): JsonMap | Declined {
@@ -65,18 +68,12 @@ function parseDotenvTree(bytes: Buffer): Tree | Declined {
   const encoding = isUtf8(bytes) ? 'utf8' : 'latin1'
   const items: Item[] = []
   const metadata: Array<[string, string]> = []
-  for (const line of bytes.toString(encoding).split('\n')) {
-    if (line === '') continue
-    if (line.startsWith('#')) {
-      items.push({ kind: 'comment', text: line.slice(1) })
-      continue
-    }
-    const equals = line.indexOf('=')
-    if (equals < 0) throw damaged('a line that assigns nothing')
-    const name = line.slice(0, equals)
-    const value = line.slice(equals + 1).replaceAll('\\n', '\n')
-    if (name.startsWith(SOPS_PREFIX)) metadata.push([name.slice(SOPS_PREFIX.length), value])
-    else items.push({ kind: 'value', name, value })
+  for (const raw of splitLines(bytes.toString(encoding))) {
+    const { line } = raw
+    if (raw.kind === 'comment') items.push(raw)
+    else if (raw.kind === 'nothing') throw damaged('a line that assigns nothing')
+    else if (raw.kind === 'metadata') metadata.push([raw.name, raw.text.replaceAll('\\n', '\n')])
+    else items.push({ kind: 'value', line, name: raw.name, value: raw.text.replaceAll('\\n', '\n') })
   }
   const tree = unflatten(metadata)
   return 'declines' in tree ? tree : { encoding, items, metadata: tree }
@@ -87,12 +84,11 @@ function parseJsonTree(bytes: Buffer): Tree | Declined {
   if (!isUtf8(bytes)) return { declines: 'it is not UTF-8' }
   const root = parseJson(bytes.toString())
   if (!isMap(root)) throw damaged('not a JSON object')
-  const names = new Set(root.members.map(([name]) => name))
-  if (names.size !== root.members.length) return { declines: 'a name occurs twice in it' }
   const items: Item[] = []
   let metadata: JsonMap | undefined
   for (const [name, value] of root.members) {
-    if (name !== 'sops') items.push({ kind: 'value', name, value })
+    if (name !== 'sops') items.push({ kind: 'value', line: 0, name, value })
+    else if (metadata !== undefined) throw damaged('two metadata')
     else if (isMap(value)) metadata = value
   }
   if (metadata === undefined) throw damaged('no metadata')
@@ -106,30 +102,32 @@ function hasTimestamp({ items }: Tree): boolean {
   )
 }
 
+/** Why the rule's pattern can't be relied on here; undefined when it can. Throws SopsFault for one that would take ages. */
+function declinesPattern({ rule }: Metadata, { encoding, items }: Tree): string | undefined {
+  const { name, text } = rule
+  if (!name.endsWith('_regex')) return undefined
+  if (encoding === 'latin1') return `it has an ${name} and is not UTF-8`
+  const subjects = items.map((item) => (item.kind === 'comment' ? item.text : item.name))
+  if (text.length * subjects.reduce((sum, subject) => sum + subject.length + 1, 0) > MAX_MATCHING)
+    throw damaged('a pattern too long for so many names and comments')
+  return agreesWithGo(text, subjects) ? undefined : `its ${name} might mean something else here`
+}
+
 /**
  * Parses a SOPS file, or says why this engine leaves it to sops: from the metadata and the shape alone, before any
- * key is looked for. Throws SopsFault when sops would refuse it as well.
+ * key is looked for. Rejects with SopsFault when sops would refuse it as well.
  */
-export function parseEnvelope(bytes: Buffer, format: SopsFormat): Envelope | Declined {
+export async function parseEnvelope(bytes: Buffer, format: SopsFormat): Promise<Envelope | Declined> {
   if (format === 'sops-yaml') return { declines: 'it is SOPS YAML' }
   if (format === 'sops-ini') return { declines: 'it is SOPS INI' }
   const tree = format === 'sops-dotenv' ? parseDotenvTree(bytes) : parseJsonTree(bytes)
   if ('declines' in tree) return tree
   const metadata = readMetadata(tree.metadata)
   if ('declines' in metadata) return metadata
-  const { name } = metadata.rule
-  if (name.endsWith('_regex')) {
-    if (selectorOf(metadata.rule) === undefined)
-      return { declines: `its ${name} might mean something else here` }
-    if (tree.encoding === 'latin1') return { declines: `it has an ${name} and is not UTF-8` }
-    // Folding and Unicode apart, both languages match alike.
-    const subjects = tree.items.map((item) => (item.kind === 'comment' ? item.text : item.name))
-    if (subjects.some((subject) => subject.length > MAX_SUBJECT))
-      return { declines: `it has an ${name} and long names or comments` }
-    if (metadata.rule.text.startsWith('(?i)') && !subjects.every((subject) => /^[\0-\x7f]*$/.test(subject))) {
-      return { declines: `its ${name} ignores case, and its names or comments are not ASCII` }
-    }
-  }
+  const declines = declinesPattern(metadata, tree)
+  if (declines !== undefined) return { declines }
+  const selector = await selectorOf(metadata.rule)
+  if (selector === undefined) return { declines: `its ${metadata.rule.name} might mean something else here` }
   if (hasTimestamp(tree)) return { declines: 'it holds a timestamp' }
-  return { ...metadata, format, encoding: tree.encoding, items: tree.items }
+  return { ...metadata, format, encoding: tree.encoding, items: tree.items, selector }
 }

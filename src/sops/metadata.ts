@@ -89,6 +89,7 @@ function isPlainTime(text: string): boolean {
 
 function readTime(text: JsonValue | undefined): string | Declined {
   if (typeof text !== 'string' || !/^\d{4}-/.test(text)) throw damaged('lastmodified is no time')
+  if (text.endsWith('\r')) throw damaged('lines that end otherwise')
   // sops parses it and writes it anew, which for other forms than its own gives another text.
   return isPlainTime(text) ? text : { declines: 'its lastmodified is not in the form sops writes' }
 }
@@ -136,11 +137,11 @@ export function readMetadata({ members }: JsonMap): Metadata | Declined {
   const keys = age.map(readKey).filter((key) => key !== undefined)
   if (keys.length !== age.length) return { declines: 'its age keys have entries unknown here' }
 
+  const lastModified = readTime(fields.get('lastmodified'))
   const version = fields.get('version')
   if (typeof version !== 'string' || !VERSION.test(version)) return { declines: 'its version is unusual' }
   const mac = fields.get('mac')
   if (typeof mac !== 'string' || mac === '') throw damaged('no MAC')
-  const lastModified = readTime(fields.get('lastmodified'))
   if (typeof lastModified !== 'string') return lastModified
   const macOnlyEncrypted = readFlag(fields.get('mac_only_encrypted'))
   if (typeof macOnlyEncrypted !== 'boolean') return macOnlyEncrypted

@@ -6,8 +6,17 @@ import type { Keyring } from '../age/sources.ts'
 import { capture, type Ended, findProgram } from '../child.ts'
 import { DisintoError, errnoOf, failure } from '../errors.ts'
 import { othersCouldReplace } from '../file-access.ts'
-import { type Document, KEY_VARIABLES, type KeyType, type Plaintext, type SopsFormat } from '../nouns.ts'
+import {
+  type Covers,
+  type Document,
+  KEY_VARIABLES,
+  type KeyType,
+  type Plaintext,
+  type SopsFormat,
+} from '../nouns.ts'
 import { rootEnvironment } from '../root-environment.ts'
+import { alignLines, splitLines } from './dotenv-lines.ts'
+import { isList, isMap, isNumber, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { refusalOf } from './refusal.ts'
 import { type Restricted, restrictKeyTypes } from './restrict.ts'
 
@@ -56,6 +65,8 @@ function variablesForSops(
   homes: readonly string[] = [],
 ): ReadonlyMap<string, string> {
   const forSops = trustedVariables(variables, cwd)
+  // It never edits here; a sops before 3.9 would take the word decrypt for a file to edit.
+  forSops.set('EDITOR', 'false').set('SOPS_EDITOR', 'false')
   for (const name of ['SOPS_AGE_KEY_FILE', 'SOPS_AGE_SSH_PRIVATE_KEY_FILE']) {
     const file = variables.get(name)
     // Empty counts as not set; sops would try to open a file without a name.
@@ -74,54 +85,122 @@ function variablesForSops(
   return forSops
 }
 
-const typeName = (value: unknown) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : 'a map')
+/** What the values of a parsed tree are called that no environment can hold. */
+function typeName(value: JsonValue): string | undefined {
+  if (value === null) return 'null'
+  if (isMap(value)) return 'a map'
+  return isList(value) ? 'a list' : undefined
+}
 
-/** Names with exact values from JSON that sops wrote; numbers as dotenv output has them, which is exec-env's way. */
+/** The members of JSON that sops wrote; what stands before the first section of INI is in a section of this name. */
+function membersOf(document: Document, json: Buffer): JsonMap['members'] {
+  const root = parseJson(json.toString())
+  if (!isMap(root)) throw failure('sops-output', { path: document.source.path })
+  if (document.format !== 'sops-ini') return root.members
+  return root.members.flatMap(([name, value]) =>
+    name === 'DEFAULT' && isMap(value) ? value.members : [[name, value] as const],
+  )
+}
+
+/** The texts of scalars as sops' dotenv store prints them, which is exec-env's way: a line each, comments between. */
+function linesOf(dotenv: Buffer, names: readonly string[], path: string): string[] {
+  const lines = dotenv
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (lines.length !== names.length || names.some((name, at) => !lines[at]?.startsWith(`${name}=`)))
+    throw failure('sops-output', { path })
+  return lines.map((line, at) => line.slice((names[at] ?? '').length + 1))
+}
+
+/** Names with exact values from JSON that sops wrote, those that occur twice included. */
 async function valuesOf(
   document: Document,
   json: Buffer,
   asDotenv: () => Promise<Buffer>,
 ): Promise<ReadonlyArray<readonly [string, string]>> {
   const { path } = document.source
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(json.toString())
-  } catch {
-    throw failure('sops-output', { path })
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw failure('sops-output', { path })
-  let fields: Array<[string, unknown]> = Object.entries(parsed)
-  if (document.format === 'sops-ini') {
-    // What stands before the first section of an INI file is in a section of this name.
-    fields = fields.flatMap(([name, value]) =>
-      name === 'DEFAULT' && typeof value === 'object' && value !== null
-        ? Object.entries(value)
-        : [[name, value]],
-    )
-  }
-  for (const [name, value] of fields) {
-    if (typeof value === 'object') throw failure('value-type', { path, name, type: typeName(value) })
+  const members = membersOf(document, json)
+  for (const [name, value] of members) {
+    const type = typeName(value)
+    if (type !== undefined) throw failure('value-type', { path, name, type })
   }
   // JSON has one kind of number, sops has two: 3 and 3.0.
-  const numbers = new Map<string, string>()
-  if (fields.some(([, value]) => typeof value === 'number')) {
-    for (const line of (await asDotenv()).toString().split('\n')) {
-      const equals = line.indexOf('=')
-      numbers.set(line.slice(0, equals), line.slice(equals + 1))
-    }
-  }
-  return fields.map(([name, value]) => {
-    if (typeof value !== 'number') return [name, String(value)]
-    const number = numbers.get(name)
-    if (number === undefined) throw failure('sops-output', { path })
-    return [name, number]
-  })
+  const names = members.map(([name]) => name)
+  const lines = members.some(([, value]) => isNumber(value)) ? linesOf(await asDotenv(), names, path) : []
+  return members.map(([name, value], at) => [name, isNumber(value) ? (lines[at] ?? '') : String(value)])
+}
+
+/** What SOPS' metadata says the MAC covers, in any of its formats. */
+function coversOf({ bytes }: Document): Covers {
+  return /mac_only_encrypted["']?\s{0,8}[:=]\s{0,8}["']?true/.test(bytes.toString('latin1'))
+    ? 'encrypted'
+    : 'all'
+}
+
+/** sops keeps each value by itself; its text is put together only to be taken apart by the lines of the file. */
+function itemsOf(document: Document, printed: Buffer): Plaintext {
+  const { source, bytes } = document
+  const { path } = source
+  // The type is not authenticated, and sops would print such a value in words of its own.
+  if (
+    splitLines(bytes.toString('latin1')).some(
+      (line) => line.kind === 'value' && line.text.endsWith(',type:comment]'),
+    )
+  )
+    throw failure('file-tampered', { path })
+  const items = alignLines(bytes, printed)
+  if (items === undefined) throw failure('sops-output', { path })
+  return { kind: 'items', items, covers: coversOf(document) }
+}
+
+/** sops takes the first of several, of which all but one may be empty and so not authenticated. */
+function checkOnce({ source, bytes }: Document): void {
+  const root = parseJson(bytes.toString())
+  const data = isMap(root) ? root.members.filter(([name]) => name === 'data') : []
+  if (data.length > 1) throw failure('name-twice', { path: source.path, name: 'data' })
+}
+
+const KEY_COMMANDS = ['SOPS_AGE_KEY_CMD', 'SOPS_AGE_SSH_PRIVATE_KEY_CMD']
+
+/** The oldest sops with the command decrypt; one before it would take that word for a file to edit. */
+const OLDEST = [3, 9] as const
+
+/** The version of a sops program that is older than we need, "3.8.1"; undefined for all others. */
+export function oldVersion(printed: string): string | undefined {
+  const [, version, major, minor] = /^sops (?:version )?v?((\d+)\.(\d+)\.\d+)/m.exec(printed) ?? []
+  if (version === undefined) return undefined
+  const isOld = Number(major) < OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) < OLDEST[1])
+  return isOld ? version : undefined
+}
+
+/** Throws sops-old for a program that failed since it is older than the words we use. */
+async function checkVersion(
+  program: string,
+  path: string,
+  environment: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { stdout } = await capture(program, ['--version'], environment, '/')
+  const version = oldVersion(stdout.toString())
+  if (version !== undefined) throw failure('sops-old', { path, program, version })
+}
+
+/**
+ * Where sops runs, and the words for it: in `/`, where no .sops.yaml lies in wait. A command for a key runs where the shim
+ * was started, as with the other engine; then the .sops.yaml there is kept out by a word.
+ */
+function placeFor(
+  environment: ReadonlyMap<string, string>,
+  workingDirectory: string,
+): { cwd: string; words: readonly string[] } {
+  if (!KEY_COMMANDS.some((name) => environment.get(name))) return { cwd: '/', words: [] }
+  return { cwd: workingDirectory, words: environment.get('SOPS_CONFIG') ? [] : ['--config', '/dev/null'] }
 }
 
 /**
  * Makes what runs sops to its end, whatever its exit status: by default in `/`, where no stranger's .sops.yaml lies in
- * wait. The program is looked for once. `path` is the file that sops is for; `missing` is thrown where there is no sops.
+ * wait. Rejects with sops-old for a program that can't do what we ask. The program is looked for once. `path` is the
+ * file that sops is for; `missing` is thrown where there is no sops.
  */
 export function sopsRunner(
   variables: ReadonlyMap<string, string>,
@@ -137,17 +216,28 @@ export function sopsRunner(
   let forSops: ReadonlyMap<string, string> | undefined
   let program: string | undefined
 
-  return async (words, path, missing, cwd = '/', input) => {
+  const find = (
+    path: string,
+    missing: () => DisintoError,
+    environment: ReadonlyMap<string, string>,
+  ): string => {
+    const found = findSops(environment)
+    const untrusted = found === undefined ? findSops(variables) : undefined
+    if (untrusted !== undefined) throw failure('sops-untrusted', { path, program: untrusted })
+    if (found === undefined) throw missing()
+    if (process.getuid?.() === 0 && othersCouldReplace(found))
+      throw failure('sops-untrusted', { path, program: found })
+    return found
+  }
+
+  return async (words, path, missing, cwd, input) => {
     forSops ??= variablesForSops(variables, workingDirectory, homes)
-    program ??= findSops(forSops)
-    if (program === undefined) {
-      const untrusted = findSops(variables)
-      throw untrusted === undefined ? missing() : failure('sops-untrusted', { path, program: untrusted })
-    }
-    if (process.getuid?.() === 0 && othersCouldReplace(program))
-      throw failure('sops-untrusted', { path, program })
+    program ??= find(path, missing, forSops)
+    const where = cwd === undefined ? placeFor(forSops, workingDirectory) : { cwd, words: [] }
     try {
-      return await capture(program, words, forSops, cwd, input)
+      const ended = await capture(program, [...where.words, ...words], forSops, where.cwd, input)
+      if (ended.status !== 0) await checkVersion(program, path, forSops)
+      return ended
     } catch (error) {
       if (error instanceof DisintoError) throw error
       throw failure('sops-unstartable', { path, reason: errnoOf(error) })
@@ -199,7 +289,7 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     const { path } = document.source
     const words = ['decrypt', '--input-type', seen.type, '--output-type', output]
     const missing = () => failure('sops-missing', { path, reason })
-    const ended = await runSops(words, path, missing, '/', seen.bytes)
+    const ended = await runSops(words, path, missing, undefined, seen.bytes)
     if (ended.overflowed) throw failure('sops-output', { path })
     if (ended.status === 0) return ended.stdout
     const refusal = await refusalOf(document, ended, readKeys)
@@ -220,10 +310,12 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     }
     const seen = await restricted(document, settings)
     const used = [...seen.held]
+    if (format === 'sops-binary') checkOnce(document)
     const output = OUTPUTS[format]
     const opened = await run(document, seen, output, reason)
+    if (format === 'sops-dotenv') return { plaintext: itemsOf(document, opened), keyTypes: used }
     if (output !== 'json') return { plaintext: { kind: 'bytes', bytes: opened }, keyTypes: used }
     const values = await valuesOf(document, opened, () => run(document, seen, 'dotenv'))
-    return { plaintext: { kind: 'values', values }, keyTypes: used }
+    return { plaintext: { kind: 'values', values, covers: coversOf(document) }, keyTypes: used }
   }
 }

@@ -5,6 +5,7 @@
 import type { Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
+import { damageOf } from '../load/damage.ts'
 import type { Document } from '../nouns.ts'
 import { kindOf } from './master-key.ts'
 import { readOutside } from './outside.ts'
@@ -17,7 +18,9 @@ const NO_DATA_KEY = /Failed to get the data key/
 const BROKEN_STANZA = /failed to read header|failed to copy decrypted data|invalid armor|bad header MAC/
 
 /** Begins the metadata that SOPS adds to a file, by format; before it stand names, comments and values. */
-const METADATA = /^(?:sops_|sops:|\[sops\])|^\s*"sops":/m
+const METADATA = /^(?:sops_|sops:|\[sops\]|[ \t]*"sops":)/m
+/** More words of sops than this are not shown, nor looked up in the file. */
+const MOST_WORDS = 100
 
 /** The age recipients that a file names, for messages. Of YAML, which only sops reads here, those on lines of their own. */
 export async function recipientsOf({ bytes, format }: Document): Promise<string[]> {
@@ -59,7 +62,7 @@ export function withoutValues(text: string, document: Document, stdout: Buffer):
     )
   }
   return text
-    .split(/\s+/)
+    .split(/\s+/, MOST_WORDS)
     .map((word) => (harmless(word) ? word : '[…]'))
     .join(' ')
     .slice(0, 400)
@@ -90,13 +93,16 @@ export async function refusalOf(
 ): Promise<DisintoError> {
   const { path } = document.source
   const text = unwrap(ended.stderr)
-  if (TAMPERED.test(text)) return failure('file-tampered', { path })
+  const tampered = () => damageOf(path, document.bytes) ?? failure('file-tampered', { path })
+  if (TAMPERED.test(text)) return tampered()
   if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', { path })
   if (NO_DATA_KEY.test(text)) {
-    if (BROKEN_STANZA.test(text)) return failure('file-tampered', { path })
+    if (BROKEN_STANZA.test(text)) return tampered()
     const recipients = await recipientsOf(document)
     if (recipients.length > 0) return keyRefusal(path, recipients, await readKeys())
   }
+  const damage = damageOf(path, document.bytes)
+  if (damage !== undefined) return damage
   const words = withoutValues(text, document, ended.stdout)
   return failure('sops-failed', {
     path,

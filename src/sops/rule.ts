@@ -1,5 +1,5 @@
 /** Which values of a file are encrypted (sops.go, shouldBeEncrypted; README, "Encrypting only parts of a file"). */
-import { translatePattern } from './pattern.ts'
+import { loadPatterns } from './pattern.ts'
 
 /** The six options, of which a file has at most one. */
 export const RULE_NAMES = [
@@ -33,13 +33,14 @@ function selector(ofNames: (name: string) => boolean, ofComments: boolean): Sele
 }
 
 /**
- * The selector of a rule for a file without nesting; undefined when its pattern might mean something else in Go.
- * Comments have no name of their own, so the rules about names say nothing or "no" to them.
+ * The selector of a rule for a file without nesting, to be asked once from the first item to the last; undefined when
+ * its pattern is none that our matcher knows. Comments have no name of their own, so the rules about names say nothing
+ * or "no" to them.
  */
-export function selectorOf({ name, text }: Rule): Selector | undefined {
+export async function selectorOf({ name, text }: Rule): Promise<Selector | undefined> {
   if (name === 'unencrypted_suffix') return selector((key) => !key.endsWith(text), true)
   if (name === 'encrypted_suffix') return selector((key) => key.endsWith(text), false)
-  const matches = translatePattern(text)
+  const matches = (await loadPatterns())(text)
   if (matches === undefined) return undefined
   if (name === 'unencrypted_regex') return selector((key) => !matches(key), true)
   if (name === 'encrypted_regex') return selector(matches, false)

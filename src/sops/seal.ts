@@ -70,15 +70,25 @@ class Sealer {
   readonly #macOnlyEncrypted: boolean
   readonly #now: Date
 
-  constructor({ rule, macOnlyEncrypted = false, now = new Date() }: SealOptions) {
-    // Every name ends with nothing: an empty suffix is none, as in sops.
-    this.#rule = rule === undefined || rule.text === '' ? DEFAULT_RULE : rule
-    const selector = selectorOf(this.#rule)
-    if (selector === undefined) throw new CannotHold('rule', 'a pattern that only sops reads')
+  private constructor(
+    rule: Rule,
+    selector: Selector,
+    { macOnlyEncrypted = false, now = new Date() }: SealOptions,
+  ) {
+    this.#rule = rule
     this.#selector = selector
     this.#macOnlyEncrypted = macOnlyEncrypted
     if (macOnlyEncrypted) this.#hash.update(MAC_ONLY_ENCRYPTED)
     this.#now = now
+  }
+
+  static async make(options: SealOptions): Promise<Sealer> {
+    const { rule: wanted } = options
+    // Every name ends with nothing: an empty suffix is none, as in sops.
+    const rule = wanted === undefined || wanted.text === '' ? DEFAULT_RULE : wanted
+    const selector = await selectorOf(rule)
+    if (selector === undefined) throw new CannotHold('rule', 'a pattern that only sops reads')
+    return new Sealer(rule, selector, options)
   }
 
   value(name: string, plain: Buffer): string {
@@ -125,7 +135,7 @@ export async function sealDotenv(
   recipients: readonly string[],
   options: SealOptions = {},
 ): Promise<Buffer> {
-  const sealer = new Sealer(options)
+  const sealer = await Sealer.make(options)
   const lines = readLines(text).map(({ comment, name, value }) =>
     comment === undefined ? `${name}=${sealer.value(name, value)}` : `#${sealer.comment(comment)}`,
   )
@@ -143,7 +153,7 @@ export async function sealJson(
   recipients: readonly string[],
   options: SealOptions = {},
 ): Promise<Buffer> {
-  const sealer = new Sealer(options)
+  const sealer = await Sealer.make(options)
   const seen = new Set(['sops'])
   const members = entries.map(([name, value]) => {
     if (seen.has(name))

@@ -1,10 +1,9 @@
 /** From the data key to the values. The MAC must pass before anything leaves (sops.go, Decrypt). */
 import { createHash } from 'node:crypto'
-import { decryptValue } from './cipher.ts'
+import { type Decrypted, decryptValue } from './cipher.ts'
 import type { Envelope } from './envelope.ts'
 import { damaged, SopsFault } from './fault.ts'
 import { isList, isMap, isNumber, type JsonValue } from './json.ts'
-import { selectorOf } from './rule.ts'
 import { goBool, goFloat, goInt, goNumber, parseGoBool, type Scalar, type ScalarOrOdd } from './scalar.ts'
 
 /** SHA-256 of "sops": keeps a MAC over encrypted values alone from passing for one over all (sops.go). */
@@ -20,8 +19,8 @@ export type Value =
   | { readonly kind: 'none'; readonly what: string }
 
 export type OpenedItem =
-  | { readonly kind: 'comment'; readonly bytes: Buffer }
-  | { readonly kind: 'value'; readonly name: string; readonly value: Value }
+  | { readonly kind: 'comment'; readonly line: number; readonly bytes: Buffer }
+  | { readonly kind: 'value'; readonly line: number; readonly name: string; readonly value: Value }
 
 function scalar(read: ScalarOrOdd): Value {
   if (read === 'odd') throw new SopsFault('declined', 'it holds a number in a form that only sops reads')
@@ -40,11 +39,24 @@ function typed(type: string, bytes: Buffer): Value {
       return scalar(goFloat(bytes.toString('latin1')))
     case 'bool':
       return scalar(parseGoBool(bytes.toString('latin1')))
-    case 'comment':
-      throw new SopsFault('declined', 'a comment stands where a value should')
     default:
-      // Also `bytes`, on which sops 3.13 itself crashes: it never writes that type.
+      // `bytes`, on which sops 3.13 itself crashes: it never writes that type. `comment`, of which it would make text of
+      // its own: the type is not authenticated, so this may be a value that somebody has changed without a key.
       throw damaged('a value of an unknown type')
+  }
+}
+
+/** Whether Go would read a comment of another type as a value of that type, on which sops stops (sops.go, walkBranch). */
+function isValueOf(type: string, text: string): boolean {
+  switch (type) {
+    case 'int':
+      return goInt(text) !== undefined
+    case 'float':
+      return goFloat(text) !== undefined
+    case 'bool':
+      return parseGoBool(text) !== undefined
+    default:
+      return type === 'bytes' || type === 'time'
   }
 }
 
@@ -67,23 +79,24 @@ export function nestedName({ items }: Envelope): { name: string; what: string } 
 
 /** Decrypts all items and proves them whole, or throws SopsFault. */
 export function openValues(envelope: Envelope, dataKey: Buffer): OpenedItem[] {
-  const { encoding, macOnlyEncrypted, rule } = envelope
-  const selector = selectorOf(rule)
-  if (selector === undefined) throw new SopsFault('declined', 'its rule might mean something else here')
+  const { encoding, macOnlyEncrypted, selector } = envelope
   const hash = createHash('sha512')
   if (macOnlyEncrypted) hash.update(MAC_ONLY_ENCRYPTED)
 
   const openComment = (text: string): Buffer => {
     const plain = Buffer.from(text, encoding)
     if (!selector.comment(text) || text === '') return plain
+    let decrypted: Decrypted
     try {
-      const { type, bytes } = decryptValue(text, dataKey, Buffer.from(':'))
-      if (type === 'str' || type === 'comment') return bytes
+      decrypted = decryptValue(text, dataKey, Buffer.from(':'))
     } catch {
       // Old versions of sops left comments as they were, so sops takes what it can't decrypt as plain.
       return plain
     }
-    throw damaged('a comment of the wrong type')
+    const { type, bytes } = decrypted
+    if (type === 'str' || type === 'comment') return bytes
+    if (isValueOf(type, bytes.toString('latin1'))) throw damaged('a comment that is a number or the like')
+    return plain
   }
 
   const openValue = (name: string, value: JsonValue): Value => {
@@ -104,8 +117,9 @@ export function openValues(envelope: Envelope, dataKey: Buffer): OpenedItem[] {
   }
 
   const items = envelope.items.map((item): OpenedItem => {
-    if (item.kind === 'comment') return { kind: 'comment', bytes: openComment(item.text) }
-    return { kind: 'value', name: item.name, value: openValue(item.name, item.value) }
+    const { line } = item
+    if (item.kind === 'comment') return { kind: 'comment', line, bytes: openComment(item.text) }
+    return { kind: 'value', line, name: item.name, value: openValue(item.name, item.value) }
   })
   const mac = decryptValue(envelope.mac, dataKey, Buffer.from(envelope.lastModified))
   if (mac.type !== 'str' || mac.bytes.toString('latin1') !== hash.digest('hex').toUpperCase()) {

@@ -22,14 +22,14 @@ async function craft(value: (key: Buffer) => string, authenticated: string, keyB
 }
 
 /** Builtin may be stricter where it says so, and never more lenient. */
-async function expectSame(bytes: Buffer): Promise<boolean> {
+async function expectSame(bytes: Buffer, type = ''): Promise<boolean> {
   const answer = await builtin(bytes, 'json', own)
   const expected = await sopsValues(bytes)
   if (answer.kind === 'opened') {
-    expect(answer.plaintext).toEqual({ kind: 'values', values: expected })
+    expect(answer.plaintext).toEqual({ kind: 'values', values: expected, covers: 'all' })
     return true
   }
-  const careful = answer.kind === 'declined' || answer.code === 'engine-declines'
+  const careful = answer.kind === 'declined' || answer.code === 'engine-declines' || type === 'comment'
   if (!careful) expect(expected).toBeUndefined()
   return false
 }
@@ -84,7 +84,12 @@ describe('files that only someone with the data key could write', () => {
         ])
         if (type === 'bool') macs.add('True').add('False')
         for (const mac of macs)
-          if (await expectSame(await craft((key) => encryptValue(Buffer.from(text), type, key, 'A:'), mac)))
+          if (
+            await expectSame(
+              await craft((key) => encryptValue(Buffer.from(text), type, key, 'A:'), mac),
+              type,
+            )
+          )
             opened++
       }
     }

@@ -13,12 +13,11 @@ import { ForeignName, readDotenv } from '../../src/load/dotenv.ts'
 import { fillReferences, ReferencesTooLarge } from '../../src/load/references.ts'
 import { readOutside } from '../../src/sops/outside.ts'
 import { readYamlTree } from '../../src/sops/outside-yaml.ts'
-import { builtinDeclines, openBuiltin } from '../../src/sops/builtin.ts'
+import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import { parseEnvelope } from '../../src/sops/envelope.ts'
 import { SopsFault } from '../../src/sops/fault.ts'
 import { isList, isMap, isNumber, type JsonValue, parseJson } from '../../src/sops/json.ts'
-import { translatePattern } from '../../src/sops/pattern.ts'
-import { selectorOf } from '../../src/sops/rule.ts'
+import { loadPatterns } from '../../src/sops/pattern.ts'
 import type { Document } from '../../src/nouns.ts'
 
 const ANSWERS = [AgeFault, DisintoError, ForeignName, MalformedIdentity, ReferencesTooLarge, SopsFault]
@@ -84,21 +83,20 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
 
     async envelope(bytes) {
       for (const format of SOPS_FORMATS)
-        await answered(() => {
-          const envelope = parseEnvelope(bytes, format)
+        await answered(async () => {
+          const envelope = await parseEnvelope(bytes, format)
           if ('declines' in envelope) return
-          const selects = selectorOf(envelope.rule)
           for (const item of envelope.items) {
-            if (item.kind === 'comment') selects?.comment(item.text)
-            else selects?.value(item.name)
+            if (item.kind === 'comment') envelope.selector.comment(item.text)
+            else envelope.selector.value(item.name)
           }
         })
     },
 
-    pattern(bytes) {
+    async pattern(bytes) {
       const text = bytes.toString()
       const cut = text.indexOf('\n')
-      const matches = translatePattern(cut < 0 ? text : text.slice(0, cut))
+      const matches = (await loadPatterns())(cut < 0 ? text : text.slice(0, cut))
       return matches?.(cut < 0 ? 'API_TOKEN' : text.slice(cut + 1, cut + 1025))
     },
 
@@ -144,8 +142,8 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
         bytes,
         format,
       }
-      if (builtinDeclines(document, identities) !== undefined) return
-      await openBuiltin(document, identities)
+      const prepared = await prepareBuiltin(document, identities)
+      if ('open' in prepared) await prepared.open()
     },
   }
 }

@@ -7,7 +7,8 @@ import { afterAll } from 'vitest'
 import { type Identity, parseIdentities } from '../../src/age/identities.ts'
 import { generateKey } from '../../src/age/keygen.ts'
 import { DisintoError } from '../../src/errors.ts'
-import { builtinDeclines, openBuiltin } from '../../src/sops/builtin.ts'
+import { textOf } from '../../src/load/dotenv.ts'
+import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import type { Document, Format, Plaintext } from '../../src/nouns.ts'
 
 export const deep = process.env['DEEP'] === '1'
@@ -29,7 +30,7 @@ function findSops(): string {
   throw new Error('needs the sops program: set SOPS_PROGRAM or put sops on PATH')
 }
 
-const program = findSops()
+export const program = findSops()
 export const folder = mkdtempSync(join(tmpdir(), 'disinto-differential-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -65,6 +66,12 @@ export function sops(args: readonly string[], keyText = keys[0].text, editor = '
       (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr: stderr.toString() }),
     )
   })
+}
+
+/** The bytes of a plaintext as `sops decrypt` prints them; undefined for JSON, which has more than one form. */
+export function printed(plaintext: Plaintext): Buffer | undefined {
+  if (plaintext.kind === 'values') return undefined
+  return plaintext.kind === 'items' ? textOf(plaintext.items) : plaintext.bytes
 }
 
 let counter = 0
@@ -139,10 +146,10 @@ export async function builtin(
   ids: readonly Identity[] = identities,
 ): Promise<Answer> {
   const document = documentOf(bytes, kind)
-  const reason = builtinDeclines(document, ids)
-  if (reason !== undefined) return { kind: 'declined', reason }
   try {
-    return { kind: 'opened', plaintext: await openBuiltin(document, ids) }
+    const prepared = await prepareBuiltin(document, ids)
+    if ('declines' in prepared) return { kind: 'declined', reason: prepared.declines }
+    return { kind: 'opened', plaintext: await prepared.open() }
   } catch (error) {
     if (error instanceof DisintoError) return { kind: 'refused', code: error.code }
     throw error

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { COMMANDS } from '../../src/host/commands.ts'
-import { FLAGS } from '../../src/load/options.ts'
+import { FLAGS } from '../../src/load/option-list.ts'
 import { pages } from '../../tools/man.mjs'
 
 /** Runs mandoc on a page; a machine without it is told so. */

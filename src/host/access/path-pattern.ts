@@ -1,27 +1,21 @@
 /** The path_regex of a creation rule, matched as Go matches it and in linear time. */
-import { translatePattern } from '../../sops/pattern.ts'
+import { loadPatterns, type Matches } from '../../sops/pattern.ts'
 
-/** Whether a path is one that a pattern means. */
-export type Matcher = (path: string) => boolean
+const LETTER = String.raw`(?:[\w/-]|\\\.|\(\^\|/\)|\(\\\.enc\)\??)*`
+/** Patterns like those that we write: plain letters, and one stretch of any or of all but slashes. */
+const PLAIN = new RegExp(String.raw`^(\^?${LETTER})(?:(\.|\[\^/\])([*+])(${LETTER}))?(\$?)$`)
 
-/** More repeats than these could keep JavaScript's own matcher busy for long on a path. */
-const QUICK_REPEATS = 1
-
-/** JavaScript's own matcher, where the pattern means the same to it and takes no time: RE2's takes 30 ms to load. */
-function quickMatcher(pattern: string): Matcher | undefined {
-  const repeats = pattern.split(/[*+{]/).length - 1
-  return repeats > QUICK_REPEATS ? undefined : translatePattern(pattern)
+/** JavaScript's own matcher, where the pattern surely means the same to it and takes no time: RE2's takes long to load. */
+function quickMatcher(pattern: string): Matches | undefined {
+  const [all, start = '', any, repeat = '', rest = '', end = ''] = PLAIN.exec(pattern) ?? []
+  if (all === undefined) return undefined
+  // JavaScript's dot leaves out more than the line feed.
+  const stretch = any === undefined ? '' : `${any === '.' ? String.raw`[^\n]` : any}${repeat}`
+  const compiled = new RegExp(`${start}${stretch}${rest}${end}`, 'u')
+  return (path) => compiled.test(path)
 }
 
 /** A matcher for a pattern; undefined when RE2 does not take it, which means that sops does not either. */
-export async function matcherOf(pattern: string): Promise<Matcher | undefined> {
-  const quick = quickMatcher(pattern)
-  if (quick !== undefined) return quick
-  const { RE2JS } = await import('re2js')
-  try {
-    const compiled = RE2JS.compile(pattern)
-    return (path) => compiled.matcher(path).find()
-  } catch {
-    return undefined
-  }
+export async function matcherOf(pattern: string): Promise<Matches | undefined> {
+  return quickMatcher(pattern) ?? (await loadPatterns())(pattern)
 }

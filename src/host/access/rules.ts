@@ -6,7 +6,8 @@ import { errnoOf } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { type KeyKind, nameAzureKey, nameKey, uniqueKeys } from '../../sops/master-key.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
-import { type Matcher, matcherOf } from './path-pattern.ts'
+import type { Matches } from '../../sops/pattern.ts'
+import { matcherOf } from './path-pattern.ts'
 
 const Text = v.nullish(v.string())
 /** A text with commas, or a list of texts (config.go, parseKeyField). */
@@ -212,7 +213,7 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
     })
   }
   const raw = (result.output.creation_rules ?? []).map((rule) => rule ?? {})
-  const matchers: Array<Matcher | undefined> = []
+  const matchers: Array<Matches | undefined> = []
   for (const { path_regex: pattern } of raw) matchers.push(pattern ? await matcherOf(pattern) : () => true)
   const directory = dirname(path)
   const find = (file: string): CreationRule | undefined => {

@@ -33,7 +33,9 @@ export async function openValues(
     sources.push({ role: 'secret', path: project.secretFile(name), name })
   if (sources.length === 0) return new Map()
   const flags = ['--only', names.join(','), ...allow.flatMap((name) => ['--allow', name])]
-  const entries = await decrypt(sources.map(read), openWith(context), await parseOptions(flags, new Map()))
+  const options = await parseOptions(flags, new Map())
+  // References mean what they mean to compose here: HOME is ours.
+  const entries = await decrypt(sources.map(read), openWith(context), options, context.variables.get('HOME'))
   for (const { name, document } of entries) {
     if (DOCKERS.test(name) && !allow.includes(name))
       throw failure('name-refused', {

@@ -85,7 +85,7 @@ function keyFault(enc: string): string | undefined {
 }
 
 /** Why sops would refuse the file whatever key it had; undefined when it would not. */
-function formFault(bytes: Buffer, format: Format, outside: Outside): string | undefined {
+async function formFault(bytes: Buffer, format: Format, outside: Outside): Promise<string | undefined> {
   if (!outside.whole) return 'it can’t be taken apart'
   if (outside.mac === undefined) return 'it has no MAC'
   if (outside.lastModified === undefined || Number.isNaN(Date.parse(outside.lastModified)))
@@ -103,7 +103,7 @@ function formFault(bytes: Buffer, format: Format, outside: Outside): string | un
   if (broken !== undefined) return `the value of ${quote(broken.name)} is not whole`
   if (format !== 'sops-dotenv' && format !== 'sops-json' && format !== 'sops-binary') return undefined
   try {
-    parseEnvelope(bytes, format)
+    await parseEnvelope(bytes, format)
     return undefined
   } catch (error) {
     if (error instanceof SopsFault) return error.message
@@ -181,7 +181,7 @@ async function sealedFindings(
 ): Promise<CheckFinding[]> {
   const error = (facts: Facts): CheckFinding => ({ file: path, severity: 'error', ...facts })
   const warning = (facts: Facts): CheckFinding => ({ file: path, severity: 'warning', ...facts })
-  const format = detectFormat(bytes)
+  const format = detectFormat(bytes, { plaintextAllowed: false })
   if (/^<{7} /m.test(bytes.toString('latin1')))
     return [
       error({
@@ -225,7 +225,7 @@ async function sealedFindings(
     )
     return findings
   }
-  const fault = formFault(bytes, format, outside)
+  const fault = await formFault(bytes, format, outside)
   if (fault !== undefined)
     findings.push(
       error({

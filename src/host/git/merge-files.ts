@@ -57,7 +57,7 @@ async function openVersion(
   const document = documentOf({ ...source, path }, bytes)
   try {
     const { plaintext } = await openWith(context)(document)
-    const version = versionOf(document, plaintext)
+    const version = await versionOf(document, plaintext)
     if ('reason' in version)
       throw failure('merge-impossible', { path: source.path, reason: `${side}: ${version.reason}` })
     const twice = nameTwice(version.entries)
@@ -101,7 +101,7 @@ async function fitsRules(
   const { recipients } = await outsideOf(document.source)
   const rule = rules.for(source.path)
   return (
-    reasonForSops(audienceOfRule(rule), rule.encrypts) === undefined &&
+    (await reasonForSops(audienceOfRule(rule), rule.encrypts)) === undefined &&
     areSameKeys(rule.recipients, recipients)
   )
 }

@@ -29,7 +29,7 @@ export function versionOpener({ variables, workingDirectory }: HostContext): Ope
     if (document.format === 'plaintext') return undefined
     try {
       const { plaintext } = await open(document)
-      const version = versionOf(document, plaintext)
+      const version = await versionOf(document, plaintext)
       if ('reason' in version) return undefined
       const named = version.entries.flatMap((entry) =>
         entry.kind === 'value' ? [[entry.name, entry.content] as const] : [],

@@ -1,4 +1,5 @@
 /** An encrypted file as entries that can be merged by name, and back. */
+import { textOf } from '../../load/dotenv.ts'
 import type { Document, Plaintext } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import type { Content } from '../store/seal.ts'
@@ -40,9 +41,9 @@ function linesOf(bytes: Buffer): Entry[] {
 }
 
 /** The reason why a JSON file can't be written again as it was: a number, say, would come back as a string. */
-function unlikeStrings(document: Document): string | undefined {
+async function unlikeStrings(document: Document): Promise<string | undefined> {
   if (document.format !== 'sops-json') return undefined
-  const envelope = parseEnvelope(document.bytes, document.format)
+  const envelope = await parseEnvelope(document.bytes, document.format)
   if ('declines' in envelope) return undefined
   const odd = envelope.items.find(
     (item) =>
@@ -54,16 +55,16 @@ function unlikeStrings(document: Document): string | undefined {
 }
 
 /** Returns the version that an opened document is, or why it can't be merged by name. */
-export function versionOf(document: Document, plaintext: Plaintext): Version | Unmergeable {
+export async function versionOf(document: Document, plaintext: Plaintext): Promise<Version | Unmergeable> {
   const { format, source } = document
   if (plaintext.kind === 'values') {
     if (format !== 'sops-json') return { reason: `it is ${format}` }
-    const reason = unlikeStrings(document)
+    const reason = await unlikeStrings(document)
     if (reason !== undefined) return { reason }
     const entries = plaintext.values.map(([name, value]): Entry => ({ kind: 'value', name, content: value }))
     return { kind: 'json', entries }
   }
-  if (format === 'sops-dotenv') return { kind: 'dotenv', entries: linesOf(plaintext.bytes) }
+  if (plaintext.kind === 'items') return { kind: 'dotenv', entries: linesOf(textOf(plaintext.items)) }
   if (source.role === 'secret' && format === 'sops-binary') {
     const content = plaintext.bytes.toString('latin1')
     return { kind: 'binary', entries: [{ kind: 'value', name: WHOLE, content }] }

@@ -1,8 +1,7 @@
 /** `.env.vault.enc`, where older installations kept the vault's secrets, to secret files. */
-import { isUtf8 } from 'node:buffer'
 import { rmSync } from 'node:fs'
 import { errnoOf } from '../../errors.ts'
-import { parseDotenv } from '../../load/dotenv.ts'
+import { namedValues } from '../../load/named.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
@@ -16,10 +15,8 @@ async function valuesOf(context: HostContext, path: string): Promise<Map<string,
   const document = documentOf({ role: 'env-file', path, plaintextAllowed: false }, readWhole(path))
   if (document.format === 'plaintext') throw failure('source-not-encrypted', { path })
   const plaintext = await plaintextOf(document, openWith(context))
-  if (plaintext.kind === 'bytes' && !isUtf8(plaintext.bytes))
-    throw failure('value-not-utf8', { path, name: '.env' })
-  const values =
-    plaintext.kind === 'values' ? plaintext.values : await parseDotenv(plaintext.bytes.toString())
+  // Each value as it stands: what `.env.vault.enc` has refers to nothing.
+  const { values } = await namedValues(document, plaintext, { expand: false, home: undefined })
   return new Map(values.map(([name, value]) => [name, new Secret(value)]))
 }
 

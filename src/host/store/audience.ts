@@ -59,13 +59,13 @@ export function audienceOfFile(
 }
 
 /** Why an audience takes the sops program; undefined where we encrypt to it ourselves. */
-export function reasonForSops({ groups }: Audience, encrypts: Rule): string | undefined {
+export async function reasonForSops({ groups }: Audience, encrypts: Rule): Promise<string | undefined> {
   if (groups.length > 1) return 'its rule has several key groups'
   const keys = groups.flat()
   const other = keys.find((name) => kindOf(name) !== 'age')
   if (other !== undefined) return `its rule has a key of ${kindOf(other)}`
   if (!keys.every(isNativeRecipient)) return 'its rule has a recipient of an SSH key or a plugin'
-  return selectorOf(encrypts) === undefined
+  return (await selectorOf(encrypts)) === undefined
     ? `its ${encrypts.name} is a pattern that only sops reads`
     : undefined
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { isUtf8 } from 'node:buffer'
 import { quote } from '../../errors.ts'
-import { ownName } from '../../load/dotenv.ts'
+import { ownName, textOf } from '../../load/dotenv.ts'
 import { read } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
 import { ensureRules } from '../access/first-use.ts'
@@ -39,8 +39,9 @@ export async function openEnvFile(context: HostContext): Promise<EnvFile> {
     throw failure('edit-format', { path, format: document.format })
   const plaintext = await plaintextOf(document, openWith(context))
   if (plaintext.kind === 'values') return { document, content: { kind: 'json', entries: plaintext.values } }
-  if (!isUtf8(plaintext.bytes)) throw failure('value-not-utf8', { path, name: '.env' })
-  return { document, content: { kind: 'dotenv', text: plaintext.bytes.toString() } }
+  const bytes = plaintext.kind === 'items' ? textOf(plaintext.items) : plaintext.bytes
+  if (!isUtf8(bytes)) throw failure('value-not-utf8', { path, name: '.env' })
+  return { document, content: { kind: 'dotenv', text: bytes.toString() } }
 }
 
 /** Returns the names that a content sets. */

@@ -44,7 +44,7 @@ export function inventory(project: Project): Source[] {
 
 /** What the bytes of a file say without a key (sops/outside.ts). */
 export function readOutsideOf(bytes: Buffer): Promise<Outside> {
-  return readOutside(bytes, detectFormat(bytes), readYamlTree)
+  return readOutside(bytes, detectFormat(bytes, { plaintextAllowed: false }), readYamlTree)
 }
 
 /** What a file says of itself without a key. Throws source-unreadable and the like. */

@@ -35,12 +35,14 @@ export function allowed(variables: ReadonlyMap<string, string>, more: readonly s
 }
 
 async function optionsFor(allow: ReadonlySet<string>): Promise<Options> {
-  return { ...(await parseOptions([], new Map())), allow }
+  // As it stands: HOME is another where the command runs.
+  return { ...(await parseOptions([], new Map())), allow, expand: false }
 }
 
 /** A document of bytes that are not at its path yet, or no longer. */
 export function documentOf(source: Source, bytes: Buffer): Document {
-  const format: Format = detectFormat(bytes) ?? 'plaintext'
+  const plaintextAllowed = source.role === 'env-file' && source.plaintextAllowed
+  const format: Format = detectFormat(bytes, { plaintextAllowed }) ?? 'plaintext'
   return { source, bytes, format: format === 'sops-binary' && isNamedData(source) ? 'sops-json' : format }
 }
 

@@ -17,11 +17,12 @@ import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
+import { textOf } from '../../load/dotenv.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, each encrypted or left as the file's rule says. */
-function isPlain({ bytes, format }: Document): boolean {
+async function isPlain({ bytes, format }: Document): Promise<boolean> {
   if (format === 'age' || format === 'plaintext') return false
-  const envelope = parseEnvelope(bytes, format)
+  const envelope = await parseEnvelope(bytes, format)
   if ('declines' in envelope) return false
   return envelope.items.every(
     (item) =>
@@ -86,13 +87,15 @@ async function rotatedBySops(
 async function contentOf(context: HostContext, opened: Opened, ours: readonly string[]): Promise<Content> {
   const { document, plaintext } = opened
   const { format } = document
-  if (isPlain(document)) {
+  if (await isPlain(document)) {
     if (format === 'sops-json' && plaintext.kind === 'values')
       return { kind: 'json', entries: plaintext.values }
     if (plaintext.kind === 'bytes' && format === 'sops-binary')
       return { kind: 'binary', bytes: plaintext.bytes }
-    if (plaintext.kind === 'bytes' && format === 'sops-dotenv' && isUtf8(plaintext.bytes))
-      return { kind: 'dotenv', text: plaintext.bytes.toString() }
+    if (plaintext.kind === 'items') {
+      const text = textOf(plaintext.items)
+      if (isUtf8(text)) return { kind: 'dotenv', text: text.toString() }
+    }
   }
   return {
     kind: 'sealed',

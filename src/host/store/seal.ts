@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { DisintoError, quote } from '../../errors.ts'
-import { parseDotenv } from '../../load/dotenv.ts'
+import { parseDotenv, readItems, valuesOf } from '../../load/dotenv.ts'
 import { MAX_FILE_BYTES } from '../../load/read.ts'
 import { areSameKeys } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
@@ -151,7 +151,7 @@ async function seal(context: HostContext, content: Content, target: SealTarget, 
   if (content.kind === 'sealed') return content.bytes
   const { audience, encrypts, macOnlyEncrypted } = plan
   const isText = content.kind !== 'binary' || isUtf8(content.bytes)
-  const reason = reasonForSops(audience, encrypts) ?? (isText ? undefined : 'it is not text')
+  const reason = (await reasonForSops(audience, encrypts)) ?? (isText ? undefined : 'it is not text')
   if (reason !== undefined) return sealBySops(context, forSops(content), plan, reason)
   const recipients = audience.groups.flat()
   const options = { rule: encrypts, macOnlyEncrypted, ...(lastModified && { now: lastModified }) }
@@ -183,8 +183,8 @@ async function holds(plaintext: Plaintext, content: Content): Promise<boolean> {
       return plaintext.kind === 'values' && isDeepStrictEqual(plaintext.values, content.entries)
     case 'dotenv':
       return (
-        plaintext.kind === 'bytes' &&
-        isDeepStrictEqual(await parseDotenv(plaintext.bytes.toString()), await parseDotenv(content.text))
+        plaintext.kind === 'items' &&
+        isDeepStrictEqual(valuesOf(await readItems(plaintext.items)), await parseDotenv(content.text))
       )
     case 'binary':
       return plaintext.kind === 'bytes' && plaintext.bytes.equals(content.bytes)

@@ -78,7 +78,7 @@ describe('of what was encrypted', () => {
 
   test('lines are those of the file', async () => {
     const bytes = Buffer.from('p@ss#word')
-    expect(await diagnoseItems([{ kind: 'value', line: 7, name: 'PW', bytes }])).toEqual([
+    expect(await diagnoseItems([{ kind: 'value', line: 7, name: Buffer.from('PW'), bytes }])).toEqual([
       { kind: 'hash', line: 7, name: 'PW', lost: true },
       { kind: 'sops', line: 7, name: 'PW', lost: false },
     ])

@@ -1,7 +1,8 @@
 import { parse } from 'dotenv'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type DotenvItem, parseDotenv, readDotenv, readItems, valuesOf } from '../../../src/load/dotenv.ts'
+import { parseDotenv, readDotenv, readItems, valuesOf } from '../../../src/load/dotenv.ts'
+import type { DotenvItem } from '../../../src/nouns.ts'
 
 const PIECES = [
   ...[
@@ -29,7 +30,7 @@ const PIECES = [
 const text = fc.array(fc.constantFrom(...PIECES), { maxLength: 20 }).map((pieces) => pieces.join(''))
 
 function item(name: string, value: string): DotenvItem {
-  return { kind: 'value', line: 1, name, bytes: Buffer.from(value) }
+  return { kind: 'value', line: 1, name: Buffer.from(name), bytes: Buffer.from(value) }
 }
 
 test('any text means what the dotenv package says it means', async () => {

@@ -1,6 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { checkName } from '../../../src/load/names.ts'
 import { TAKE_OVERS } from '../../../src/load/take-over.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** What the build puts into the code, and no environment has. */
+const OF_THE_BUILD = ['DISINTO_VERSION', 'DISINTO_COLD']
+
+function sources(): string[] {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  return files.filter((file) => file.endsWith('.ts')).map((file) => join(ROOT, 'src', file))
+}
 
 const check =
   (name: string, ...allow: string[]) =>
@@ -113,6 +126,26 @@ describe('the list', () => {
     'knows npm’s prefix in any case: %s',
     (name) => {
       expect(check(name)).toThrowError(expect.objectContaining({ code: 'name-refused' }))
+    },
+  )
+})
+
+test('every variable that our sources and our image read is refused', () => {
+  const texts = [...sources(), join(ROOT, 'Dockerfile.agent')].map((path) => readFileSync(path, 'utf8'))
+  const names = new Set(texts.flatMap((text) => text.match(/\bDISINTO_[A-Z][A-Z_]*[A-Z]\b/g) ?? []))
+  const ours = [...names].filter((name) => !OF_THE_BUILD.includes(name))
+  expect(ours.length).toBeGreaterThan(10)
+  for (const name of ours)
+    expect(check(name), `${name}: add it to OURS in src/load/names.ts`).toThrowError(
+      expect.objectContaining({ code: 'name-refused' }),
+    )
+})
+
+describe('names that only begin like those of disinto and sops pass', () => {
+  test.each(['DISINTO_CHAT_ALLOWED_USERS', 'DISINTO_', 'DISINTO_ROOT_DIR', 'SOPS_AGE_DIR', 'SOPS_VERSION'])(
+    '%s',
+    (name) => {
+      expect(check(name)).not.toThrow()
     },
   )
 })

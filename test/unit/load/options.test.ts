@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { FLAGS, helpText, parseOptions, variableOf } from '../../../src/load/options.ts'
+import { FLAGS, variableOf } from '../../../src/load/option-list.ts'
+import { helpText, parseOptions } from '../../../src/load/options.ts'
 
 const parse = (words: string[], variables: Record<string, string> = {}) =>
   parseOptions(words, new Map(Object.entries(variables)))

@@ -4,8 +4,9 @@ import { sealAgeFile } from '../../../src/age/file.ts'
 import { type Identity, parseIdentities } from '../../../src/age/identities.ts'
 import { generateKey, generatePostQuantumKey } from '../../../src/age/keygen.ts'
 import { DisintoError } from '../../../src/errors.ts'
+import { textOf } from '../../../src/load/dotenv.ts'
 import { detectFormat } from '../../../src/load/format.ts'
-import { builtinDeclines, openBuiltin } from '../../../src/sops/builtin.ts'
+import { openBuiltin, prepareBuiltin } from '../../../src/sops/builtin.ts'
 import { CannotHold, sealDotenv, sealJson, unholdableLine } from '../../../src/sops/seal.ts'
 import type { Document, Format } from '../../../src/nouns.ts'
 
@@ -38,7 +39,8 @@ describe('the builtin engine', () => {
     const text = '# first\nB=2\n#\nA="quoted # not a comment"\nC_unencrypted=x\\ny\nB=again\n'
     const sealed = await sealDotenv(text, [other.recipient, mine.recipient])
     expect(sealed.toString()).toContain('C_unencrypted=x\\ny\n')
-    expect(openBuiltin(documentOf(sealed), identities)).toEqual({ kind: 'bytes', bytes: Buffer.from(text) })
+    const opened = await openBuiltin(documentOf(sealed), identities)
+    expect(opened.kind === 'items' && textOf(opened.items).toString()).toBe(text)
   })
 
   it('opens JSON to exact values, in order', async () => {
@@ -47,14 +49,14 @@ describe('the builtin engine', () => {
       ['10', ''],
       ['A', '\u0000 ü "'],
     ] as const
-    const opened = openBuiltin(documentOf(await sealJson(values, [mine.recipient])), identities)
-    expect(opened).toEqual({ kind: 'values', values })
+    const opened = await openBuiltin(documentOf(await sealJson(values, [mine.recipient])), identities)
+    expect(opened).toEqual({ kind: 'values', values, covers: 'all' })
   })
 
   it('opens age files, binary and armored', async () => {
     for (const armored of [false, true]) {
       const sealed = await sealAgeFile(Buffer.from(SECRET), [other.recipient, mine.recipient], { armored })
-      expect(openBuiltin(documentOf(sealed), identities)).toEqual({
+      expect(await openBuiltin(documentOf(sealed), identities)).toEqual({
         kind: 'bytes',
         bytes: Buffer.from(SECRET),
       })
@@ -65,7 +67,11 @@ describe('the builtin engine', () => {
     const quantum = await generatePostQuantumKey()
     const ids = parseIdentities(quantum.text)
     const json = await sealJson([['A', SECRET]], [other.recipient, quantum.recipient])
-    expect(await openBuiltin(documentOf(json), ids)).toEqual({ kind: 'values', values: [['A', SECRET]] })
+    expect(await openBuiltin(documentOf(json), ids)).toEqual({
+      kind: 'values',
+      values: [['A', SECRET]],
+      covers: 'all',
+    })
     const age = await sealAgeFile(Buffer.from(SECRET), [quantum.recipient])
     expect(await openBuiltin(documentOf(age), ids)).toEqual({ kind: 'bytes', bytes: Buffer.from(SECRET) })
     const tampered = json.toString().replace(/ENC\[AES256_GCM,data:../, 'ENC[AES256_GCM,data:AA')
@@ -138,15 +144,20 @@ describe('the builtin engine', () => {
   it('declines, from what is readable without a key', async () => {
     const sealed = await sealJson([['A', 'one']], [mine.recipient])
     const kms = documentOf(Buffer.from(sealed.toString().replace('"sops": {', '"sops": {"kms": [{}],')))
-    expect(builtinDeclines(kms, identities)).toBe('it has AWS KMS keys')
-    expect(() => openBuiltin(kms, identities)).toThrow(/AWS KMS/)
-    expect(builtinDeclines(documentOf(sealed), identities)).toBeUndefined()
+    const reason = async (document: Document, ids = identities) => {
+      const prepared = await prepareBuiltin(document, ids)
+      return 'declines' in prepared ? prepared.declines : undefined
+    }
+    expect(await reason(kms)).toBe('it has AWS KMS keys')
+    await expect(openBuiltin(kms, identities)).rejects.toThrow(/AWS KMS/)
+    expect(await reason(documentOf(sealed))).toBeUndefined()
     const ssh = documentOf(Buffer.from(sealed.toString().replace(mine.recipient, 'ssh-ed25519 AAAA')))
-    expect(builtinDeclines(ssh, identities)).toContain('SSH key or a plugin')
+    expect(await reason(ssh)).toContain('SSH key or a plugin')
     const plugin = parseIdentities('AGE-PLUGIN-YUBIKEY-1XXX')
-    expect(builtinDeclines(documentOf(sealed), plugin)).toContain('a plugin identity')
-    expect(builtinDeclines(documentOf(sealed), [...plugin, ...identities])).toBeUndefined()
-    expect(builtinDeclines(documentOf(Buffer.from('A=x\nsops_mac=x\n')), identities)).toBeUndefined()
+    expect(await reason(documentOf(sealed), plugin)).toContain('a plugin identity')
+    expect(await reason(documentOf(sealed), [...plugin, ...identities])).toBeUndefined()
+    const damaged = documentOf(Buffer.from('A=x\nsops_mac=x\n'), 'sops-dotenv')
+    await expect(reason(damaged)).rejects.toMatchObject({ code: 'file-tampered' })
   })
 })
 

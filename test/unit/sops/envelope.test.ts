@@ -6,8 +6,8 @@ import { parseJson } from '../../../src/sops/json.ts'
 const AGE = [{ recipient: 'age1x', enc: 'armor' }]
 const GOOD = { age: AGE, lastmodified: '2026-11-25T00:00:00Z', mac: 'ENC[]', version: '3.13.2' }
 
-function declines(sops: object, rest: object = {}): string | undefined {
-  const envelope = parseEnvelope(Buffer.from(JSON.stringify({ ...rest, sops })), 'sops-json')
+async function declines(sops: object, rest: object = {}): Promise<string | undefined> {
+  const envelope = await parseEnvelope(Buffer.from(JSON.stringify({ ...rest, sops })), 'sops-json')
   return 'declines' in envelope ? envelope.declines : undefined
 }
 
@@ -20,12 +20,12 @@ sops_version=3.13.2
 `
 
 describe('what builtin declines', () => {
-  it('is nothing that age and the default rule need', () => {
-    expect(declines(GOOD)).toBeUndefined()
+  it('is nothing that age and the default rule need', async () => {
+    expect(await declines(GOOD)).toBeUndefined()
     expect(
-      declines({ ...GOOD, kms: null, pgp: [], unencrypted_suffix: '_x', mac_only_encrypted: true }),
+      await declines({ ...GOOD, kms: null, pgp: [], unencrypted_suffix: '_x', mac_only_encrypted: true }),
     ).toBeUndefined()
-    expect('declines' in parseEnvelope(Buffer.from(DOTENV), 'sops-dotenv')).toBe(false)
+    expect('declines' in (await parseEnvelope(Buffer.from(DOTENV), 'sops-dotenv'))).toBe(false)
   })
 
   it.each([
@@ -38,19 +38,19 @@ describe('what builtin declines', () => {
     [{ key_groups: [{}, {}] }, 'it has key groups'],
     [{ shamir_threshold: 2 }, 'it has a Shamir threshold'],
     [{ more: 1 }, 'its metadata has entries unknown here'],
-    [{ encrypted_regex: '\\bA' }, 'its encrypted_regex might mean something else here'],
+    [{ encrypted_regex: '(?<=a)A' }, 'its encrypted_regex might mean something else here'],
     [{ lastmodified: '2026-11-25T00:00:00+01:00' }, 'its lastmodified is not in the form sops writes'],
     [{ version: '3.14.0-rc.1' }, 'its version is unusual'],
     [{ age: [{ recipient: 'age1x', enc: 'a', more: 1 }] }, 'its age keys have entries unknown here'],
-  ])('%j: %s', (more, reason) => {
-    expect(declines({ ...GOOD, ...more })).toBe(reason)
+  ])('%j: %s', async (more, reason) => {
+    expect(await declines({ ...GOOD, ...more })).toBe(reason)
   })
 
   it.each(['kms', 'gcp_kms', 'hckms', 'azure_kv', 'hc_vault', 'pgp'])(
     'keys of another kind beside age are told, and whoever allows kinds decides: %s',
-    (kind) => {
+    async (kind) => {
       const text = JSON.stringify({ A: 'x', sops: { ...GOOD, [kind]: [{}] } })
-      expect(parseEnvelope(Buffer.from(text), 'sops-json')).toMatchObject({ otherKeys: [kind] })
+      expect(await parseEnvelope(Buffer.from(text), 'sops-json')).toMatchObject({ otherKeys: [kind] })
     },
   )
 
@@ -64,27 +64,27 @@ describe('what builtin declines', () => {
     ['2026-01-00', false],
     ['2026-01-32', false],
     ['2026-01-99', false],
-  ])('is not a day there is: %s', (day, exists) => {
-    expect(declines({ ...GOOD, lastmodified: `${day}T23:59:59Z` }) === undefined).toBe(exists)
-    expect(declines({ ...GOOD, lastmodified: `${day}T24:00:00Z` })).toBeDefined()
+  ])('is not a day there is: %s', async (day, exists) => {
+    expect((await declines({ ...GOOD, lastmodified: `${day}T23:59:59Z` })) === undefined).toBe(exists)
+    expect(await declines({ ...GOOD, lastmodified: `${day}T24:00:00Z` })).toBeDefined()
   })
 
-  it('is YAML, INI, timestamps and doubled names', () => {
-    expect(parseEnvelope(Buffer.alloc(0), 'sops-yaml')).toEqual({ declines: 'it is SOPS YAML' })
-    expect(parseEnvelope(Buffer.alloc(0), 'sops-ini')).toEqual({ declines: 'it is SOPS INI' })
-    expect(declines(GOOD, { A: 'ENC[AES256_GCM,data:a,iv:a,tag:a,type:time]' })).toBe('it holds a timestamp')
-    const twice = Buffer.from(`{"A":"","A":"","sops":${JSON.stringify(GOOD)}}`)
-    expect(parseEnvelope(twice, 'sops-json')).toEqual({ declines: 'a name occurs twice in it' })
+  it('is YAML, INI and timestamps', async () => {
+    expect(await parseEnvelope(Buffer.alloc(0), 'sops-yaml')).toEqual({ declines: 'it is SOPS YAML' })
+    expect(await parseEnvelope(Buffer.alloc(0), 'sops-ini')).toEqual({ declines: 'it is SOPS INI' })
+    expect(await declines(GOOD, { A: 'ENC[AES256_GCM,data:a,iv:a,tag:a,type:time]' })).toBe(
+      'it holds a timestamp',
+    )
   })
 
-  it('is known from flattened metadata too', () => {
+  it('is known from flattened metadata too', async () => {
     const more = (line: string) => parseEnvelope(Buffer.from(`${DOTENV}${line}\n`), 'sops-dotenv')
-    expect(more('sops_kms__list_0__map_arn=x')).toMatchObject({ otherKeys: ['kms'] })
-    expect(more('sops_pgp__list_0__map_fp=x')).toMatchObject({ otherKeys: ['pgp'] })
-    expect(more('sops_key_groups__list_0__map_age__list_0__map_enc=x')).toEqual({
+    expect(await more('sops_kms__list_0__map_arn=x')).toMatchObject({ otherKeys: ['kms'] })
+    expect(await more('sops_pgp__list_0__map_fp=x')).toMatchObject({ otherKeys: ['pgp'] })
+    expect(await more('sops_key_groups__list_0__map_age__list_0__map_enc=x')).toEqual({
       declines: 'it has key groups',
     })
-    expect(more('sops_age__list_0__map_more=x')).toEqual({
+    expect(await more('sops_age__list_0__map_more=x')).toEqual({
       declines: 'its age keys have entries unknown here',
     })
   })
@@ -100,16 +100,15 @@ describe('what builtin refuses as damaged, as sops does', () => {
     ['a line that assigns nothing', `nothing\n${DOTENV}`],
     ['two rules', `${DOTENV}sops_encrypted_suffix=a\nsops_unencrypted_suffix=b\n`],
     ['another end of lines', DOTENV.replaceAll('\n', '\r\n')],
-  ])('%s', (_, text) => {
+  ])('%s', async (_, text) => {
     let result: unknown
     try {
-      result = parseEnvelope(Buffer.from(text), 'sops-dotenv')
+      result = await parseEnvelope(Buffer.from(text), 'sops-dotenv')
     } catch (error) {
       result = error
     }
-    // Carriage returns make the version unusual, which is declined; nothing is opened.
-    if (!(result instanceof SopsFault)) expect(result).toHaveProperty('declines')
-    else expect(result.kind).toBe('damaged')
+    expect(result).toBeInstanceOf(SopsFault)
+    expect(result).toMatchObject({ kind: 'damaged' })
   })
 })
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
-import { parseDotenv } from '../../../load/dotenv.ts'
+import { parseDotenv, textOf } from '../../../load/dotenv.ts'
 import { checkName } from '../../../load/names.ts'
 import { read } from '../../../load/read.ts'
 import { unholdableLine } from '../../../sops/seal.ts'
@@ -35,10 +35,11 @@ async function editableEnvFile(document: Document, { context }: Invocation): Pro
   const { path } = document.source
   if (document.format !== 'sops-dotenv') throw failure('edit-format', { path, format: document.format })
   const plaintext = await plaintextOf(document, openWith(context))
-  if (plaintext.kind !== 'bytes' || !isUtf8(plaintext.bytes))
-    throw failure('value-not-utf8', { path, name: '.env' })
+  if (plaintext.kind !== 'items') throw failure('edit-format', { path, format: document.format })
+  const whole = textOf(plaintext.items)
+  if (!isUtf8(whole)) throw failure('value-not-utf8', { path, name: '.env' })
   return {
-    text: plaintext.bytes.toString(),
+    text: whole.toString(),
     content: async (text) => {
       const line = unholdableLine(text)
       if (line !== undefined) throw failure('edit-line', { path, line: line.line, reason: line.reason })

@@ -4,7 +4,7 @@ import type { Identity } from '../../../age/identities.ts'
 import { readKeyring } from '../../../age/sources.ts'
 import { DisintoError, quote } from '../../../errors.ts'
 import { read } from '../../../load/read.ts'
-import { builtinDeclines, openBuiltin } from '../../../sops/builtin.ts'
+import { prepareBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { outsideOf, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
@@ -20,8 +20,10 @@ type State = 'opens' | 'not by this key' | 'damaged' | 'unknown'
 async function stateOf(source: Source, identities: readonly Identity[]): Promise<State> {
   try {
     const document = read(source)
-    if (identities.length === 0 || builtinDeclines(document, identities) !== undefined) return 'unknown'
-    await openBuiltin(document, identities)
+    if (identities.length === 0) return 'unknown'
+    const prepared = await prepareBuiltin(document, identities)
+    if ('declines' in prepared) return 'unknown'
+    await prepared.open()
     return 'opens'
   } catch (error) {
     if (isForOthers(error)) return 'not by this key'

@@ -1,6 +1,7 @@
 /** `disinto secrets show`: one value, to standard output. */
 import { existsSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { textOf } from '../../../load/dotenv.ts'
 import { read } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
@@ -30,11 +31,9 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     if (isEnvFile(word, context)) {
       if (!existsSync(project.envFile)) throw failure('env-file-missing', { path: project.envFile })
       const plaintext = await plaintextOf(read(envSource(project)), open)
-      print(
-        plaintext.kind === 'bytes'
-          ? plaintext.bytes.toString()
-          : plaintext.values.map(([key, value]) => `${key}=${value}\n`).join(''),
-      )
+      if (plaintext.kind === 'values')
+        print(plaintext.values.map(([key, value]) => `${key}=${value}\n`).join(''))
+      else print((plaintext.kind === 'items' ? textOf(plaintext.items) : plaintext.bytes).toString())
       return 0
     }
     const name = secretNameOf(word, 'secrets show', context)
