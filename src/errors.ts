@@ -224,9 +224,17 @@ export const CORE_CATALOGUE = {
     message: `${quote(path)}: needs sops 3.9 or later, and ${quote(program)} is ${version}, which is too old`,
     hint: 'install a newer one, or put it first on PATH: https://github.com/getsops/sops/releases',
   }),
-  'sops-failed': ({ path, text }: Texts<'path' | 'text'>) => ({
+  'key-service-silent': ({ path, types }: Texts<'path'> & { readonly types: readonly string[] }) => ({
+    message: `${quote(path)}: what keeps its ${types.join(', ')} key can't be reached`,
+    hint: 'check its address (VAULT_ADDR, AWS_ENDPOINT_URL), that it runs, and the network and proxies from here',
+  }),
+  'key-service-refused': ({ path, types }: Texts<'path'> & { readonly types: readonly string[] }) => ({
+    message: `${quote(path)}: what keeps its ${types.join(', ')} key refuses to use it for us`,
+    hint: 'check the credentials (VAULT_TOKEN, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, …): whether they are there, still good, and allowed to decrypt with that key; and whether the key is enabled',
+  }),
+  'sops-failed': ({ path, text, type }: Texts<'path' | 'text' | 'type'>) => ({
     message: `${quote(path)}: sops failed: ${text}`,
-    hint: `run: sops decrypt ${quote(path)} >/dev/null`,
+    hint: `run: sops decrypt --input-type ${type} --output-type ${type} ${quote(path)} >/dev/null`,
   }),
   'sops-unstartable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: the sops program can't be started (${reason})`,

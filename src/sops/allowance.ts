@@ -35,8 +35,7 @@ export class Allowance {
   /** Whether entries of this kind may stay. */
   allows(type: KeyType): boolean {
     const allowed = this.#allowed.has(type)
-    if (allowed) this.held.add(type)
-    else this.left.add(type)
+    if (!allowed) this.left.add(type)
     return allowed
   }
 
@@ -51,8 +50,14 @@ export class Allowance {
     if (value === null || (isList(value) && value.length === 0)) return undefined
     if (!isList(value)) return this.unclear(`${type} that is no list`)
     if (!this.allows(type)) return undefined
-    if (type !== 'hc_vault') return value
-    return value.filter((entry) => {
+    const kept = type === 'hc_vault' ? this.#vaultsIn(value) : value
+    if (kept.length === 0) return undefined
+    this.held.add(type)
+    return kept
+  }
+
+  #vaultsIn(entries: readonly JsonValue[]): readonly JsonValue[] {
+    return entries.filter((entry) => {
       if (!isMap(entry) || !entry.members.every(([name]) => /^[a-z_]+$/.test(name)))
         return this.unclear('a Vault in another form than sops writes')
       const addresses = entry.members.filter(([name]) => name === 'vault_address')

@@ -292,7 +292,7 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     const ended = await runSops(words, path, missing, undefined, seen.bytes)
     if (ended.overflowed) throw failure('sops-output', { path })
     if (ended.status === 0) return ended.stdout
-    const refusal = await refusalOf(document, ended, readKeys)
+    const refusal = await refusalOf(document, ended, readKeys, [...seen.held])
     if (!NO_KEY.includes(refusal.code)) throw refusal
     if (seen.vaults.length > 0) throw failure('vault-unnamed', { path, addresses: seen.vaults })
     throw seen.left.size === 0

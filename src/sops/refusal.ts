@@ -6,7 +6,7 @@ import type { Keyring } from '../age/sources.ts'
 import type { Ended } from '../child.ts'
 import { type DisintoError, failure } from '../errors.ts'
 import { damageOf } from '../load/damage.ts'
-import type { Document } from '../nouns.ts'
+import type { Document, KeyType } from '../nouns.ts'
 import { kindOf } from './master-key.ts'
 import { readOutside } from './outside.ts'
 
@@ -85,11 +85,29 @@ export function keyRefusal(path: string, recipients: readonly string[], keyring:
   return failure('key-wrong', { path, recipients, tried: publicHalves(keyring) })
 }
 
-/** The error for a file that sops did not decrypt. `readKeys` is asked only when a key is the matter. */
+/** What Go and the services' own libraries say when nobody answers, and when somebody says no. */
+const SILENT =
+  /connection refused|no such host|i\/o timeout|deadline exceeded|is unreachable|connection reset|server misbehaving|TLS handshake|x509:|unexpected EOF/
+const REFUSED =
+  /Code: 4\d\d|StatusCode: 4\d\d|permission denied|AccessDenied|UnrecognizedClient|ExpiredToken|failed to (?:refresh|retrieve)|no EC2 IMDS role|DisabledException|missing client token/
+
+/** The error for a key that a service keeps; undefined where what sops says is about no service. */
+function serviceRefusal(path: string, text: string, used: readonly KeyType[]): DisintoError | undefined {
+  const types = used.filter((type) => type !== 'age' && type !== 'pgp')
+  if (types.length === 0) return undefined
+  if (SILENT.test(text)) return failure('key-service-silent', { path, types })
+  return REFUSED.test(text) ? failure('key-service-refused', { path, types }) : undefined
+}
+
+/**
+ * The error for a file that sops did not decrypt. `readKeys` is asked only when a key is the matter; `used` are the kinds
+ * of keys that sops had to choose from.
+ */
 export async function refusalOf(
   document: Document,
   ended: Ended,
   readKeys: () => Promise<Keyring>,
+  used: readonly KeyType[] = [],
 ): Promise<DisintoError> {
   const { path } = document.source
   const text = unwrap(ended.stderr)
@@ -98,6 +116,8 @@ export async function refusalOf(
   if (/sops metadata not found/.test(text)) return failure('source-not-encrypted', { path })
   if (NO_DATA_KEY.test(text)) {
     if (BROKEN_STANZA.test(text)) return tampered()
+    const service = serviceRefusal(path, text, used)
+    if (service !== undefined) return service
     const recipients = await recipientsOf(document)
     if (recipients.length > 0) return keyRefusal(path, recipients, await readKeys())
   }
@@ -106,6 +126,7 @@ export async function refusalOf(
   const words = withoutValues(text, document, ended.stdout)
   return failure('sops-failed', {
     path,
+    type: document.format.replace('sops-', ''),
     text: words || `exit status ${ended.status ?? 'none, a signal ended it'}`,
   })
 }

@@ -41,6 +41,14 @@ const FLAT_KEY = /^([a-z_]+?)__list_(?:0|[1-9]\d*)__map_([a-z_]+?)(?:__map_.*)?$
 const FLAT_GROUP =
   /^key_groups__list_(?:0|[1-9]\d*)__map_([a-z_]+?)__list_(?:0|[1-9]\d*)__map_([a-z_]+?)(?:__map_.*)?$/
 
+/** What the names of all fields of one Vault begin with. */
+const VAULT_ENTRY = /^((?:key_groups__list_\d+__map_)?hc_vault__list_\d+__map_)/
+
+function typeOf(name: string): KeyType | undefined {
+  const type = (FLAT_GROUP.exec(name) ?? FLAT_KEY.exec(name))?.[1]
+  return type !== undefined && isKeyType(type) ? type : undefined
+}
+
 /** Which vaults, by the beginnings of their entries' names, may not be asked. */
 function foreignVaults(entries: ReadonlyArray<readonly [string, string]>, allowance: Allowance): string[] {
   const addresses = entries.filter(([name]) => /hc_vault__list_\d+__map_vault_address$/.test(name))
@@ -54,13 +62,15 @@ function restrictFlat(entries: ReadonlyArray<readonly [string, string]>, allowan
   if (new Set(entries.map(([name]) => name)).size !== entries.length) allowance.unclear('an entry twice')
   const kept = entries.filter(([name]) => {
     if (PLAIN_ENTRIES.includes(name)) return true
-    const type = (FLAT_GROUP.exec(name) ?? FLAT_KEY.exec(name))?.[1]
-    return type !== undefined && isKeyType(type)
-      ? allowance.allows(type)
-      : allowance.unclear('an entry that is unknown here')
+    const type = typeOf(name)
+    return type === undefined ? allowance.unclear('an entry that is unknown here') : allowance.allows(type)
   })
-  const foreign = foreignVaults(kept, allowance)
-  const names = kept.map(([name]) => name).filter((name) => !foreign.some((start) => name.startsWith(start)))
+  const foreign = new Set(foreignVaults(kept, allowance))
+  const names = kept.map(([name]) => name).filter((name) => !foreign.has(VAULT_ENTRY.exec(name)?.[1] ?? ''))
+  for (const name of names) {
+    const type = typeOf(name)
+    if (type !== undefined) allowance.held.add(type)
+  }
   return new Set(names)
 }
 
@@ -123,8 +133,9 @@ function unflatten(entries: ReadonlyArray<readonly [string, string]>, allowance:
       continue
     }
     const list = lists.get(type) ?? new Map<string, Array<[string, JsonValue]>>()
-    list.set(position, [...(list.get(position) ?? []), [field, value]])
-    lists.set(type, list)
+    const fields = list.get(position) ?? []
+    fields.push([field, value])
+    lists.set(type, list.set(position, fields))
   }
   const keys = [...lists].map(([type, list]): [string, JsonValue] => [
     type,

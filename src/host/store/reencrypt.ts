@@ -57,7 +57,8 @@ async function rotatedBySops(
   const run = sopsRunner(variables, workingDirectory)
   const sops = async (...words: string[]): Promise<Buffer> => {
     const ended = await run(words, path, missing)
-    if (ended.status !== 0) throw failure('sops-failed', { path, text: 'it could not be encrypted anew' })
+    if (ended.status !== 0)
+      throw failure('sops-failed', { path, type, text: 'it could not be encrypted anew' })
     return ended.stdout
   }
   const typed = ['--input-type', type]
