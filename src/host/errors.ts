@@ -226,6 +226,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(service)}: the engine would give its container ${what}; it was not started`,
     hint: 'look at the defaults of the engine (daemon.json), at its plugins and at volumes that were made by hand',
   }),
+  'engine-in-the-clear': ({ host }: Texts<'host'>) => ({
+    message: `${quote(host)}: the engine is on another machine, and everybody between could read what it is given`,
+    hint: 'use ssh, DOCKER_HOST=ssh://you@host, or TLS: DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH',
+  }),
   'run-uncreated': ({ service, reason }: Texts<'service' | 'reason'>) => ({
     message: `${quote(service)}: the engine did not make its container: ${reason}`,
     hint: 'disinto doctor looks for the usual mistakes; disinto up --build builds the images of the stack',

@@ -175,7 +175,7 @@ test('--pending runs all that is approved and not spent, once, and leaves a resu
   const { stack, hub } = vault
   const script = 'echo "$CLAWHUB_TOKEN" "$(printf %s "$CLAWHUB_TOKEN" | base64 -w0)"; echo on stderr >&2'
   await propose(vault, 'p1', shell(script))
-  await propose(vault, 'p2', shell('exit 4'))
+  await propose(vault, 'p2', shell('cat; exit 4'))
   await propose(vault, 'p3', shell('cat "$CLAWHUB_TOKEN_FILE"; test -z "$CLAWHUB_TOKEN"'), {
     files: ['CLAWHUB_TOKEN'],
   })

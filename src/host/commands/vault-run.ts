@@ -5,7 +5,7 @@ import { readSettings } from '../compose/settings.ts'
 import { failure } from '../errors.ts'
 import { allowed } from '../store/open.ts'
 import { runPending } from '../vault/pending.ts'
-import { PROPOSAL, runOne } from '../vault/run.ts'
+import { runOne } from '../vault/run.ts'
 import { Signals } from '../vault/signals.ts'
 
 function jobsOf(text: string | undefined): number {
@@ -47,7 +47,7 @@ export const vaultRun: HostCommand = {
   usage: 'ID|--pending|--watch [--dry-run] [-- COMMAND ...]',
   details: `Reads vault/approved/ID.json, opens exactly the secrets it names, encrypts them
 again for a key made for this run, and starts the service vault-runner with those
-files, that key and the proposal (${PROPOSAL}.json): no other secret,
+files, that key and the proposal (/etc/disinto/proposal.json): no other secret,
 no operator key, no .env.enc. They are in memory only, and gone afterwards.
 
 The container is made, compared with what the run needs, and only then started:

@@ -8,6 +8,7 @@ import type { HostContext } from '../context.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { secretNames } from '../store/inventory.ts'
 import { allowed } from '../store/open.ts'
+import { signersFile } from '../vault/approval.ts'
 import { leftMemoryDirectories } from '../vault/memory.ts'
 import { proposalIds } from '../vault/proposal-file.ts'
 import { readProposal } from '../vault/proposal.ts'
@@ -61,6 +62,16 @@ async function runnerFindings(given: HostContext): Promise<Finding[]> {
   }
 }
 
+/** What keeps anybody from telling who may approve. */
+function signersFindings(context: HostContext): Finding[] {
+  try {
+    signersFile(context)
+    return []
+  } catch (error) {
+    return [findingOf(error)]
+  }
+}
+
 /** Examines the approved proposals, the service that runs them, and memory. */
 export async function examineVault(context: HostContext): Promise<Finding[]> {
   const left = leftMemoryDirectories(context.variables).map(
@@ -71,5 +82,10 @@ export async function examineVault(context: HostContext): Promise<Finding[]> {
       fix: 'the next vault-run removes it',
     }),
   )
-  return [...proposalFindings(context), ...(await runnerFindings(context)), ...left]
+  return [
+    ...proposalFindings(context),
+    ...signersFindings(context),
+    ...(await runnerFindings(context)),
+    ...left,
+  ]
 }

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { errnoOf } from '../../errors.ts'
+import { DisintoError, errnoOf } from '../../errors.ts'
 import { syncDirectory } from '../files/write.ts'
 import type { Project } from '../project.ts'
 import { failure } from '../errors.ts'
@@ -55,14 +55,23 @@ function writeDown(path: string, text: string): void {
   }
 }
 
+/** Makes the directory of claims, so that it lasts through a power cut. */
+function makeDurable(directory: string): void {
+  try {
+    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (made !== undefined) syncDirectory(dirname(made))
+  } catch (error) {
+    throw failure('claim-unwritten', { path: directory, reason: errnoOf(error) })
+  }
+}
+
 /**
  * Spends an approval, for good and through a power cut. Throws approval-used when somebody has done so before; then
  * nothing may be started.
  */
 export function claim(project: Project, proposal: Proposal, run: string): void {
   const directory = directoryOf(project)
-  const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-  if (made !== undefined) syncDirectory(dirname(made))
+  makeDurable(directory)
   const text = `${JSON.stringify({ id: proposal.id, at: new Date().toISOString(), run, host: hostname() })}\n`
   for (const name of namesOf(proposal)) {
     try {
@@ -79,8 +88,14 @@ export function claim(project: Project, proposal: Proposal, run: string): void {
   syncDirectory(directory)
 }
 
-/** Notes that a proposal that needs no approval has run, so that --pending leaves it alone. */
+/**
+ * Notes that a proposal that needs no approval has run, so that --pending leaves it alone. Where that can't be noted
+ * nothing is lost: whoever runs it says so each time.
+ */
 export function noteRun(project: Project, proposal: Proposal, run: string): void {
-  if (project.serviceKeysDir === undefined || spentBy(project, proposal) !== undefined) return
-  claim(project, proposal, run)
+  try {
+    claim(project, proposal, run)
+  } catch (error) {
+    if (!(error instanceof DisintoError)) throw error
+  }
 }

@@ -6,6 +6,7 @@ import { errnoOf } from '../../errors.ts'
 import type { Ended } from '../../child.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker, checkEngine, lastLine } from '../compose/docker.ts'
+import { composeWords } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { inTurn } from '../files/lock.ts'
 import { VAULT_RUNNER } from '../project.ts'
@@ -27,6 +28,10 @@ export interface Making {
   /** Instead of the service's command, where there is one. */
   readonly command: readonly string[]
   readonly terminal: boolean
+  /** Whether it has a standard input: one that nobody writes to must be at its end. */
+  readonly interactive: boolean
+  /** For compose's own references, where it has to build or pull. */
+  readonly values: ReadonlyMap<string, Secret>
   /** A file that holds the service's variables, one a line. */
   readonly environmentFile: string
 }
@@ -34,19 +39,20 @@ export interface Making {
 /** docker reads a mount as a line of CSV (RFC 4180). */
 const csv = (field: string): string => (/[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)
 
-function mountWords({ type, source, target, readOnly }: Mount): string[] {
+function mountWords({ type, source, target, readOnly, inMemory }: Mount): string[] {
   const fields = [
     `type=${type}`,
     ...(source === undefined ? [] : [`source=${source}`]),
     `target=${target}`,
     ...(readOnly ? ['readonly'] : []),
+    ...(inMemory === true ? ['volume-nocopy'] : []),
   ]
   return ['--mount', fields.map(csv).join(',')]
 }
 
 /** The service's variables without those that the run sets itself; a value over several lines can't be passed on. */
-export function environmentText({ service, environment }: Pick<Making, 'service' | 'environment'>): string {
-  const own = [...service.environment].filter(([name]) => !environment.has(name))
+export function environmentText(service: RunnerService, except: readonly string[]): string {
+  const own = [...service.environment].filter(([name]) => !except.includes(name))
   for (const [name, value] of own) {
     if (/[\n\r\0]/.test(value)) throw failure('runner-variable', { service: VAULT_RUNNER, name })
   }
@@ -58,7 +64,7 @@ const commandOf = ({ command, service }: Making): readonly string[] =>
 
 /** The words that make the container. compose takes it for one of a `compose run`, which `up` leaves alone. */
 export function createWords(making: Making): string[] {
-  const { name, project, service, mounts, environment, terminal } = making
+  const { name, project, service, mounts, environment, terminal, interactive } = making
   const [network] = service.networks
   const labels = [
     `project=${project}`,
@@ -68,7 +74,8 @@ export function createWords(making: Making): string[] {
     'config-hash=disinto',
   ]
   return [
-    ...['create', '--name', name, '--interactive', '--pull', 'never', '--no-healthcheck', '--ipc', 'private'],
+    ...['create', '--name', name, '--pull', 'never', '--no-healthcheck', '--ipc', 'private'],
+    ...(interactive ? ['--interactive'] : []),
     ...(terminal ? ['--tty'] : []),
     ...service.words,
     ...labels.flatMap((label) => ['--label', `com.docker.compose.${label}`]),
@@ -113,13 +120,20 @@ async function ensureNetwork(context: HostContext, { name, external, words }: Ne
 /** Has compose build or pull the image. */
 async function fetchImage(
   context: HostContext,
-  { service }: Making,
-  compose: readonly string[],
-  values: ReadonlyMap<string, Secret>,
+  { service, values }: Pick<Making, 'service' | 'values'>,
 ): Promise<void> {
-  const words = [...compose, service.builds ? 'build' : 'pull', VAULT_RUNNER]
+  const words = [...composeWords(context), '--profile', '*', service.builds ? 'build' : 'pull', VAULT_RUNNER]
   const ended = await askDocker(context, words, values)
   if (ended.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(ended) })
+}
+
+/** Has compose build or pull the image when it is not there. */
+export async function ensureImage(
+  context: HostContext,
+  making: Pick<Making, 'service' | 'values'>,
+): Promise<void> {
+  const found = await askDocker(context, ['image', 'inspect', '--format', '{{.Id}}', making.service.image])
+  if (found.status !== 0) await fetchImage(context, making)
 }
 
 /** Makes the container and its networks, side by side: only its start needs both. */
@@ -139,17 +153,12 @@ async function makeInTurn(context: HostContext, making: Making): Promise<Ended> 
 
 /**
  * Makes the container and starts nothing. Networks that are not there are made; an image that is not there is built or
- * pulled by `compose`'s words. Throws engine-silent, and run-uncreated with the engine's reason.
+ * pulled by compose. Throws engine-silent, and run-uncreated with the engine's reason.
  */
-export async function createContainer(
-  context: HostContext,
-  making: Making,
-  compose: readonly string[],
-  values: ReadonlyMap<string, Secret>,
-): Promise<void> {
+export async function createContainer(context: HostContext, making: Making): Promise<void> {
   let made = await makeInTurn(context, making)
   if (made.status !== 0 && /no such image/i.test(made.stderr.toString())) {
-    await fetchImage(context, making, compose, values)
+    await fetchImage(context, making)
     made = await makeInTurn(context, making)
   }
   if (made.status === 0) return
@@ -183,7 +192,7 @@ export async function checkContainer(context: HostContext, making: Making): Prom
       service: VAULT_RUNNER,
       what: 'another image than the one that was asked for',
     })
-  const named = making.service.mounts.flatMap(({ type, source }) =>
+  const named = [...making.service.mounts, ...making.mounts].flatMap(({ type, source }) =>
     type === 'volume' && source ? [source] : [],
   )
   const volumes =

@@ -132,6 +132,10 @@ function volumeFault(mount: Json, asked: Mount | undefined, around: Surroundings
   if (asked.source !== name) return 'that nobody asked for'
   const made = around.volumes.get(name)
   if (made === undefined) return 'of which the engine says nothing'
+  if (asked.inMemory === true) {
+    const options = objectOf(made['Options'])
+    return options['type'] === 'tmpfs' && options['device'] === 'tmpfs' ? undefined : 'that is not in memory'
+  }
   // Whoever made the volume may have bound it to any directory of the host.
   return isEmpty(made['Options']) ? undefined : 'that has options of its own'
 }

@@ -16,12 +16,15 @@ function candidates(variables: ReadonlyMap<string, string>): string[] {
 }
 
 /**
- * Makes a directory that only we can enter, in memory; whoever makes it removes it. Throws tmpfs-missing and
- * tmpfs-write.
+ * Makes a directory that only we can enter, in memory; whoever makes it removes it. `anywhere`: nothing that must not be
+ * on a disk goes there. Throws tmpfs-missing and tmpfs-write.
  */
-export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): MemoryDirectory {
+export function makeMemoryDirectory(
+  variables: ReadonlyMap<string, string>,
+  anywhere = false,
+): MemoryDirectory {
   const looked = candidates(variables)
-  const base = looked.find(isInMemory)
+  const base = looked.find(isInMemory) ?? (anywhere ? tmpdir() : undefined)
   if (base === undefined) throw failure('tmpfs-missing', { looked })
   return makeDirectory(base, KIND, (error, path) =>
     errnoOf(error).startsWith('E') ? failure('tmpfs-write', { path, reason: errnoOf(error) }) : error,
@@ -30,7 +33,7 @@ export function makeMemoryDirectory(variables: ReadonlyMap<string, string>): Mem
 
 /** Returns the directories of ours whose owner is gone, by their paths. */
 export function leftMemoryDirectories(variables: ReadonlyMap<string, string>): string[] {
-  return candidates(variables).flatMap((base) => leftDirectories(base, KIND))
+  return [...candidates(variables), tmpdir()].flatMap((base) => leftDirectories(base, KIND))
 }
 
 /**

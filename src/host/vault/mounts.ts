@@ -14,6 +14,8 @@ export interface Mount {
   readonly source: string | undefined
   readonly target: string
   readonly readOnly: boolean
+  /** A volume of ours, which is in the engine's memory and nowhere else. */
+  readonly inMemory?: true
 }
 
 /** What a mount gives that a run must not have. */

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { asDisintoError } from '../../errors.ts'
 import { type Pattern, patternsFor } from '../../redact/forms.ts'
 import { redactor } from '../../redact/redactor.ts'
 import { dockerEnvironment } from '../compose/docker.ts'
@@ -88,9 +89,16 @@ export async function lastLinesOf(
   return (await status) === 0 ? kept.lines() : undefined
 }
 
-/** Writes the result of a run; a link that stands there is not followed. Throws write-failed. */
-export async function writeResult({ project }: HostContext, proposal: Proposal, result: Json): Promise<void> {
-  const path = join(project.root, besideProposal(proposal.path, 'result'))
-  rmSync(path, { force: true })
-  await writeFile(path, Buffer.from(`${JSON.stringify(result, null, 2)}\n`), { over: 'new', mode: 0o644 })
+/** Writes the result of a run, or says that it could not; a link that stands there is not followed. */
+export async function writeResult(context: HostContext, proposal: Proposal, result: Json): Promise<void> {
+  const beside = besideProposal(proposal.path, 'result')
+  const path = join(context.project.root, beside)
+  try {
+    rmSync(path, { force: true })
+    await writeFile(path, Buffer.from(`${JSON.stringify(result, null, 2)}\n`), { over: 'new', mode: 0o644 })
+  } catch (error) {
+    // The run has been: its own end is what counts, and it is on record.
+    const { message, hint } = asDisintoError(error)
+    context.speak.warning({ code: 'result-unwritten', message: `${beside}: no result: ${message}`, hint })
+  }
 }

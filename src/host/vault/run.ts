@@ -1,13 +1,10 @@
 /** One approved action, with the secrets it asked for and no others (DESIGN.md §5). */
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { generateKey } from '../../age/keygen.ts'
-import { sealJson } from '../../sops/seal.ts'
-import { statusOfSignal } from '../process.ts'
-import { IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
-import { composeWords } from '../compose/settings.ts'
+import type { MemoryDirectory } from '../../memory-directory.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { statusOfSignal } from '../process.ts'
 import { whenLeaving } from '../files/cleanup.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { checkExpiry } from './approval.ts'
@@ -15,85 +12,48 @@ import { claim, digestOf, noteRun } from './claim.ts'
 import {
   checkContainer,
   createContainer,
+  ensureImage,
   environmentText,
   type Making,
   removeContainer,
   removeUnusedNetworks,
 } from './container.ts'
-import type { MemoryDirectory } from '../../memory-directory.ts'
+import { describeRun } from './describe.ts'
+import {
+  checkConnection,
+  doesNotSee,
+  filesOf,
+  handOverByBinds,
+  handOverByVolumes,
+  isElsewhere,
+  proposalPlace,
+  removeVolumes,
+} from './hand-over.ts'
 import { leftMemoryDirectories, makeMemoryDirectory } from './memory.ts'
 import type { Mount } from './mounts.ts'
-import type { Proposal } from './proposal.ts'
 import { type Ended, openRecord, type RunRecord, type Started } from './record.ts'
 import { prepareRun, type Ready, type Request } from './request.ts'
 import { lastLinesOf, writeResult } from './result.ts'
 import { hasTerminal, type Outcome, runContainer } from './runner.ts'
 import type { Signals } from './signals.ts'
 
-/** Where the proposal is in the container, less its ending. */
-export const PROPOSAL = `${IMAGE_ROOT}/proposal`
-
-const placeOf = ({ format }: Proposal): string => `${PROPOSAL}.${format}`
-
-/** The files that the container gets: the run key, the secrets encrypted to it, and the proposal. */
-async function fill(directory: MemoryDirectory, { entries, proposal }: Ready): Promise<void> {
-  const { text, recipient } = generateKey()
-  directory.directory('age')
-  directory.write('age/keys.txt', text)
-  directory.directory('secrets')
-  for (const { name, value } of entries) {
-    directory.write(`secrets/${name}.enc`, await sealJson([[name, value.reveal()]], [recipient]))
-  }
-  // For the command, which is not root.
-  directory.write('proposal', proposal.bytes, 0o644)
-}
-
-function bindsOf(directory: string, proposal: Proposal): Mount[] {
-  const places: ReadonlyArray<readonly [string, string]> = [
-    ['age', IMAGE_KEYS],
-    ['secrets', `${IMAGE_ROOT}/secrets`],
-    ['proposal', placeOf(proposal)],
-  ]
-  return places.map(([from, target]) => ({
-    type: 'bind',
-    source: join(directory, from),
-    target,
-    readOnly: true,
-  }))
-}
-
 /** Removes what runs that were killed have left: their containers, then their directories. */
 export async function sweep(context: HostContext): Promise<void> {
   for (const path of leftMemoryDirectories(context.variables)) {
     await removeContainer(context, basename(path))
+    await removeVolumes(context, basename(path))
     rmSync(path, { recursive: true, force: true })
   }
 }
 
-/** Says what would be mounted and run. */
-export function describeRun({ proposal, service, command, approvedBy }: Ready): string {
-  const { path, secrets, files, minutes, terms } = proposal
-  const words = command.length > 0 ? JSON.stringify(command) : 'that of the service'
-  const lines = [
-    `proposal   ${path} -> ${placeOf(proposal)}`,
-    ...secrets.map(
-      (name) =>
-        `secret     secrets/${name}.enc -> ${IMAGE_ROOT}/secrets/${name}.enc (for the run key)${
-          files.includes(name) ? ', as a file' : ''
-        }`,
-    ),
-    `key        a run key, made for this run -> ${IMAGE_KEYS}/keys.txt`,
-    ...service.mounts.map(({ source, target }) => `mount      ${source ?? 'a new volume'} -> ${target}`),
-    `require    ${secrets.join(',')}`,
-    `service    ${VAULT_RUNNER}`,
-    `command    ${words}`,
-    ...(minutes === undefined ? [] : [`ends       after ${minutes} minutes at the latest`]),
-    ...(approvedBy === undefined
-      ? []
-      : [`approved   by ${approvedBy}${terms?.expires === undefined ? '' : `, until ${terms.expires}`}`]),
-  ]
-  return `${lines.join('\n')}\n`
-}
+/** What every run sets itself, whatever the service says. */
+const RUN_VARIABLES = [
+  'DISINTO_ONLY',
+  'DISINTO_REQUIRE',
+  'DISINTO_ALLOW',
+  'DISINTO_PROPOSAL',
+  'DISINTO_AS_FILE',
+]
 
 /** A run on its way. */
 interface Job {
@@ -102,25 +62,47 @@ interface Job {
   readonly io: RunIo
 }
 
-function makingOf({ ready, request, io }: Job, directory: MemoryDirectory): Making {
-  const { proposal, service, project, command } = ready
+/** What the container is made of; its files are handed over in one way or the other. */
+function makingOf({ ready, request, io }: Job, directory: MemoryDirectory, mounts: readonly Mount[]): Making {
+  const { proposal, service, project, command, values } = ready
   const names = proposal.secrets.join(',')
+  const elsewhere = mounts.some(({ inMemory }) => inMemory === true)
   const environment = new Map([
     ['DISINTO_ONLY', names],
     ['DISINTO_REQUIRE', names],
     ['DISINTO_ALLOW', [...request.allow].join(',')],
-    ['DISINTO_PROPOSAL', placeOf(proposal)],
-    ...(proposal.files.length === 0 ? [] : ([['DISINTO_AS_FILE', proposal.files.join(',')]] as const)),
+    ['DISINTO_PROPOSAL', proposalPlace(proposal, elsewhere)],
+    ['DISINTO_AS_FILE', proposal.files.join(',')],
   ])
   return {
-    name: directory.name,
-    project,
-    service,
-    mounts: bindsOf(directory.path, proposal),
-    environment,
-    command,
+    ...{ name: directory.name, project, service, mounts, environment, command, values },
+    interactive: io.attached,
     terminal: io.attached && hasTerminal(),
     environmentFile: join(directory.path, 'environment'),
+  }
+}
+
+/** Makes the container with the files of the run, in whichever way they get there. */
+async function makeWithFiles(context: HostContext, job: Job, directory: MemoryDirectory): Promise<Making> {
+  const { entries, proposal, service } = job.ready
+  const files = await filesOf(entries, proposal)
+  const byVolumes = async () => {
+    checkConnection(context)
+    await ensureImage(context, job.ready)
+    const mounts = await handOverByVolumes(context, directory.name, service.image, files)
+    const making = makingOf(job, directory, mounts)
+    await createContainer(context, making)
+    return making
+  }
+  directory.write('environment', environmentText(service, RUN_VARIABLES))
+  if (isElsewhere(context)) return byVolumes()
+  const making = makingOf(job, directory, handOverByBinds(directory, files, proposal))
+  try {
+    await createContainer(context, making)
+    return making
+  } catch (error) {
+    if (!doesNotSee(error)) throw error
+    return byVolumes()
   }
 }
 
@@ -184,15 +166,12 @@ async function start(context: HostContext, job: Job, making: Making, record: Run
 async function inContainer(context: HostContext, job: Job): Promise<Outcome | undefined> {
   const { ready, io } = job
   const { signals } = io
-  const directory = makeMemoryDirectory(context.variables)
+  const directory = makeMemoryDirectory(context.variables, isElsewhere(context))
   const forget = whenLeaving(directory.remove)
+  let making: Making | undefined
   try {
-    await fill(directory, ready)
-    const making = makingOf(job, directory)
-    directory.write('environment', environmentText(making))
     if (signals.first !== undefined) return undefined
-    const compose = [...composeWords(context), '--profile', '*']
-    await createContainer(context, making, compose, ready.values)
+    making = await makeWithFiles(context, job, directory)
     await checkContainer(context, making)
     if (signals.first !== undefined) return undefined
     const record = openRecord(context.project)
@@ -205,6 +184,8 @@ async function inContainer(context: HostContext, job: Job): Promise<Outcome | un
     directory.remove()
     forget()
     await removeContainer(context, directory.name)
+    if (making?.mounts.some(({ inMemory }) => inMemory === true) !== false)
+      await removeVolumes(context, directory.name)
     if (ready.service.networks.length > 0) await removeUnusedNetworks(context, ready.project)
   }
 }
