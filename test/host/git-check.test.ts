@@ -7,7 +7,7 @@ import { type Repository, repositoryWith } from './repository.ts'
 
 const BASE = `A=${MARK}\nB=${MARK}\n`
 /** Nobody's home: no key. */
-const KEYLESS = { env: { HOME: '/nowhere' } }
+const KEYLESS = { env: { HOME: '/proc/nowhere' } }
 
 const sorted = (lines: readonly string[]) => [...lines].sort((one, other) => (one < other ? -1 : 1))
 
@@ -226,6 +226,24 @@ test('--rules-of takes the rules of another branch, so that one can’t let its 
     'secrets/A.enc: recipients-planted',
   ])
   expect(repository.fails(['secrets', 'check', '--rules-of', '--help'])).toMatch(/git rev-parse: failed/)
+})
+
+test('a recipient of the rules that was not accepted on this machine is found, until it is', async () => {
+  const repository = repositoryWith(BASE)
+  const { recipient } = repository.stranger()
+  const rules = repository.read('.sops.yaml')
+  repository.write(
+    '.sops.yaml',
+    rules.replaceAll(repository.recipient(), `${repository.recipient()},${recipient}`),
+  )
+  await secret(repository, 'A', [repository.recipient(), recipient])
+  const codes = () => {
+    const { stdout } = repository.run(['secrets', 'check', '--json', 'secrets/A.enc'])
+    return JSON.parse(stdout).findings.map(({ code }: { code: string }) => code)
+  }
+  expect(codes()).toEqual(['recipient-unaccepted'])
+  repository.well(['secrets', 'recipients', 'accept'])
+  expect(codes()).toEqual([])
 })
 
 test('wrong use is 2, and a file that is not there is told', () => {

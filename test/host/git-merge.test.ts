@@ -152,7 +152,7 @@ describe('what can’t be merged is left as ours, with a reason', () => {
     await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
     const ours = repository.read('.env.enc')
     const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'], {
-      env: { HOME: '/nowhere' },
+      env: { HOME: '/proc/nowhere' },
     })
     expect(status).toBe(1)
     expect(said).toMatch(
@@ -202,9 +202,37 @@ describe('recipients', () => {
     const { status } = spawnSync(
       SOPS,
       ['decrypt', '--input-type', 'dotenv', '--output-type', 'dotenv', repository.path('.env.enc')],
-      { env: repository.environment({ HOME: '/nowhere', SOPS_AGE_KEY_FILE: keyFile }), cwd: '/' },
+      { env: repository.environment({ HOME: '/proc/nowhere', SOPS_AGE_KEY_FILE: keyFile }), cwd: '/' },
     )
     expect(status).not.toBe(0)
+  })
+
+  test('are not those whom somebody put into the rules and nobody accepted here', async () => {
+    const repository = repositoryWith(BASE)
+    const { recipient } = repository.stranger()
+    repository.write(
+      '.sops.yaml',
+      repository.read('.sops.yaml').replaceAll(/(age: .*)$/gm, `$1,${recipient}`),
+    )
+    repository.commit('rules with one more')
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    const ours = repository.read('.env.enc')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toContain(recipient)
+    expect(said).toMatch(/disinto secrets recipients accept/)
+    expect(repository.read('.env.enc')).toBe(ours)
+    repository.git('merge', '--abort')
+    repository.well(['secrets', 'recipients', 'accept'])
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.read('.env.enc')).toContain(recipient)
+  })
+
+  test('are all of those that the rules name, services as well', async () => {
+    const repository = repositoryWith(BASE)
+    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.well(['secrets', 'check'])).toMatch(/^1 file, 0 errors\n$/)
   })
 })
 

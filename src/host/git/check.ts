@@ -5,10 +5,11 @@ import { asDisintoError, DisintoError, errnoOf } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { detectFormat } from '../../load/format.ts'
 import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
-import { type CreationRule, type CreationRules, findRules, parseRules } from '../access/rules.ts'
+import { type CreationRules, findRules, parseRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
+import { unacceptedReaders } from '../store/consent.ts'
 import { inventory } from '../store/inventory.ts'
-import { type CheckFinding, examineFile, kindOfPath } from './examine.ts'
+import { type CheckFinding, examineFile, kindOfPath, type Surroundings } from './examine.ts'
 import { readBlobs } from './objects.ts'
 import { findRepository, type Repository, repositoryOf } from './repository.ts'
 
@@ -36,7 +37,7 @@ function findingOf(file: string, thrown: unknown): CheckFinding {
 }
 
 /** Finds the rules that are in force for a file: of the nearest directory, up to `top`; beyond it, on disk. */
-function rulesFinder(rulesAt: RulesAt, top: string): (path: string) => Promise<CreationRules | undefined> {
+function rulesFinder(rulesAt: RulesAt, top: string): RulesFor {
   const known = new Map<string, Promise<CreationRules | undefined>>()
   const find = async (directory: string): Promise<CreationRules | undefined> => {
     const text = rulesAt(directory)
@@ -65,32 +66,46 @@ function needsRule(path: string, bytes: Buffer): boolean {
   return kind === 'env' || kind === 'secret' || (kind === 'sealed' && detectFormat(bytes) !== undefined)
 }
 
+type RulesFor = (path: string) => Promise<CreationRules | undefined>
+
+/** The rule for a file, and which of its recipients are new on this machine. Throws what the rules throw. */
+async function readersOf(
+  context: HostContext,
+  path: string,
+  rulesFor: RulesFor,
+): Promise<Pick<Surroundings, 'rule' | 'unaccepted'>> {
+  const rules = await rulesFor(path)
+  const rule = rules?.for(path)
+  if (rules === undefined || !isEncryptedByName(path)) return { rule, unaccepted: [] }
+  const found = await unacceptedReaders(context, rules, [path])
+  return { rule, unaccepted: found.flatMap(({ recipients }) => recipients) }
+}
+
 async function examineAll(
+  context: HostContext,
   candidates: readonly Candidate[],
-  rulesFor: (path: string) => Promise<CreationRules | undefined>,
+  rulesFor: RulesFor,
   allow: ReadonlySet<string>,
 ): Promise<Checked> {
-  const findings: CheckFinding[] = []
+  const findings = new Map<string, CheckFinding>()
   const add = (finding: CheckFinding) => {
-    const known = ({ code, message }: CheckFinding) => code === finding.code && message === finding.message
-    if (!findings.some(known)) findings.push(finding)
+    const key = `${finding.code}\0${finding.message}`
+    if (!findings.has(key)) findings.set(key, finding)
   }
   for (const { shown, path, read } of candidates) {
     try {
       const bytes = read()
-      let rule: CreationRule | undefined
-      try {
-        rule = (await rulesFor(path))?.for(path)
-      } catch (error) {
+      const readers = await readersOf(context, path, rulesFor).catch((error: unknown) => {
         if (!(error instanceof DisintoError)) throw error
         if (needsRule(path, bytes)) add(findingOf(shown, error))
-      }
-      for (const finding of await examineFile(shown, bytes, { rule, allow })) add(finding)
+        return { rule: undefined, unaccepted: [] }
+      })
+      for (const finding of await examineFile(shown, bytes, { ...readers, allow })) add(finding)
     } catch (error) {
       add(findingOf(shown, error))
     }
   }
-  return { findings, files: candidates.length }
+  return { findings: [...findings.values()], files: candidates.length }
 }
 
 /** The text of a file of the work tree; undefined where there is none. */
@@ -192,7 +207,7 @@ async function checkStaged(
       read: () => bytesOf(entry),
     }),
   )
-  return examineAll(candidates, rulesFinder(rulesAt, top), options.allow)
+  return examineAll(context, candidates, rulesFinder(rulesAt, top), options.allow)
 }
 
 /** The files of the work tree that git has or would take, and a plaintext .env in any case. */
@@ -253,7 +268,7 @@ export async function checkFiles(context: HostContext, options: CheckOptions): P
     return inside.startsWith('..') ? path : inside
   }
   const candidates = paths.map((path) => onDisk(path, shown(path)))
-  return examineAll(candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options.allow)
+  return examineAll(context, candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options.allow)
 }
 
 /** The line of a finding for a person. */

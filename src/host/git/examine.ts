@@ -1,5 +1,5 @@
 /** What must not be pushed of one file, told from its name and bytes without a key. */
-import { DEFAULT_SUFFIX } from '../../sops/rule.ts'
+import { DEFAULT_SUFFIX, selectorOf } from '../../sops/rule.ts'
 import { dearmor } from '../../age/armor.ts'
 import { AgeFault } from '../../age/fault.ts'
 import { parseAgeFile, parseBinaryAgeFile } from '../../age/file.ts'
@@ -10,7 +10,7 @@ import { checkName } from '../../load/names.ts'
 import type { Format } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { SopsFault } from '../../sops/fault.ts'
-import { bareKey, keysWithout } from '../../sops/master-key.ts'
+import { areSameKeys, bareKey, keysWithout } from '../../sops/master-key.ts'
 import { type Outside, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
 import type { CreationRule } from '../access/rules.ts'
@@ -47,6 +47,8 @@ type Facts = Omit<CheckFinding, 'file' | 'severity'>
 export interface Surroundings {
   /** The rule for it; undefined where no .sops.yaml is in force, or none of its rules is for it. */
   readonly rule: CreationRule | undefined
+  /** Recipients of the rule that were not accepted on this machine. */
+  readonly unaccepted: readonly string[]
   /** Names that are let through although they would take over the command. */
   readonly allow: ReadonlySet<string>
 }
@@ -112,13 +114,19 @@ async function formFault(bytes: Buffer, format: Format, outside: Outside): Promi
 }
 
 /** The recipients that a file has and its rule does not name, and those that it lacks. */
-function recipientFindings(path: string, outside: Outside, rule: CreationRule | undefined): Facts[] {
+function recipientFindings(path: string, outside: Outside, { rule, unaccepted }: Surroundings): Facts[] {
   const findings: Facts[] = []
   if (outside.ageKeys.some(({ enc }) => keyFault(enc) === 'hidden'))
     findings.push({
       code: 'recipient-hidden',
       message: `${quote(path)}: a recipient's data key is encrypted to a second one, which the file does not name`,
       fix: 'encrypt it anew (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
+    })
+  if (unaccepted.length > 0)
+    findings.push({
+      code: 'recipient-unaccepted',
+      message: `${quote(path)}: .sops.yaml names ${unaccepted.map(bareKey).map(quote).join(', ')}, who was not accepted on this machine`,
+      fix: 'say yes only if you know whose it is: disinto secrets recipients accept',
     })
   if (rule === undefined) return findings
   const extra = keysWithout(outside.recipients, rule.recipients)
@@ -134,6 +142,16 @@ function recipientFindings(path: string, outside: Outside, rule: CreationRule | 
       code: 'recipients-missing',
       message: `${quote(path)}: not encrypted to ${missing.map(bareKey).map(quote).join(', ')}, which .sops.yaml names`,
       fix: `whoever can open it runs: sops updatekeys ${quote(path)}`,
+    })
+  const alike =
+    outside.groups.length === rule.groups.length &&
+    outside.threshold === rule.threshold &&
+    outside.groups.every((keys, at) => areSameKeys(keys, rule.groups[at] ?? []))
+  if (!alike && extra.length + missing.length === 0)
+    findings.push({
+      code: 'recipients-regrouped',
+      message: `${quote(path)}: .sops.yaml wants other keys to come together than those that open it`,
+      fix: 'encrypt it anew by the rules: disinto secrets edit',
     })
   return findings
 }
@@ -167,18 +185,28 @@ function nameFindings(path: string, kind: Kind, outside: Outside, allow: Readonl
   return findings
 }
 
-/** Whether the rule for a file asks for values in the clear; the file's own word for it is only a claim. */
-function asksForClear(rule: CreationRule | undefined): boolean {
+/**
+ * The names whose values stand in the clear although the rule for the file does not ask for it; the file's own word for
+ * it is only a claim. A rule about comments or about what lies below names is taken at its word.
+ */
+async function wronglyClear(
+  { clear, format }: Outside,
+  rule: CreationRule | undefined,
+): Promise<readonly string[]> {
   const { name, text } = rule?.encrypts ?? { name: 'unencrypted_suffix', text: DEFAULT_SUFFIX }
-  return name !== 'unencrypted_suffix' || text !== DEFAULT_SUFFIX
+  if (name === 'unencrypted_suffix' && text === DEFAULT_SUFFIX) return clear
+  if (name.includes('comment') || (format !== 'sops-dotenv' && format !== 'sops-json')) return []
+  const selector = await selectorOf({ name, text })
+  return selector === undefined ? clear : clear.filter((one) => selector.value(one))
 }
 
 async function sealedFindings(
   path: string,
   kind: Kind,
   bytes: Buffer,
-  { rule, allow }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<CheckFinding[]> {
+  const { rule, allow } = surroundings
   const error = (facts: Facts): CheckFinding => ({ file: path, severity: 'error', ...facts })
   const warning = (facts: Facts): CheckFinding => ({ file: path, severity: 'warning', ...facts })
   const format = detectFormat(bytes, { plaintextAllowed: false })
@@ -234,15 +262,16 @@ async function sealedFindings(
         fix: `git checkout -- ${quote(path)} takes it back`,
       }),
     )
-  if (outside.clear.length > 0 && !asksForClear(rule))
+  const clear = await wronglyClear(outside, rule)
+  if (clear.length > 0)
     findings.push(
       error({
         code: 'value-in-clear',
-        message: `${quote(path)}: in the clear inside an encrypted file: ${outside.clear.map(quote).join(', ')}`,
+        message: `${quote(path)}: in the clear inside an encrypted file: ${clear.map(quote).join(', ')}`,
         fix: 'change these at their issuers, then encrypt the file anew: disinto secrets edit',
       }),
     )
-  if (outside.clearComments > 0 && !asksForClear(rule))
+  if (outside.clearComments > 0 && (rule?.encrypts.name ?? 'unencrypted_suffix') === 'unencrypted_suffix')
     findings.push(
       warning({
         code: 'comment-in-clear',
@@ -250,7 +279,7 @@ async function sealedFindings(
         fix: 'disinto secrets edit encrypts the file with its comments; look at what they say',
       }),
     )
-  return [...findings, ...recipientFindings(path, outside, rule).map(error)]
+  return [...findings, ...recipientFindings(path, outside, surroundings).map(error)]
 }
 
 /** Looks at one file, whatever its kind; a file that is none of ours counts only if it is encrypted. */

@@ -9,8 +9,10 @@ import type { Document, Source } from '../../nouns.ts'
 import { type CreationRules, rulesOf } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
+import { projectAt } from '../project.ts'
+import { ensureAccepted } from '../store/consent.ts'
 import { areSameKeys } from '../../sops/master-key.ts'
-import { audienceOfRule, reasonForSops } from '../store/audience.ts'
+import { audienceOfRule } from '../store/audience.ts'
 import { outsideOf } from '../store/inventory.ts'
 import { documentOf, openWith } from '../store/open.ts'
 import { sealContent } from '../store/seal.ts'
@@ -98,11 +100,12 @@ async function fitsRules(
   source: Source,
   rules: CreationRules,
 ): Promise<boolean> {
-  const { recipients } = await outsideOf(document.source)
+  const { groups, threshold } = await outsideOf(document.source)
   const rule = rules.for(source.path)
   return (
-    (await reasonForSops(audienceOfRule(rule), rule.encrypts)) === undefined &&
-    areSameKeys(rule.recipients, recipients)
+    groups.length === rule.groups.length &&
+    threshold === rule.threshold &&
+    groups.every((keys, at) => areSameKeys(keys, rule.groups[at] ?? []))
   )
 }
 
@@ -113,7 +116,8 @@ async function sealed(
   source: Source,
   rules: CreationRules,
 ): Promise<{ readonly bytes: Buffer; check(temporary: string): Promise<void> }> {
-  const bytes = await sealContent(context, contentOf(version), { source, rules })
+  const audience = audienceOfRule(rules.for(source.path))
+  const bytes = await sealContent(context, contentOf(version), { source, rules, audience })
   const check = async (temporary: string): Promise<void> => {
     const again = await openVersion(context, { source, path: temporary }, 'the result')
     if (!isDeepStrictEqual(again?.version, version)) throw failure('written-differs', { path: source.path })
@@ -124,7 +128,7 @@ async function sealed(
 /**
  * Merges theirs into ours, and writes the result over the file of ours: encrypted to the recipients of the rules. When
  * it throws, that file is as it was. Throws merge-conflict with the names that both sides changed, merge-unopened,
- * merge-impossible, rules-missing, rule-none.
+ * merge-impossible, rules-missing, rule-none, and recipient-unaccepted where the rules name somebody new.
  */
 export async function mergeFiles(context: HostContext, files: DriverFiles): Promise<void> {
   const { source, root } = placeOf(resolve(context.workingDirectory, files.path))
@@ -151,6 +155,13 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     throw failure('merge-conflict', { path: files.path, names: merged.conflicts })
 
   const rules = await rulesOf(root)
+  // git is at work, and its user has asked for a merge: nobody is asked about readers in between.
+  const unattended = {
+    ...context,
+    interactive: false,
+    project: projectAt(root, context.variables, context.workingDirectory),
+  }
+  await ensureAccepted(unattended, rules, [source.path])
   const over = ours.document.bytes
   const write = (bytes: Buffer, verify?: (bytes: Buffer, temporary: string) => Promise<void>) =>
     writeFile(ours.document.source.path, bytes, { over, ...(verify && { verify }) })
@@ -160,6 +171,6 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     if (same && (await fitsRules(side, source, rules)))
       return side === ours ? undefined : await write(side.document.bytes)
   }
-  const { bytes, check } = await sealed(context, { kind, entries: merged.entries }, source, rules)
+  const { bytes, check } = await sealed(unattended, { kind, entries: merged.entries }, source, rules)
   await write(bytes, (_, temporary) => check(temporary))
 }

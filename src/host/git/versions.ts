@@ -1,6 +1,5 @@
 /** An encrypted file as entries that can be merged by name, and back. */
-import { textOf } from '../../load/dotenv.ts'
-import type { Document, Plaintext } from '../../nouns.ts'
+import type { Document, DotenvItem, Plaintext } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import type { Content } from '../store/seal.ts'
 import type { Entry } from './merge.ts'
@@ -27,17 +26,18 @@ function nameOf(key: string): string {
   return key.replace(/^\s*(?:export\s+)?/, '').trim()
 }
 
-function linesOf(bytes: Buffer): Entry[] {
-  const encoded = bytes.toString('latin1')
-  return encoded
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      if (line.startsWith('#')) return { kind: 'comment', text: line.slice(1) }
-      const equals = line.indexOf('=')
-      const name = Buffer.from(nameOf(line.slice(0, equals)), 'latin1').toString()
-      return { kind: 'value', name, content: line }
-    })
+/** Each item by itself: a line end within one makes no second. */
+function entriesOf(items: readonly DotenvItem[]): Entry[] {
+  return items.map((item) => {
+    if (item.kind === 'comment') return { kind: 'comment', text: item.bytes.toString('latin1') }
+    const content = `${item.name.toString('latin1')}=${item.bytes.toString('latin1')}`
+    return { kind: 'value', name: nameOf(item.name.toString()), content }
+  })
+}
+
+/** Whether what stands in an entry would be two in the text that is encrypted again. */
+function hasLineEnd(entries: readonly Entry[]): boolean {
+  return entries.some((entry) => (entry.kind === 'comment' ? entry.text : entry.content).includes('\n'))
 }
 
 /** The reason why a JSON file can't be written again as it was: a number, say, would come back as a string. */
@@ -64,7 +64,10 @@ export async function versionOf(document: Document, plaintext: Plaintext): Promi
     const entries = plaintext.values.map(([name, value]): Entry => ({ kind: 'value', name, content: value }))
     return { kind: 'json', entries }
   }
-  if (plaintext.kind === 'items') return { kind: 'dotenv', entries: linesOf(textOf(plaintext.items)) }
+  if (plaintext.kind === 'items') {
+    const entries = entriesOf(plaintext.items)
+    return hasLineEnd(entries) ? { reason: 'a comment in it has several lines' } : { kind: 'dotenv', entries }
+  }
   if (source.role === 'secret' && format === 'sops-binary') {
     const content = plaintext.bytes.toString('latin1')
     return { kind: 'binary', entries: [{ kind: 'value', name: WHOLE, content }] }

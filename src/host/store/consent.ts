@@ -2,11 +2,34 @@
 import { relative } from 'node:path'
 import { failure } from '../errors.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
-import { acceptedRules, acceptFirst, acceptRules, newReaders } from '../access/accepted.ts'
+import { acceptedRules, acceptFirst, acceptRules, type NewReaders, newReaders } from '../access/accepted.ts'
 import { ownersOf } from '../access/keys.ts'
 import type { CreationRules } from '../access/rules.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
+
+/**
+ * The files for which rules name somebody who was not accepted here, our own keys and those in `except` left out;
+ * nothing where no rules were accepted yet.
+ */
+export async function unacceptedReaders(
+  context: HostContext,
+  rules: CreationRules,
+  paths: readonly string[],
+  except: readonly string[] = [],
+): Promise<NewReaders[]> {
+  const named = await newReaders(context, rules, paths)
+  if (named.length === 0) return []
+  const owners = await ownersOf(context)
+  // Our own keys need no asking, but that of a service only where services may read.
+  const oursFor = (path: string) =>
+    [...owners].flatMap(([name, owner]) =>
+      owner === 'you' || path === context.project.envFile ? [name] : [],
+    )
+  return named
+    .map((one) => ({ ...one, recipients: keysWithout(one.recipients, [...except, ...oursFor(one.path)]) }))
+    .filter(({ recipients, loosened }) => recipients.length > 0 || loosened)
+}
 
 /**
  * Makes sure that the rules name nobody for these files who was not accepted here: asks, or throws recipient-unaccepted
@@ -23,15 +46,7 @@ export async function ensureAccepted(
     await acceptFirst(context, rules)
     return
   }
-  const owners = await ownersOf(context)
-  // Our own keys need no asking, but that of a service only where services may read.
-  const oursFor = (path: string) =>
-    [...owners].flatMap(([name, owner]) =>
-      owner === 'you' || path === context.project.envFile ? [name] : [],
-    )
-  const found = (await newReaders(context, rules, paths))
-    .map((one) => ({ ...one, recipients: keysWithout(one.recipients, [...except, ...oursFor(one.path)]) }))
-    .filter(({ recipients, loosened }) => recipients.length > 0 || loosened)
+  const found = await unacceptedReaders(context, rules, paths, except)
   if (found.length === 0) return
   const files = [...new Set(found.map(({ path }) => relative(context.project.root, path) || path))]
   const recipients = uniqueKeys(found.flatMap((one) => one.recipients))

@@ -33,7 +33,7 @@ test.each([
 
 describe('examines', () => {
   const look = async (path: string, text: string) =>
-    (await examineFile(path, Buffer.from(text), { rule: undefined, allow: new Set() })).map(
+    (await examineFile(path, Buffer.from(text), { rule: undefined, unaccepted: [], allow: new Set() })).map(
       ({ code }) => code,
     )
 
