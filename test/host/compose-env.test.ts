@@ -14,7 +14,8 @@ function cell(text: string): string {
   const trimmed = text.trim()
   const code = /^(`+) ?(.*?) ?\1$/.exec(trimmed)?.[2] ?? ''
   // What is between single backticks is as it stands, blanks at its ends included.
-  return trimmed.startsWith('``') ? code : trimmed === 'nothing' ? '' : trimmed.slice(1, -1)
+  if (trimmed === 'nothing') return ''
+  return trimmed.startsWith('``') ? code : trimmed.slice(1, -1)
 }
 
 const [, after = ''] = readFileSync(PAGE, 'utf8').split('<!-- compose-env -->')

@@ -108,7 +108,7 @@ export async function readStack(context: HostContext): Promise<Reading> {
   const encrypted = await encryptedNames(context)
   const { variables } = context
   const needed = namesNeeded(sources).filter((name) => !variables.has(name) && encrypted?.has(name) !== false)
-  const opened = needed.length === 0 ? new Map<string, Secret>() : await openValues(context, needed, [])
+  const opened = needed.length === 0 ? new Map<string, Secret>() : await openValues(context, needed)
   const given = new Map([...opened].map(([name, value]) => [name, value.reveal()]))
   // What compose finds by itself is left to it, and what it has a word for when it is not set.
   const wanting = sources.references.filter(({ name, absent }) => {

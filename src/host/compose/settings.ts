@@ -60,7 +60,7 @@ export async function readSettings(context: HostContext): Promise<Settings> {
   let unopened: readonly string[] = []
   if (wanted.length > 0) {
     try {
-      for (const [name, value] of await openValues(context, wanted, [])) found.set(name, value.reveal())
+      for (const [name, value] of await openValues(context, wanted)) found.set(name, value.reveal())
     } catch (error) {
       if (!isForOthers(error)) throw error
       unopened = wanted
@@ -76,7 +76,7 @@ const ALL = ['COMPOSE_FILE', 'COMPOSE_PATH_SEPARATOR', 'COMPOSE_PROJECT_NAME', '
 /** As readSettings, where every setting is needed: throws what opening the file throws. */
 export async function withSettings(context: HostContext): Promise<HostContext> {
   const { context: settled, unopened } = await readSettings(context)
-  if (unopened.length > 0) await openValues(context, unopened, [])
+  if (unopened.length > 0) await openValues(context, unopened)
   return settled
 }
 

@@ -16,7 +16,7 @@ import type { Model, Service } from './model.ts'
 import { checkSources, type EnvFile, mountsKey, overrideDocument, type ServiceKey } from './mounts.ts'
 import { readWithValues } from './read.ts'
 import { composeFiles, encryptedNames, plainValues } from './settings.ts'
-import { openValues, operatorsOnly, warnOfLeftOut } from './values.ts'
+import { openForStack, operatorsOnly, warnOfLeftOut } from './values.ts'
 import { hasShim, type Known, noticesOf } from './warnings.ts'
 import { failure } from '../errors.ts'
 
@@ -139,7 +139,7 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const plain = [...(await plainValues(context)).keys()]
   const others = new Set([...(encrypted ?? []), ...plain, ...allowSecret])
   warnOfLeftOut(context, operatorsOnly(context, wanted, others))
-  const values = await openValues(context, wanted, letThrough, allowSecret)
+  const values = await openForStack(context, { names: wanted, allow: letThrough, secrets: allowSecret })
   const model = await readWithValues(context, sources, values)
   checkSources(model, isThere)
   envFileOf(context)

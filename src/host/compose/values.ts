@@ -1,7 +1,8 @@
 /** Values for compose's own `${VAR}` references: only the names that are asked for. */
 import { existsSync } from 'node:fs'
 import { quote } from '../../errors.ts'
-import { decrypt } from '../../load/decrypt.ts'
+import { type Loaded, openAll } from '../../load/decrypt.ts'
+import { summarizeProblems } from '../../load/diagnosis.ts'
 import { parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
 import type { Source } from '../../nouns.ts'
@@ -14,13 +15,15 @@ import { failure } from '../errors.ts'
 /** They would choose the engine that docker talks to, since compose gets values in its environment. */
 const DOCKERS = /^(?:DOCKER|BUILDX|BUILDKIT)_/
 
-/** The values that `.env.enc` has for these names. Throws as the shim does when it can't be opened. */
-export async function openValues(
-  context: HostContext,
-  names: readonly string[],
-  allow: readonly string[],
-  secrets: readonly string[] = [],
-): Promise<Map<string, Secret>> {
+interface Wanted {
+  readonly names: readonly string[]
+  /** Names let through, though a file should not set them. */
+  readonly allow: readonly string[]
+  /** Names of secrets/ that compose may have. */
+  readonly secrets?: readonly string[]
+}
+
+async function openNamed(context: HostContext, { names, allow, secrets = [] }: Wanted): Promise<Loaded> {
   const { project } = context
   const sources: Source[] = []
   const envFile: Source = { role: 'env-file', path: project.envFile, plaintextAllowed: false }
@@ -31,12 +34,11 @@ export async function openValues(
   }
   for (const name of secrets.filter((one) => names.includes(one)))
     sources.push({ role: 'secret', path: project.secretFile(name), name })
-  if (sources.length === 0) return new Map()
+  if (sources.length === 0) return { entries: [], findings: [] }
   const flags = ['--only', names.join(','), ...allow.flatMap((name) => ['--allow', name])]
   const options = await parseOptions(flags, new Map())
-  // References mean what they mean to compose here: HOME is ours.
-  const entries = await decrypt(sources.map(read), openWith(context), options, context.variables.get('HOME'))
-  for (const { name, document } of entries) {
+  const loaded = await openAll(sources.map(read), openWith(context), options, context.variables.get('HOME'))
+  for (const { name, document } of loaded.entries) {
     if (DOCKERS.test(name) && !allow.includes(name))
       throw failure('name-refused', {
         path: document.source.path,
@@ -44,7 +46,33 @@ export async function openValues(
         reason: 'decides which engine docker talks to',
       })
   }
-  return new Map(entries.map(({ name, value }) => [name, value]))
+  return loaded
+}
+
+const valuesIn = ({ entries }: Loaded) => new Map(entries.map(({ name, value }) => [name, value]))
+
+/** The values that `.env.enc` has for these names. Throws as the shim does when it can't be opened. */
+export async function openValues(
+  context: HostContext,
+  names: readonly string[],
+  allow: readonly string[] = [],
+): Promise<Map<string, Secret>> {
+  return valuesIn(await openNamed(context, { names, allow }))
+}
+
+/** The values for the compose file, with a warning for each line that compose itself would read otherwise. */
+export async function openForStack(context: HostContext, wanted: Wanted): Promise<Map<string, Secret>> {
+  const loaded = await openNamed(context, wanted)
+  for (const { document, problems } of loaded.findings) {
+    const said = problems.filter(({ name }) => name !== undefined)
+    for (const { kind, message, hint } of summarizeProblems(said))
+      context.speak.warning({
+        code: `dotenv-${kind}`,
+        message: `${quote(document.source.path)}: ${message}`,
+        hint,
+      })
+  }
+  return valuesIn(loaded)
 }
 
 /**
