@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
-import { SOPS } from './host.ts'
 import { type Repository, repositoryWith } from './repository.ts'
+import { SOPS } from '../helpers/parts.ts'
 
 const MARK = 'hunter2-Zq7'
 /** Pairs of branches that are merged; many more in the deep run. */

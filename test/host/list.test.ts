@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
-import { AGE, Host, MARK } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { AGE } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()

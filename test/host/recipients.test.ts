@@ -3,7 +3,8 @@ import { chmodSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
-import { Host, MARK, SOPS } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { SOPS } from '../helpers/parts.ts'
 
 /** A project with an env file and two secrets. */
 function project(): Host {
