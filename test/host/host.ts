@@ -7,6 +7,8 @@ import { expect, onTestFinished } from 'vitest'
 import { AGE_KEYGEN, DISINTO, SOPS } from '../helpers/parts.ts'
 import type { Result } from '../shim/project.ts'
 
+export { AGE, AGE_KEYGEN, DISINTO, SHIM, SOPS } from '../helpers/parts.ts'
+
 /** Every secret in these tests has this in it, so that one search finds a leak of any. */
 export const MARK = 'hunter2-Zq7'
 

@@ -16,7 +16,7 @@ function project(): Host {
 describe('list', () => {
   test('shows names, formats, recipients and ages without any key', () => {
     const host = project()
-    const env = { HOME: '/nowhere' }
+    const env = { HOME: '/sys/nowhere' }
     const rows = JSON.parse(host.well(['secrets', 'list', '--json'], { env }))
     expect(rows).toMatchObject([
       { name: 'A', file: '.env.enc', format: 'sops-dotenv', state: 'unknown' },
@@ -103,7 +103,7 @@ describe('verify', () => {
 
   test('without a key it says where it looked', () => {
     const host = project()
-    const told = host.fails(['secrets', 'verify'], { env: { HOME: '/nowhere' } })
+    const told = host.fails(['secrets', 'verify'], { env: { HOME: '/sys/nowhere' } })
     expect(told).toContain('/nowhere/.config/sops/age/keys.txt')
   })
 })

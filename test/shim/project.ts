@@ -6,6 +6,8 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { AGE, AGE_KEYGEN, SHIM, SOPS } from '../helpers/parts.ts'
 
+export { SHIM } from '../helpers/parts.ts'
+
 export const NODE_MAJOR = Number.parseInt(process.versions.node, 10)
 /** Whether this Node becomes the command; below 26 the shim stays as its parent. */
 export const EXECVE = NODE_MAJOR >= 26
