@@ -1,8 +1,9 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import {
   build,
   docker,
@@ -14,6 +15,7 @@ import {
   REPOSITORY,
   run,
   until,
+  writeScript,
 } from '../image/image.ts'
 import { answers, buildShimImage, imageOfDocs, removeImages, scratchDirectory } from './ship.ts'
 
@@ -31,27 +33,51 @@ const REPLICAS = DEEP ? 20 : 5
 /** Our end of the wire to the second engine; the first is a node by this address, too. */
 const ADDRESS = '192.168.231.1'
 
-/** Where the stack's files are: .env.enc, secrets/, stack.yml, and the key. */
+const DISINTO = join(REPOSITORY, 'entrypoint/disinto.js')
+
+/** A project as the page has it: made by disinto, with stack.yml beside its files and the service key of its own. */
 class Site {
   readonly directory: string
+  readonly home: string
   readonly keyFile: string
   readonly token: string
-  private constructor(directory: string) {
-    this.directory = directory
-    this.keyFile = join(directory, 'key.txt')
-    this.token = join(directory, 'secrets', 'FORGE_TOKEN.enc')
+  private constructor(base: string) {
+    this.directory = join(base, 'myproject')
+    this.home = join(base, 'home')
+    this.keyFile = join(this.home, '.config/sops/age/myproject/agents/keys.txt')
+    this.token = join(this.directory, 'secrets', 'FORGE_TOKEN.enc')
   }
 
-  static async make(directory: string): Promise<Site> {
-    const site = new Site(directory)
-    await mkdir(join(directory, 'secrets'), { recursive: true })
-    const recipient = await makeKey(site.keyFile)
-    await writeFile(join(directory, '.env.enc'), await encrypt('dotenv', 'MODE=swarm\n', recipient))
-    await cp(join(REPOSITORY, 'deploy/swarm/stack.yml'), join(directory, 'stack.yml'))
+  static async make(base: string): Promise<Site> {
+    const site = new Site(base)
+    await mkdir(site.directory, { recursive: true })
+    await mkdir(join(base, 'bin'))
+    await mkdir(site.home)
+    // What `npm install --global` puts on PATH.
+    await writeScript(join(base, 'bin/disinto'), `#!/bin/sh\nexec "${process.execPath}" "${DISINTO}" "$@"\n`)
+    await cp(join(REPOSITORY, 'deploy/swarm/stack.yml'), join(site.directory, 'stack.yml'))
+    await writeFile(join(site.directory, '.env'), 'MODE=swarm\n')
+    await site.sh('disinto secrets keygen && disinto secrets migrate')
     return site
   }
 
-  async setToken(value: string, keyFile = this.keyFile): Promise<void> {
+  /** Runs a script in the project, as its operator. */
+  async sh(script: string, input = '', env: Readonly<Record<string, string>> = {}) {
+    const path = `${join(this.directory, '../bin')}:${process.env['PATH']}`
+    // The plugins and the context of docker are in the real home.
+    const config = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
+    const all = { PATH: path, HOME: this.home, DOCKER_CONFIG: config, ...env }
+    const result = await run('sh', ['-euc', script], { cwd: this.directory, env: all, input })
+    expect(result, script).toMatchObject({ exitCode: 0 })
+    return result
+  }
+
+  async setToken(value: string): Promise<void> {
+    await this.sh('disinto secrets add FORGE_TOKEN --force', value)
+  }
+
+  /** The token's file as somebody else's key alone opens it. */
+  async strangeToken(value: string, keyFile: string): Promise<void> {
     const recipient = await must(process.env['AGE_KEYGEN_PROGRAM'] || 'age-keygen', ['-y', keyFile])
     await writeFile(this.token, await encrypt('json', JSON.stringify({ FORGE_TOKEN: value }), recipient))
   }
@@ -66,20 +92,17 @@ class Site {
     return `agents-forge-token-${(await must('sha256sum', [this.token])).slice(0, 12)}`
   }
 
-  /** A block of docs/swarm.md, as it stands there, less the places of a person's own files. */
-  async follow(name: string) {
+  /** A block of docs/swarm.md, as it stands there. */
+  async follow(name: string, env: Readonly<Record<string, string>> = {}) {
     const page = await readFile(join(REPOSITORY, 'docs/swarm.md'), 'utf8')
     const block = page.split(`<!-- run: ${name} -->\n\`\`\`sh\n`)[1]?.split('```')[0]
     if (block === undefined) throw new Error(`docs/swarm.md has no block ${name}`)
-    const script = block
-      .replace('$HOME/.config/sops/age/myproject/agents/keys.txt', this.keyFile)
-      .replace('-c stack.yml', '-c stack.yml -c test.yml')
-    const env = { AGENT_IMAGE: IMAGE, REPLICAS: String(REPLICAS) }
-    return run('sh', ['-euc', script], { cwd: this.directory, env })
+    const script = block.replace('-c stack.yml', '-c stack.yml -c test.yml')
+    return this.sh(script, '', { AGENT_IMAGE: IMAGE, REPLICAS: String(REPLICAS), ...env })
   }
 
-  async deploy(): Promise<void> {
-    expect(await this.follow('deploy')).toMatchObject({ exitCode: 0 })
+  async deploy(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.follow('deploy', env)
   }
 }
 
@@ -185,16 +208,16 @@ describe('a stack on Swarm', () => {
   test(`starts ${REPLICAS} replicas that have the values`, async () => {
     site = await Site.make(join(directory, 'site'))
     await site.setToken(first)
-    const script = 'echo "token $FORGE_TOKEN"; cat /run/secrets/*; touch /tmp/ready; sleep infinity & wait'
+    const script = 'echo "token $FORGE_TOKEN"; cat /run/secrets/*; sleep infinity & wait'
     const agents = {
       // Compose reads `$$` as `$`.
       command: ['sh', '-c', script.replaceAll('$', '$$$$')],
       stop_grace_period: '1s',
-      healthcheck: { test: ['CMD', 'test', '-e', '/tmp/ready'], interval: '1s' },
+      healthcheck: { interval: '1s' },
       deploy: { update_config: { monitor: '1s' }, restart_policy: { delay: '1s' } },
     }
     await writeFile(join(site.directory, 'test.yml'), stringify({ services: { agents } }))
-    expect(await site.follow('key')).toMatchObject({ exitCode: 0 })
+    await site.follow('key')
     await site.deploy()
     await until(async () => expect(await tokens()).toEqual({ [first]: REPLICAS }))
   })
@@ -247,7 +270,7 @@ describe('a stack on Swarm', () => {
   test('a secret for another key is rolled back, and every replica stays', async () => {
     const good = await readFile(site.token)
     await makeKey(join(directory, 'stranger.txt'))
-    await site.setToken(freshValue('strange'), join(directory, 'stranger.txt'))
+    await site.strangeToken(freshValue('strange'), join(directory, 'stranger.txt'))
     const before = await healthy()
     const counted = await countDuring(async () => {
       await site.deploy()
@@ -257,6 +280,35 @@ describe('a stack on Swarm', () => {
     expect(counted).toEqual({ fewest: REPLICAS, stopped: 0 })
     expect(new Set(await healthy())).toEqual(new Set(before))
     await writeFile(site.token, good)
+  })
+
+  test('a start that fails after seconds is rolled back, too, and every replica stays', async () => {
+    const good = await readFile(site.token)
+    await site.strangeToken(freshValue('strange'), join(directory, 'stranger.txt'))
+    const slow = { services: { agents: { environment: { SOPS_AGE_KEY_CMD: 'sleep 3' } } } }
+    const before = await readFile(join(site.directory, 'test.yml'), 'utf8')
+    const merged = parse(before)
+    merged.services.agents.environment = slow.services.agents.environment
+    await writeFile(join(site.directory, 'test.yml'), stringify(merged))
+    const counted = await countDuring(async () => {
+      await site.deploy()
+      await until(async () => expect(await updateState()).toBe('rollback_completed'))
+    })
+    await until(async () => expect(await tokens()).toEqual({ [second]: REPLICAS }))
+    expect(counted).toEqual({ fewest: REPLICAS, stopped: 0 })
+    await writeFile(site.token, good)
+    await writeFile(join(site.directory, 'test.yml'), before)
+  })
+
+  test('a new key comes with its files, with never fewer replicas than before', async () => {
+    await site.follow('rotate-key')
+    const counted = await countDuring(async () => {
+      await site.deploy({ KEY_VERSION: '2' })
+      await until(async () => expect(await updateState()).toBe('completed'))
+      await until(async () => expect(await tokens()).toEqual({ [second]: REPLICAS }))
+    })
+    expect(counted).toEqual({ fewest: REPLICAS, stopped: REPLICAS })
+    await must('docker', ['secret', 'rm', 'agents-key-1'])
   })
 
   // A control: the count does see a gap where there is one.
@@ -281,7 +333,7 @@ describe('a stack on Swarm', () => {
   test('docker service update rotates without a stack file', async () => {
     await site.setToken(third)
     const counted = await countDuring(async () => {
-      expect(await site.follow('rotate')).toMatchObject({ exitCode: 0 })
+      await site.follow('rotate')
       await until(async () => expect(await tokens()).toEqual({ [third]: REPLICAS }))
     })
     expect(counted).toEqual({ fewest: REPLICAS, stopped: REPLICAS })
@@ -289,21 +341,19 @@ describe('a stack on Swarm', () => {
     await until(async () => expect(await containers([], FILTER)).toEqual([]))
   })
 
-  test('a key with the mode Swarm gives by itself earns a warning, since the agent can read it', async () => {
+  test('a key with the mode Swarm gives by itself is refused, since the agent could read it', async () => {
     const mounts = [
       '--config',
       `source=${await site.tokenConfig()},target=/etc/disinto/secrets/FORGE_TOKEN.enc`,
     ]
-    const key = ['--secret', 'agents-key-1', '--env', 'SOPS_AGE_KEY_FILE=/run/secrets/agents-key-1']
-    const script =
-      'head -c 15 /run/secrets/agents-key-1 | grep -q "^# created" && echo agent reads; sleep infinity'
-    const words = ['--name', 'open', '--detach', '--no-resolve-image', ...mounts, ...key, IMAGE]
-    await must('docker', ['service', 'create', ...words, 'sh', '-c', script])
-    const filter = ['--filter', 'label=com.docker.swarm.service.name=open']
+    const key = ['--secret', 'agents-key-2', '--env', 'SOPS_AGE_KEY_FILE=/run/secrets/agents-key-2']
+    const words = ['--name', 'open', '--detach', '--no-resolve-image', '--restart-condition', 'none']
+    await must('docker', ['service', 'create', ...words, ...mounts, ...key, IMAGE, 'echo', 'the agent runs'])
     await until(async () => {
-      const [id = ''] = await containers([], filter)
-      expect(await logsOf(id)).toContain('agent reads')
-      expect(await logsOf(id)).toMatch(/warning: \/run\/secrets\/agents-key-1: other users can read this key/)
+      const { stdout, stderr } = await docker(['service', 'logs', '--raw', 'open'])
+      expect(stderr).toMatch(/error: \/run\/secrets\/agents-key-2: /)
+      expect(stderr).toContain('hint: in Swarm give the secret uid 0 and mode 0400')
+      expect(stdout).toBe('')
     })
     await must('docker', ['service', 'rm', 'open'])
   })
@@ -334,7 +384,7 @@ describe('a stack on Swarm', () => {
       '--config',
       `source=${await site.tokenConfig()},target=/etc/disinto/secrets/FORGE_TOKEN.enc`,
     ]
-    const key = ['--secret', 'source=agents-key-1,target=key,uid=0,gid=0,mode=0400']
+    const key = ['--secret', 'source=agents-key-2,target=key,uid=0,gid=0,mode=0400']
     const env = ['--env', 'SOPS_AGE_KEY_FILE=/run/secrets/key']
     const words = [
       '--name',
