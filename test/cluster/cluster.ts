@@ -21,18 +21,21 @@ export const until = (check: () => Promise<void>): Promise<void> =>
 /** The node that the tests of a file share; its directory is searched for values in the end. */
 export class Cluster {
   readonly directory: string
+  readonly #images: readonly string[]
 
-  private constructor(directory: string) {
+  private constructor(directory: string, images: readonly string[]) {
     this.directory = directory
+    this.#images = images
   }
 
-  static async make(): Promise<Cluster> {
-    return new Cluster(await mkdtemp('/var/tmp/disinto-cluster-'))
+  /** A node that has the agent image, and others of the engine: `IMAGE=NAME`, NAME as the manifests have it. */
+  static async make(images: readonly string[]): Promise<Cluster> {
+    return new Cluster(await mkdtemp('/var/tmp/disinto-cluster-'), images)
   }
 
   /** Starts the node, or starts it again with what it had. */
   async start(): Promise<void> {
-    const words = ['start', PROGRAMS, this.directory, `${IMAGE}=disinto-agent:0.1.0`]
+    const words = ['start', PROGRAMS, this.directory, `${IMAGE}=disinto-agent:0.1.0`, ...this.#images]
     await must('bash', [join(HERE, 'cluster.sh'), ...words])
   }
 
@@ -62,13 +65,15 @@ export class Cluster {
 }
 
 /** For the top of a file: the image and a node, from before its first test to after its last. */
-export function useCluster(): { readonly node: () => Cluster } {
+export function useCluster(images: () => Promise<readonly string[]> = async () => []): {
+  readonly node: () => Cluster
+} {
   let cluster: Cluster | undefined
   beforeAll(async () => {
     if (!existsSync(join(PROGRAMS, 'kubernetes')))
       throw new Error('needs Kubernetes: node tools/test.mjs cluster builds it (test/cluster/build.sh)')
     await build(IMAGE, REPOSITORY)
-    cluster = await Cluster.make()
+    cluster = await Cluster.make(await images())
     await cluster.start()
   }, 1_800_000)
   afterAll(async () => {
@@ -144,10 +149,17 @@ export class Project {
   }
 
   /** Puts the files where the kustomization takes them from. */
-  async place(): Promise<void> {
-    await mkdir(this.path('deploy/root/secrets'), { recursive: true })
-    await cp(this.path('.env.enc'), this.path('deploy/root/.env.enc'))
-    await cp(this.path('secrets'), this.path('deploy/root/secrets'), { recursive: true })
+  async place(variant = 'root'): Promise<void> {
+    await mkdir(this.path('deploy', variant, 'secrets'), { recursive: true })
+    await cp(this.path('.env.enc'), this.path('deploy', variant, '.env.enc'))
+    await cp(this.path('secrets'), this.path('deploy', variant, 'secrets'), { recursive: true })
+  }
+
+  /** The service key, and what it opens, as docs/kubernetes.md has them made. */
+  async keys(): Promise<void> {
+    await this.disinto(['secrets', 'keygen'])
+    const recipient = await this.disinto(['secrets', 'keygen', '--service', 'agents'])
+    await this.disinto(['secrets', 'recipients', 'add', recipient, '--secrets'])
   }
 
   get serviceKey(): string {

@@ -18,11 +18,8 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 
 beforeAll(async () => {
   project = await Project.make(node())
-  await project.disinto(['secrets', 'keygen'])
-  await project.disinto(['secrets', 'keygen', '--service', 'agents'])
+  await project.keys()
   await project.envFile(`MODE=${value('mode')}\n`)
-  const recipient = await must('age-keygen', ['-y', project.serviceKey])
-  await project.disinto(['secrets', 'recipients', 'add', recipient, '--secrets'])
 }, 300_000)
 afterAll(() => project.remove())
 

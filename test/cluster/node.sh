@@ -128,8 +128,10 @@ await admin get --raw /readyz
 await ctr --namespace k8s.io version
 if ! ctr --namespace k8s.io images ls -q | grep -qx localhost/pause:1; then
   ctr --namespace k8s.io images import "$directory/images.tar" >/dev/null
+  # The whole name of an image of Docker's own registry.
+  whole() { case $1 in */*) echo "docker.io/$1" ;; *) echo "docker.io/library/$1" ;; esac; }
   while read -r from to; do
-    ctr --namespace k8s.io images tag "docker.io/library/$from" "docker.io/library/$to" >/dev/null
+    ctr --namespace k8s.io images tag --force "$(whole "$from")" "$(whole "$to")" >/dev/null
   done <"$directory/images.names"
 fi
 

@@ -32,8 +32,6 @@ test('docs/approvals.md', () =>
 
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
-test('docs/git.md', () => runPage('docs/git.md', { before: project }))
-
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))
 
 test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))

@@ -4,8 +4,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, write
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../src/age/keygen.ts'
-import { Host, MARK } from './host.ts'
-import { SOPS } from '../helpers/parts.ts'
+import { Host, MARK, SOPS } from './host.ts'
 
 /** Whether a key alone opens a file with stock sops. */
 function opens(host: Host, key: string, file: string, type: string): boolean {

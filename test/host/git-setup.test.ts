@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { Host } from './host.ts'
+import { DISINTO, Host } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
-import { DISINTO } from '../helpers/parts.ts'
 
 test('setup says what it changed, changes nothing the second time, and undo leaves no trace', () => {
   const repository = new Repository()

@@ -16,8 +16,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { EXECVE, MARK, Project } from './project.ts'
-import { SHIM } from '../helpers/parts.ts'
+import { EXECVE, MARK, Project, SHIM } from './project.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
