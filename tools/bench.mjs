@@ -344,7 +344,8 @@ function hyperfine() {
 }
 
 const machine = `${cpus()[0]?.model.trim()}, ${cores} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${must(node, ['-p', 'process.versions.node']).trim()}, ${must(sops, ['--disable-version-check', '--version']).split('\n')[0]}, ${ROUNDS} rounds`
-const report = `${machine}\n\n${table}\n\n${targetTable}${hyperfine()}\n`
+const readers = must(node, ['--disable-warning=ExperimentalWarning', join(ROOT, 'tools/bench-readers.mjs')])
+const report = `${machine}\n\n${table}\n\n${targetTable}${hyperfine()}\n\nReaders, on texts that are slow for one that goes back (tools/bench-readers.mjs):\n\n${readers}`
 console.log(report)
 if (WRITE) {
   const page = join(ROOT, 'docs/performance.md')

@@ -190,6 +190,7 @@ export function diagnose(reading: Reading, { encrypted, notes }: Subject): Probl
       problems.push({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true })
   }
   const inKey = keyLines(reading)
+  const otherForms = new Set(notes.filter(({ kind }) => kind === 'form').map(({ line }) => line))
   const seen = new Map<string, string>()
   const dotenvx = assignments.some(({ name }) => name.startsWith('DOTENV_PUBLIC_KEY'))
   for (const assignment of assignments) {
@@ -211,21 +212,27 @@ export function diagnose(reading: Reading, { encrypted, notes }: Subject): Probl
     const wrong = quoteProblem(assignment)
     // Quotes at both ends are taken off, whatever stands between.
     if (wrong !== undefined) add(wrong, wrong === 'unterminated' || /^["']/.test(value))
-    if (!cut && wrong === undefined && composeDiffers(assignment)) add('compose', false)
+    if (!cut && wrong === undefined && (composeDiffers(assignment) || otherForms.has(line)))
+      add('compose', false)
     if (dotenvx && value.startsWith('encrypted:')) add('dotenvx', true)
     if (!encrypted) continue
     const raw = text.slice(valueAt)
     if (quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)) add('escape', true)
     if (value !== raw.replaceAll('\\n', '\n')) add('sops', false)
   }
-  const byLine = new Map(assignments.map((assignment) => [assignment.line, assignment]))
-  for (const { kind, line, name } of notes) {
-    const known = byLine.get(line)
-    if (inKey.has(line) || known === undefined || !isLegalName(name)) continue
-    problems.push({ kind: kind === 'form' ? 'compose' : kind, line, name, lost: kind === 'unresolved' })
-  }
-  const unique = new Map(problems.map((problem) => [`${problem.line} ${problem.kind}`, problem]))
-  return [...unique.values()].sort((one, other) => one.line - other.line)
+  for (const problem of notedProblems(notes, inKey)) problems.push(problem)
+  return problems.sort((one, other) => one.line - other.line)
+}
+
+/** What references had to say, once a line and kind. */
+function notedProblems(notes: readonly ReferenceNote[], inKey: ReadonlySet<number>): Problem[] {
+  const seen = new Set<string>()
+  return notes.flatMap(({ kind, line, name }): Problem[] => {
+    const key = `${line} ${kind}`
+    if (kind === 'form' || inKey.has(line) || !isLegalName(name) || seen.has(key)) return []
+    seen.add(key)
+    return [{ kind, line, name, lost: kind === 'unresolved' }]
+  })
 }
 
 /** What is wrong with the bytes of a dotenv file before it can be read as text; undefined when nothing is. */

@@ -136,6 +136,11 @@ function referencesIn(parts: readonly Part[]): Reference[] {
   return parts.flatMap((part) => (typeof part === 'string' ? [] : [part, ...referencesIn(part.otherwise)]))
 }
 
+/** Whether a value may have references: in single quotes and backticks all is text. */
+function mayRefer({ value, quote }: Assignment): boolean {
+  return quote !== "'" && quote !== '`' && value.includes('${')
+}
+
 /** Those that refer to each other, where there are several: what leads back counts as not set. */
 type Circle = ReadonlySet<number> | undefined
 
@@ -187,6 +192,9 @@ function inOrder(count: number, needs: (at: number) => number[]): number[][] {
  * before it; of those that refer to each other in a circle none is set for the others. Throws ReferencesTooLarge.
  */
 export function fillReferences(assignments: readonly Assignment[], home: string | undefined): Filled {
+  // Most files have none, and what is plain needs no order.
+  if (!assignments.some(mayRefer))
+    return { values: [...new Map(assignments.map(({ name, value }) => [name, value]))], notes: [] }
   const notes: ReferenceNote[] = []
   const last = new Map<string, number>()
   const before = assignments.map(({ name }, at) => {
@@ -194,8 +202,9 @@ export function fillReferences(assignments: readonly Assignment[], home: string 
     last.set(name, at)
     return earlier
   })
-  const parsed = assignments.map(({ value, quote, line, name }): Parsed => {
-    if (quote === "'" || quote === '`' || !value.includes('${')) return { parts: [value], form: false }
+  const parsed = assignments.map((assignment): Parsed => {
+    const { value, quote, line, name } = assignment
+    if (!mayRefer(assignment)) return { parts: [value], form: false }
     const whole = parseValue(value, quote)
     if (whole.form) notes.push({ kind: 'form', line, name })
     return whole

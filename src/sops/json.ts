@@ -30,6 +30,8 @@ export function isList(value: JsonValue | undefined): value is readonly JsonValu
 /** Reads text that JSON.parse has found to be JSON: so this need not check any grammar. */
 class Scanner {
   #at = 0
+  /** The next backslash from here on: looked for once, and not from every string to the end of the file. */
+  #backslash = -1
   readonly #text: string
 
   constructor(text: string) {
@@ -105,8 +107,12 @@ class Scanner {
   #string(): string {
     const start = this.#at
     let end = this.#text.indexOf('"', start + 1)
-    const backslash = this.#text.indexOf('\\', start + 1)
-    if (backslash < 0 || backslash > end) {
+    if (this.#backslash <= start) {
+      const found = this.#text.indexOf('\\', start + 1)
+      this.#backslash = found < 0 ? Number.POSITIVE_INFINITY : found
+    }
+    const backslash = this.#backslash
+    if (backslash > end) {
       this.#at = end + 1
       return this.#text.slice(start + 1, end)
     }

@@ -18,7 +18,10 @@ const MAX_INT = 2n ** 63n - 1n
 export function goInt(text: string): Scalar | undefined {
   const digits = /^([+-]?)(\d+)$/.exec(text)
   if (digits === null) return undefined
-  const value = BigInt(digits[2] ?? '') * (digits[1] === '-' ? -1n : 1n)
+  // More digits are more than 64 bits, and reading them would take its time.
+  const figures = (digits[2] ?? '').replace(/^0+(?=\d)/, '')
+  if (figures.length > 19) return undefined
+  const value = BigInt(figures) * (digits[1] === '-' ? -1n : 1n)
   if (value < MIN_INT || value > MAX_INT) return undefined
   return { authenticated: String(value), shown: String(value) }
 }
@@ -53,7 +56,7 @@ function general(value: number): string {
 
 /** A float as strconv.ParseFloat reads it. */
 export function goFloat(text: string): ScalarOrOdd {
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return 'odd'
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/.test(text)) return 'odd'
   const value = Number(text)
   if (!Number.isFinite(value)) return undefined
   return { authenticated: plain(value), shown: general(value) }
