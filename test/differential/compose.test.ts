@@ -20,7 +20,7 @@ const environment = {
   DOCKER_CONFIG: process.env['DOCKER_CONFIG'] ?? join(process.env['HOME'] ?? '/root', '.docker'),
 }
 
-type Values = Readonly<Record<string, string>>
+type Values = Readonly<Record<string, string | undefined>>
 
 /** What compose reads from several files; undefined where it refuses one of them. */
 function composeReads(texts: readonly string[]): Values[] | undefined {
