@@ -27,8 +27,14 @@ withDocker('docs/tutorial.md, with Docker', { timeout: HALF_AN_HOUR }, async () 
   runPage('docs/tutorial.md', { image: IMAGE })
 })
 
-test('docs/approvals.md', () =>
-  runPage('docs/approvals.md', { before: `${project}\nmkdir -p -m 700 ~/.ssh ~/.config/sops/age/factory` }))
+const approvals = `${project}\nmkdir -p -m 700 ~/.ssh ~/.config/sops/age/factory`
+
+test('docs/approvals.md, without Docker', () => runPage('docs/approvals.md', { before: approvals }))
+
+withDocker('docs/approvals.md, with Docker', { timeout: HALF_AN_HOUR }, async () => {
+  await buildOnce()
+  runPage('docs/approvals.md', { before: approvals, image: IMAGE })
+})
 
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
