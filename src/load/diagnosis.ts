@@ -54,7 +54,8 @@ const KINDS = {
     hint: 'docs/migrating.md, "From docker compose’s env_file": single quotes mean the same to both in most cases',
   },
   sops: {
-    message: 'stock sops reads it otherwise: quotes, blanks and \\n are a part of the value there',
+    message:
+      'stock sops reads it otherwise: quotes, blanks, \\n and references are a part of the value there',
     hint: 'docs/migrating.md, "From sops exec-env"; a secret of its own keeps every byte: disinto secrets add NAME',
   },
   escape: {
@@ -144,7 +145,7 @@ function keyLines({ assignments, others }: Reading): Set<number> {
 }
 
 /** Whether docker compose's reading of a value (compose-go, dotenv/parser.go) may differ from dotenv's. */
-function composeDiffers({ quote, text, valueAt }: Assignment): boolean {
+function composeDiffers({ name, quote, text, valueAt }: Assignment): boolean {
   const value = text.slice(valueAt)
   const trimmed = value.trimStart()
   if (text.slice(0, valueAt).includes('\n') || /\n/.test(value.slice(0, value.length - trimmed.length)))
@@ -152,6 +153,8 @@ function composeDiffers({ quote, text, valueAt }: Assignment): boolean {
   if (trimmed.startsWith('`') || RARE_BLANK.test(quote === undefined ? value : text.slice(0, valueAt)))
     return true
   if (quote === "'") return trimmed.includes("\\'")
+  // What refers to itself compose fills in with what it has read so far of the line.
+  if (trimmed.includes(`\${${name}`)) return true
   // A reference of the forms that are filled in here means the same there.
   if (/\$(?:[A-Za-z_$]|\{(?![A-Za-z_]\w*(?:\}|:?-)))/.test(trimmed)) return true
   if (quote === '"') return /\\[^nr]/.test(trimmed)
@@ -218,7 +221,8 @@ export function diagnose(reading: Reading, { encrypted, notes }: Subject): Probl
     if (!encrypted) continue
     const raw = text.slice(valueAt)
     if (quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)) add('escape', true)
-    if (value !== raw.replaceAll('\\n', '\n')) add('sops', false)
+    const refers = quote !== "'" && quote !== '`' && value.includes('${')
+    if (refers || value !== raw.replaceAll('\\n', '\n')) add('sops', false)
   }
   for (const problem of notedProblems(notes, inKey)) problems.push(problem)
   return problems.sort((one, other) => one.line - other.line)

@@ -49,7 +49,7 @@ describe('migrate', () => {
     expect(host.holding(MARK)).toEqual([])
     const shown = host.envBySops()
     expect(shown.split('\n')[0]).toBe('# first')
-    expect(shown.match(/^[A-I](?==)/gm)).toEqual(['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'A'])
+    expect(shown.match(/^[A-I](?==)/gm)).toEqual(['B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'A'])
     // Over several lines, and for the agents as before.
     expect(shown).toContain(`\nH="-----BEGIN KEY-----\\n${MARK}\\n-----END KEY-----"\n`)
     const service = join(host.home, '.config/sops/age/project/agents/keys.txt')

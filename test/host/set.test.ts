@@ -49,6 +49,7 @@ describe('set', () => {
     expect(stderr).toContain('A replaced')
     expect(stderr).toContain('as they refer to it: URL')
     expect(host.envBySops()).toBe(TEXT.replace('-a', '-b'))
+    expect(loaded(host, 'URL')).toBe(`https://${MARK}-b@x`)
   })
 
   test('asks before it replaces, and takes the value at the prompt', async () => {
@@ -147,7 +148,7 @@ describe('import', () => {
     expect(stderr).toContain('set NEW, FROM, K, HOMEY')
     expect(stderr).toContain('still there in plaintext')
     expect(loaded(host, 'FROM')).toBe(`\${NEW}/\${A}`.replace('${NEW}', `${MARK}-new`))
-    expect(loaded(host, 'K')).toBe('l1\nl2')
+    expect([loaded(host, 'K'), loaded(host, 'HOMEY')]).toEqual(['l1\nl2', `${host.home}/x`])
     expect(host.envBySops()).toContain('\nHOMEY=${HOME}/x\n')
     expect(host.envBySops().startsWith(TEXT)).toBe(true)
   })

@@ -1,12 +1,16 @@
 /** The rule for secrets/ that older installations lack: theirs have one for .env files alone. */
-import { dirname, relative } from 'node:path'
 import { DisintoError, quote } from '../../errors.ts'
 import { ensureRules, operatorRecipient } from '../access/first-use.ts'
-import { type CreationRules, parseRules } from '../access/rules.ts'
+import { acceptRules } from '../access/accepted.ts'
+import type { CreationRules } from '../access/rules.ts'
+import { insertRule } from '../access/rules-edit.ts'
+import { anchoredPattern } from '../access/service-rule.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
+import { ensureAccepted } from '../store/consent.ts'
+import { secretNames } from '../store/inventory.ts'
 import type { MigrateOptions } from './apart.ts'
 
 function hasRuleFor(rules: CreationRules, path: string): boolean {
@@ -17,28 +21,6 @@ function hasRuleFor(rules: CreationRules, path: string): boolean {
     if (error instanceof DisintoError && error.code === 'rule-none') return false
     throw error
   }
-}
-
-/** The pattern of the files of a directory, and of no other of that name: relative to the rules, as sops matches. */
-function patternOf(rules: CreationRules, directory: string): string {
-  const path = relative(dirname(rules.path), directory)
-  return `^${path.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}/[^/]+\\.enc$`
-}
-
-/** The rules with one more at their end: the files of secrets/ for one recipient. */
-async function withSecretsRule(
-  rules: CreationRules,
-  directory: string,
-  recipient: string,
-): Promise<CreationRules> {
-  const { isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text)
-  const rule = document.createNode({ path_regex: patternOf(rules, directory), age: recipient })
-  const list: unknown = document.get('creation_rules')
-  if (isSeq(list)) list.items.push(rule)
-  else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
-  else throw failure('sops-config', { path: rules.path, reason: 'has no list of creation rules' })
-  return parseRules(rules.path, document.toString({ lineWidth: 0 }))
 }
 
 /**
@@ -55,7 +37,7 @@ export async function rulesForSecrets(
   const lacking = names.map(project.secretFile).filter((path) => !hasRuleFor(rules, path))
   if (lacking.length === 0) return rules
   const { recipient } = await operatorRecipient(context)
-  const pattern = patternOf(rules, project.secretsDir)
+  const pattern = anchoredPattern(rules.path, project.root, 'secrets/[^/]+\\.enc')
   if (!how.addRule) {
     if (!interactive)
       throw failure('rule-lacking', { config: rules.path, paths: lacking, pattern, recipient })
@@ -63,8 +45,12 @@ export async function rulesForSecrets(
     const question = `Add a rule for secrets/*.enc, for you alone (${recipient})?`
     if (!(await confirmed(context, question, '--add-rule', true))) throw failure('interrupted-nothing')
   }
-  const added = await withSecretsRule(rules, project.secretsDir, recipient)
+  // What is written down as accepted below is all of the rules: nobody may have slipped in before.
+  const known = [...secretNames(project), ...names].map(project.secretFile)
+  await ensureAccepted(context, rules, [project.envFile, project.vaultEnvFile, ...known])
+  const added = await insertRule(rules, undefined, pattern, { age: recipient })
   await writeFile(rules.path, Buffer.from(added.text), { over: Buffer.from(rules.text) })
+  await acceptRules(context, added)
   speak.note(`${quote(rules.path)}: added a rule for secrets/*.enc, for you alone (${recipient})`)
   return added
 }

@@ -2,7 +2,7 @@
 import { type Assignment, readDotenv } from '../../load/dotenv.ts'
 import { fillReferences } from '../../load/references.ts'
 import { unholdableLine } from '../../sops/seal.ts'
-import { meanTheSame, onlyAssignment } from '../store/dotenv-line.ts'
+import { lineHolding, meanTheSame, onlyAssignment } from '../store/dotenv-line.ts'
 
 export interface SopsText {
   /** Means, line by line, what the whole meant, less the names apart. */
@@ -45,12 +45,36 @@ function commentsOf(lines: readonly string[]): string[] {
     .map((line) => (line.startsWith('#') ? line : `#${line}`))
 }
 
+interface Meant {
+  readonly assignments: readonly Assignment[]
+  readonly values: ReadonlyMap<string, string>
+  /** Names whose values depend on HOME. */
+  readonly homeless: ReadonlySet<string>
+}
+
+/** The line of the assignment that counts; one that refers to what its name was before says what that came to. */
+async function countingLine(
+  { assignments, values, homeless }: Meant,
+  assignment: Assignment,
+): Promise<string | undefined> {
+  const { name, value } = assignment
+  const isOnly = assignments.every((other) => other === assignment || other.name !== name)
+  if (isOnly || !value.includes(`\${${name}`)) return lineOf(assignment)
+  return homeless.has(name) ? undefined : lineHolding(name, values.get(name) ?? '')
+}
+
+/**
+ * One line for each name, at the place that counts. What was set before it is a comment: twice in an encrypted file,
+ * a name would be one that a stranger may have added, where one of the two is empty.
+ */
 async function split(
   whole: string,
-  assignments: readonly Assignment[],
+  meant: Meant,
   forced: ReadonlySet<string>,
 ): Promise<{ lines: string[]; apart: Set<string> }> {
+  const { assignments } = meant
   const source = whole.replace(/^\ufeff/, '').split('\n')
+  const last = new Map(assignments.map((assignment) => [assignment.name, assignment]))
   const lines: string[] = []
   const apart = new Set(forced)
   let next = 0
@@ -58,7 +82,11 @@ async function split(
     const { line, text, name } = assignment
     lines.push(...commentsOf(source.slice(next, line - 1)))
     next = Math.max(next, line + (text.match(/\n/g)?.length ?? 0))
-    const made = apart.has(name) ? undefined : await lineOf(assignment)
+    if (last.get(name) !== assignment) {
+      lines.push(`# set again below: ${name}`)
+      continue
+    }
+    const made = apart.has(name) ? undefined : await countingLine(meant, assignment)
     if (made === undefined) apart.add(name)
     lines.push(made ?? `# ${name}: in secrets/${name}.enc`)
   }
@@ -77,17 +105,23 @@ async function meaningOf(lines: readonly string[], home: string): Promise<Map<st
   )
 }
 
+async function readMeant(whole: string): Promise<Meant> {
+  const { assignments } = await readDotenv(whole)
+  const values = new Map(fillReferences(assignments, ONE_HOME).values)
+  const elsewhere = fillReferences(assignments, OTHER_HOME).values
+  const homeless = elsewhere.filter(([name, value]) => values.get(name) !== value).map(([name]) => name)
+  return { assignments, values, homeless: new Set(homeless) }
+}
+
 /** Turns dotenv text into the lines of SOPS dotenv. What would mean something else there is apart. */
 export async function toSopsText(text: string): Promise<SopsText> {
   const whole = text.replaceAll(/\r\n?/g, '\n')
-  const { assignments } = await readDotenv(whole)
-  const meant = new Map(fillReferences(assignments, ONE_HOME).values)
-  const elsewhere = new Map(fillReferences(assignments, OTHER_HOME).values)
+  const meant = await readMeant(whole)
   let forced: ReadonlySet<string> = new Set()
   for (;;) {
-    const { lines, apart } = await split(whole, assignments, forced)
+    const { lines, apart } = await split(whole, meant, forced)
     const kept = await meaningOf(lines, ONE_HOME)
-    const changed = [...meant].filter(([name, value]) => !apart.has(name) && kept.get(name) !== value)
+    const changed = [...meant.values].filter(([name, value]) => !apart.has(name) && kept.get(name) !== value)
     if (changed.length > 0) {
       // What refers to a name apart goes with it: it may refer to names of its own file alone.
       forced = new Set([...apart, ...changed.map(([name]) => name)])
@@ -95,8 +129,8 @@ export async function toSopsText(text: string): Promise<SopsText> {
     }
     return {
       text: lines.map((line) => `${line}\n`).join(''),
-      apart: new Map([...meant].filter(([name]) => apart.has(name))),
-      homeless: [...apart].filter((name) => meant.get(name) !== elsewhere.get(name)),
+      apart: new Map([...meant.values].filter(([name]) => apart.has(name))),
+      homeless: [...apart].filter((name) => meant.homeless.has(name)),
     }
   }
 }

@@ -35,8 +35,8 @@ export function allowed(variables: ReadonlyMap<string, string>, more: readonly s
 }
 
 async function optionsFor(allow: ReadonlySet<string>): Promise<Options> {
-  // As it stands: HOME is another where the command runs.
-  return { ...(await parseOptions([], new Map())), allow, expand: false }
+  // HOME is another where the command runs: references to it stay.
+  return { ...(await parseOptions([], new Map())), allow }
 }
 
 /** A document of bytes that are not at its path yet, or no longer. */

@@ -26,6 +26,8 @@ describe('dotenv text as lines of SOPS dotenv', () => {
     ['several lines in single quotes', "K='a\nb'\n", 'K="a\\nb"\n'],
     ['several lines with a reference stay a reference', 'A=1\nK="a\n${A}"', 'A=1\nK="a\\n${A}"\n'],
     ['several lines with a literal one stay literal', "A=1\nK='a\n${A}'", 'A=1\nK="a\\n\\${A}"\n'],
+    ['a name twice stands once, where it counts', 'A=1\nB=2\nA=\n', '# set again below: A\nB=2\nA=\n'],
+    ['a name that refers to what it was', 'A=1\nA=${A}/x\n', '# set again below: A\nA=1/x\n'],
     ['a value on the line below its name', 'A=\n"x"', 'A="x"\n'],
     ['what compose would call empty', 'A=\nB= # c', 'A=\nB=# c\n'],
   ])('%s', async (_, text, wanted) => {
@@ -89,10 +91,12 @@ describe('dotenv text as lines of SOPS dotenv', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 8 }), async (lines) => {
         const whole = lines.join('\n')
-        const { text, apart } = await toSopsText(whole)
+        const { text, apart, homeless } = await toSopsText(whole)
         const kept = text.split('\n').filter((one) => !one.startsWith('#'))
         const meant = await meaning([whole])
         const got = new Map([...(await meaning(kept)), ...apart])
+        // Refused by migrate, and what refers to them is among them.
+        for (const name of homeless) for (const values of [got, meant]) values.delete(name)
         expect(Object.fromEntries(got)).toEqual(Object.fromEntries(meant))
       }),
       { numRuns: 2000 },
