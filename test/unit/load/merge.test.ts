@@ -62,4 +62,13 @@ describe('merge', () => {
       message: 'required but missing or empty: A, B, C',
     })
   })
+
+  test('nothing found is an error where something is required, and a value of any name is something', async () => {
+    await expect(merged({ A: 'x' }, [], ['--require-any', '--root', '/etc/disinto'])).rejects.toMatchObject({
+      code: 'require-any-unmet',
+      message: expect.stringContaining('/etc/disinto'),
+    })
+    expect((await merged({}, [entry('B', '')], ['--require-any'])).environment).toEqual([['B', '']])
+    expect((await merged({}, [])).environment).toEqual([])
+  })
 })
