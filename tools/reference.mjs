@@ -150,17 +150,24 @@ function names() {
 /**
  * The codes that `code: '…'` gives in the files of a directory of src/.
  * @param {string} directory
+ * @param {RegExp} which
  */
-export function codesIn(directory) {
+export function codesIn(directory, which = /\.ts$/) {
   const files = readdirSync(new URL(`../src/${directory}`, import.meta.url)).filter((name) =>
-    name.endsWith('.ts'),
+    which.test(name),
   )
   const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(/code: '([a-z-]+)'/g)])
   return [...new Set(found.map(([, name = '']) => name))].sort((a, b) => a.localeCompare(b))
 }
 
 function findings() {
-  return codesIn('host/doctor').map(code).join(', ')
+  // What the stack is objected to is said by `up`, too.
+  const said = codesIn('host/compose', /^(?:guards|warnings)\.ts$/)
+  const all = new Set([...codesIn('host/doctor'), ...said])
+  return [...all]
+    .sort((a, b) => a.localeCompare(b))
+    .map(code)
+    .join(', ')
 }
 
 /** Every generated table by the name in its marks. */

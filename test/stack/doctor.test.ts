@@ -24,7 +24,10 @@ async function findingsOf(
 /** The codes of what is wrong, and of what is doubtful. */
 async function codesOf(stack: Stack, env: Record<string, string> = {}): Promise<string[]> {
   const { findings } = await findingsOf(stack, env)
-  return findings.filter(({ severity }) => severity !== 'note').map(({ code }) => code)
+  // What other runs on this machine have left is none of ours.
+  return findings
+    .filter(({ severity, code }) => severity !== 'note' && code !== 'run-left')
+    .map(({ code }) => code)
 }
 
 async function makeHealthy(): Promise<Stack> {
@@ -87,7 +90,7 @@ test('a file that is damaged, misnamed, refused or not for us is found', async (
   expect(await codesOf(stack)).toEqual(['file-tampered'])
   await stack.write('secrets/CLAWHUB_TOKEN.enc', good)
   await stack.write('secrets/OTHER.enc', good)
-  expect(await codesOf(stack)).toEqual(['name-mismatch'])
+  expect(await codesOf(stack)).toEqual(['name-mismatch', 'file-copied'])
   await rm(stack.path('secrets/OTHER.enc'))
   await stack.write('secrets/LD_PRELOAD.enc', good.replace('CLAWHUB_TOKEN', 'LD_PRELOAD'))
   expect(await codesOf(stack)).toContain('name-refused')
@@ -109,6 +112,9 @@ test('recipients that differ from .sops.yaml are found, and a service that can o
   const [finding] = findings.filter(({ code }) => code === 'recipients-differ')
   expect(finding?.message).toContain(`.env.enc: encrypted to ${service}`)
   await stack.write('.sops.yaml', rules.replaceAll(/age: \S+/g, `age: ${operator},${service}`))
+  await stack.must('secrets', 'recipients', 'accept')
+  // A change of a value keeps its readers: only a new file is for those of the rule.
+  await rm(stack.path('secrets/CLAWHUB_TOKEN.enc'))
   await stack.secret('CLAWHUB_TOKEN', freshValue('hub'))
   expect(await codesOf(stack)).toEqual(['service-opens-secret'])
 })
