@@ -210,6 +210,17 @@ describe('--staged', () => {
   })
 })
 
+test('without rules it is told that recipients can’t be compared, once, as a warning', async () => {
+  const repository = repositoryWith(BASE)
+  await secret(repository, 'A')
+  repository.remove('.sops.yaml')
+  const { status, stdout } = repository.run(['secrets', 'check'])
+  expect(stdout).toMatch(
+    /^warning: rules-missing: \.sops\.yaml: does not exist.*\n {2}fix: .*\n2 files, 0 errors\n$/,
+  )
+  expect(status).toBe(0)
+})
+
 test('--rules-of takes the rules of another branch, so that one can’t let its own recipients in', async () => {
   const repository = repositoryWith(BASE)
   const { recipient } = repository.stranger()

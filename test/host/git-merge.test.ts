@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
 import { SOPS } from './host.ts'
-import { type Repository, repositoryWith } from './repository.ts'
+import { Repository, repositoryWith } from './repository.ts'
 
 const MARK = 'hunter2-Zq7'
 /** Pairs of branches that are merged; many more in the deep run. */
@@ -109,6 +109,30 @@ describe('two sides that change different names', () => {
     repository.git('merge', '--no-edit', 'theirs')
     const words = ['decrypt', '--input-type', 'json', '--output-type', 'json', '.env.enc']
     expect(JSON.parse(repository.sops(...words))).toEqual({ A: `${MARK}\n"a"`, O: MARK, T: `${MARK}\\n` })
+  })
+
+  test('are both there in a project below the top, by the rules beside it', async () => {
+    const repository = new Repository()
+    const { recipient } = repository.stranger()
+    repository.write('.sops.yaml', `creation_rules:\n  - age: ${recipient}\n`)
+    repository.write('app/README', '')
+    repository.well(['secrets', 'keygen', '--root', 'app'])
+    const own = repository.recipient()
+    repository.write('app/.sops.yaml', `creation_rules:\n  - age: ${own}\n`)
+    repository.well(['git', 'setup', '--root', 'app'])
+    const put = async (text: string) => repository.write('app/.env.enc', await sealDotenv(text, [own]))
+    await put(BASE)
+    repository.commit('base')
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    await put(THEIRS)
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    await put(OURS)
+    repository.commit('ours')
+    repository.git('merge', '--no-edit', 'theirs')
+    const words = ['decrypt', '--input-type', 'dotenv', '--output-type', 'dotenv', 'app/.env.enc']
+    expect(repository.sops(...words)).toBe(BOTH)
+    expect(repository.read('app/.env.enc')).not.toContain(recipient)
   })
 })
 

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { DISINTO, Host } from './host.ts'
+import { DISINTO, Host, MARK } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
 
 test('setup says what it changed, changes nothing the second time, and undo leaves no trace', () => {
@@ -75,6 +76,33 @@ test('a bundle that a branch could change is not what git starts', () => {
   expect(stderr).toMatch(/tools\/disinto\.js: is a tracked file/)
   expect(status).toBe(1)
   expect(existsSync(repository.path('.gitattributes'))).toBe(false)
+})
+
+test('doctor knows how far a clone is set up', () => {
+  const repository = new Repository()
+  const codes = (cwd = repository.directory) => {
+    const { stdout } = repository.run(['doctor', '--json'], { cwd })
+    const { findings } = JSON.parse(stdout) as { findings: Array<{ code: string; severity: string }> }
+    return findings
+      .filter(({ code }) => /^git-(?:setup|hook)/.test(code))
+      .map(({ severity, code }) => `${severity} ${code}`)
+  }
+  expect(codes()).toEqual([])
+  repository.well(['secrets', 'keygen'])
+  repository.add('TOKEN', MARK)
+  expect(codes()).toEqual(['note git-setup-none'])
+  repository.well(['git', 'setup'])
+  expect(codes()).toEqual(['note git-hook-none'])
+  repository.well(['git', 'setup', '--hook'])
+  expect(codes()).toEqual([])
+  repository.commit('all')
+  const clone = join(repository.base, 'clone')
+  repository.git('clone', '--quiet', '.', clone)
+  expect(codes(clone)).toEqual(['warning git-setup-half'])
+  repository.git('config', 'diff.disinto.cachetextconv', 'true')
+  expect(codes()).toEqual(['warning git-setup-cached'])
+  repository.git('config', 'diff.disinto.textconv', `'${process.execPath}' '/gone/disinto.js' git textconv`)
+  expect(codes()).toEqual(['warning git-setup-stale'])
 })
 
 test('where there is no repository, and where there is no git, that is said', () => {

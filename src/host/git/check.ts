@@ -33,7 +33,8 @@ export interface Checked {
 /** A failure of reading as a finding. */
 function findingOf(file: string, thrown: unknown): CheckFinding {
   const { code, message, hint } = asDisintoError(thrown)
-  return { file, code, severity: 'error', message, fix: hint }
+  // Files of sops need no .sops.yaml; without one nobody can tell a planted recipient.
+  return { file, code, severity: code === 'rules-missing' ? 'warning' : 'error', message, fix: hint }
 }
 
 /** Finds the rules that are in force for a file: of the nearest directory, up to `top`; beyond it, on disk. */
@@ -75,6 +76,8 @@ async function readersOf(
   rulesFor: RulesFor,
 ): Promise<Pick<Surroundings, 'rule' | 'unaccepted'>> {
   const rules = await rulesFor(path)
+  // What can't be compared with rules is told, and is never a "yes".
+  if (rules === undefined && isEncryptedByName(path)) throw failure('rules-missing', { path: RULES })
   const rule = rules?.for(path)
   if (rules === undefined || !isEncryptedByName(path)) return { rule, unaccepted: [] }
   const found = await unacceptedReaders(context, rules, [path])
