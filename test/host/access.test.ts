@@ -1,9 +1,14 @@
 /** Who can open what: rules as sops reads them, changes that do what they say, and nobody by a claim. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../src/age/keygen.ts'
+import { DisintoError } from '../../src/errors.ts'
+import type { HostContext } from '../../src/host/context.ts'
+import { projectAt } from '../../src/host/project.ts'
+import { ensureServiceKey, grantService } from '../../src/host/store/grant.ts'
 import { Host, MARK, SOPS } from './host.ts'
 
 /** Whether a key alone opens a file with stock sops. */
@@ -207,7 +212,7 @@ test('a .sops.yaml above the project counts unless others can write it', () => {
   const above = join(host.base, '.sops.yaml')
   writeFileSync(above, `creation_rules:\n  - age: ${bob.recipient}\n`, { mode: 0o666 })
   spawnSync('chmod', ['666', above])
-  host.well(['secrets', 'add', 'TOKEN'], { input: MARK })
+  host.well(['secrets', 'add', 'TOKEN', '--root', host.directory], { input: MARK })
   expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
   expect(host.bySops('TOKEN')).toBe(MARK)
 })
@@ -254,4 +259,124 @@ test('a value that stands in the clear is told by list, verify and doctor', () =
   expect(host.well(['secrets', 'list'])).toMatch(/^DB_PASSWORD .*not encrypted/m)
   expect(host.run(['secrets', 'verify']).stderr).toContain('DB_PASSWORD')
   expect(host.run(['doctor']).stdout).toMatch(/DB_PASSWORD.*not encrypted/)
+})
+
+/** What `disinto up` does for the agents, without the engine, and whether it refused. */
+async function grant(host: Host): Promise<string | undefined> {
+  const variables = new Map(Object.entries(host.environment()))
+  const context: HostContext = {
+    project: projectAt(host.directory, variables, host.directory),
+    variables,
+    workingDirectory: host.directory,
+    interactive: false,
+    speak: { error: () => {}, warning: () => {}, note: () => {} },
+    print: () => {},
+    readInput: () => Buffer.alloc(0),
+  }
+  const { recipient } = await ensureServiceKey(context, 'agents')
+  try {
+    await grantService(context, 'agents', recipient)
+    return undefined
+  } catch (error) {
+    return error instanceof DisintoError ? error.code : 'internal'
+  }
+}
+
+describe('ciphertext is not bound to its place', () => {
+  const withSecret = () => {
+    const host = new Host()
+    host.well(['secrets', 'add', 'CLAWHUB_TOKEN'], { input: MARK })
+    return host
+  }
+
+  test('a copy of a secret file is not given to the agents as .env.enc, and doctor tells it', async () => {
+    const host = withSecret()
+    cpSync(host.path('secrets/CLAWHUB_TOKEN.enc'), host.path('.env.enc'))
+    const before = host.read('.env.enc')
+    expect(await grant(host)).toBe('readers-widen')
+    expect(host.read('.env.enc')).toBe(before)
+    expect(host.run(['doctor']).stdout).toContain('file-copied')
+  })
+
+  test('nor is a secret file that was moved there, or put into the form of an env file', async () => {
+    const host = withSecret()
+    renameSync(host.path('secrets/CLAWHUB_TOKEN.enc'), host.path('.env.enc'))
+    expect(await grant(host)).toBe('readers-widen')
+    const parsed = JSON.parse(host.read('.env.enc')) as {
+      CLAWHUB_TOKEN: string
+      sops: Record<string, string> & { age: unknown }
+    }
+    const { age, ...rest } = parsed.sops
+    const [key] = age as Array<{ enc: string; recipient: string }>
+    const lines = [
+      `CLAWHUB_TOKEN=${parsed.CLAWHUB_TOKEN}`,
+      `sops_age__list_0__map_enc=${(key?.enc ?? '').replaceAll('\n', '\\n')}`,
+      `sops_age__list_0__map_recipient=${key?.recipient ?? ''}`,
+      ...Object.entries(rest).map(([name, value]) => `sops_${name}=${value}`),
+    ]
+    renameSync(host.path('.env.enc'), host.path('secrets/CLAWHUB_TOKEN.enc'))
+    host.write('.env.enc', `${lines.join('\n')}\n`)
+    expect(host.envBySops()).toBe(`CLAWHUB_TOKEN=${MARK}\n`)
+    expect(await grant(host)).toBe('readers-widen')
+  })
+
+  test('an env file of its own is given, and what is in it is told', async () => {
+    const host = withSecret()
+    host.write('.env', `FORGE_TOKEN=${MARK}\n`)
+    writeFileSync(host.path('.env.enc'), host.sops('encrypt', '--age', host.recipient(), '.env'))
+    rmSync(host.path('.env'))
+    const before = host.read('.env.enc')
+    expect(await grant(host)).toBeUndefined()
+    // Nothing was changed but that one key more opens it.
+    const lines = host.read('.env.enc').split('\n')
+    expect(lines.filter((line) => !line.startsWith('sops_age__list_1__')).join('\n')).toBe(before)
+    const agents = readFileSync(join(host.home, '.config/sops/age/project/agents/keys.txt'), 'utf8')
+    expect(opens(host, agents, '.env.enc', 'dotenv')).toBe(true)
+  })
+
+  test('plaintext needs no rules, whatever .sops.yaml says', async () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.env', 'A=1\n')
+    for (const text of [
+      'creation_rules:\n  - pgp: 85D77543B3D624B63CEA9E6DBC17301B491B3F21\n',
+      'not: [yaml',
+      'creation_rules: []\n',
+    ]) {
+      host.write('.sops.yaml', text)
+      expect(await grant(host)).toBeUndefined()
+      expect(host.read('.sops.yaml')).toBe(text)
+    }
+  })
+})
+
+test('no data key and no token goes to an address that only a file names', async () => {
+  const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+  const server = createServer()
+  let connections = 0
+  server.on('connection', (socket) => {
+    connections += 1
+    socket.destroy()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const text = host.read('secrets/TOKEN.enc')
+  const parsed = JSON.parse(text) as { sops: Record<string, unknown> }
+  const entry = {
+    vault_address: `http://127.0.0.1:${port}`,
+    engine_path: 'transit',
+    key_name: 'k',
+    created_at: '2026-01-01T00:00:00Z',
+    enc: 'vault:v1:AAAA',
+  }
+  parsed.sops['hc_vault'] = [entry]
+  host.write('secrets/TOKEN.enc', JSON.stringify(parsed, undefined, '\t'))
+  expect(host.well(['secrets', 'recipients', 'list'])).toContain(`hc_vault:http://127.0.0.1:${port}`)
+  host.well(['secrets', 'rotate-key'], { env: { VAULT_TOKEN: MARK } })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  server.close()
+  expect(connections).toBe(0)
+  expect(host.read('secrets/TOKEN.enc')).not.toContain('hc_vault')
+  expect(host.bySops('TOKEN')).toBe(MARK)
 })
