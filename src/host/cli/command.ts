@@ -9,7 +9,7 @@ export interface HostCommand {
   readonly about: string
   /** What follows the name: "NAME [OPTION ...]". */
   readonly usage: string
-  /** What one line can't say; plain text, at most 80 columns. */
+  /** What one line can't say: paragraphs, which help fills to 80 columns unless a line of one is indented. */
   readonly details?: string
   readonly examples: readonly string[]
   readonly options: readonly Flag[]

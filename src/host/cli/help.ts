@@ -3,16 +3,37 @@ import { nearest } from '../../nearest.ts'
 import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
 import { failure } from '../errors.ts'
 
+/** Columns of a terminal that is not wide. */
+const WIDTH = 80
+
+/** Text with each of its paragraphs filled to the width; one with an indented line stays as it is. */
+function filled(text: string): string {
+  const fill = (paragraph: string) => {
+    const lines: string[] = []
+    for (const word of paragraph.split(/\s+/)) {
+      const line = lines.at(-1)
+      if (line !== undefined && line.length + 1 + word.length <= WIDTH) lines.push(`${lines.pop()} ${word}`)
+      else lines.push(word)
+    }
+    return lines.join('\n')
+  }
+  return text
+    .split('\n\n')
+    .map((paragraph) => (/^\s/m.test(paragraph) ? paragraph : fill(paragraph)))
+    .join('\n\n')
+}
+
 /** The text of --help, made from what the command is. */
 export function helpOf(command: HostCommand): string {
-  const rows = [...command.options, ...COMMON_OPTIONS].map(({ name, value, about }) => {
-    const left = `--${name}${value === undefined ? '' : ` ${value}`}`
-    return `  ${left.padEnd(18)} ${about}`
-  })
+  const options = [...command.options, ...COMMON_OPTIONS].map(
+    ({ name, value, about }) => [`--${name}${value === undefined ? '' : ` ${value}`}`, about] as const,
+  )
+  const column = Math.max(...options.map(([left]) => left.length))
+  const rows = options.map(([left, about]) => `  ${left.padEnd(column)}  ${about}`)
   return [
     `Usage: disinto ${command.name}${command.usage === '' ? '' : ` ${command.usage}`}`,
     `${command.about.charAt(0).toUpperCase()}${command.about.slice(1)}.`,
-    ...(command.details === undefined ? [] : [command.details.trim()]),
+    ...(command.details === undefined ? [] : [filled(command.details.trim())]),
     `Options:\n${rows.join('\n')}`,
     `Examples:\n${command.examples.map((example) => `  ${example}`).join('\n')}`,
     '',
