@@ -6,12 +6,13 @@ import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { DisintoError } from '../../src/errors.ts'
 import { exposuresOf, placesInWords } from '../../src/host/compose/exposures.ts'
-import { readMarked, readStack } from '../../src/host/compose/read.ts'
+import { readMarked, readStack, readWithValues } from '../../src/host/compose/read.ts'
 import { readSettings } from '../../src/host/compose/settings.ts'
 import type { HostContext } from '../../src/host/context.ts'
 import { projectAt } from '../../src/host/project.ts'
 import { speaker } from '../../src/speak.ts'
-import { MARK } from './host.ts'
+import { openForStack } from '../../src/host/compose/values.ts'
+import { Host, MARK } from './host.ts'
 
 const NEEDED = {
   PATH: process.env['PATH'] ?? '',
@@ -170,7 +171,6 @@ test('where a value does not fit, its name is said and no part of it', async () 
 })
 
 test('what is required and set nowhere is said by name', async () => {
-  const { readWithValues } = await import('../../src/host/compose/read.ts')
   const context = made(agents('environment: {A: "${NEED_ME:?set it first}"}'))
   const { sources } = await readStack(context)
   const error = (await readWithValues(context, sources, new Map()).catch(
@@ -210,4 +210,20 @@ test('COMPOSE_* of .env counts as for compose: files, separator, name', async ()
   const { model } = await readStack(context)
   expect(model.name).toBe('named')
   expect(model.services.map(({ name, image }) => `${name} ${image}`)).toEqual(['a root-stack', 'b x'])
+})
+
+test('a .env that sops has encrypted in place is opened for what the file refers to, and compose never sees it', async () => {
+  const host = new Host()
+  host.well(['secrets', 'keygen'])
+  host.write('.env', `TOKEN=${MARK}\nCOMPOSE_PROJECT_NAME=hidden\n`)
+  host.write('docker-compose.yml', 'services: {a: {image: x, environment: {T: "${TOKEN}"}}}\n')
+  host.sops('encrypt', '--in-place', '--input-type', 'dotenv', '--output-type', 'dotenv', '.env')
+  const variables = new Map(Object.entries(host.environment({ DOCKER_CONFIG: NEEDED.DOCKER_CONFIG })))
+  const given: HostContext = { ...made({}), project: projectAt(host.directory, variables, '/'), variables }
+  const { context } = await readSettings(given)
+  const { sources, model } = await readStack(context)
+  expect(model.name).toBe('hidden')
+  const values = await openForStack(context, { names: ['TOKEN'], allow: [] })
+  const [service] = (await readWithValues(context, sources, values)).services
+  expect(service?.environment.get('T') === MARK).toBe(true)
 })

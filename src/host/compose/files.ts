@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { HostContext } from '../context.ts'
 import { type Follow, type Reference, readReferences } from './references.ts'
-import { composeFiles, plainValues } from './settings.ts'
+import { composeFiles } from './settings.ts'
+import { plainValues } from './env-files.ts'
 import { fillIn, referencesIn } from './template.ts'
 
 export interface ComposeSources {

@@ -1,40 +1,14 @@
 /** compose's own settings, `COMPOSE_*`, from the environment and the env files. */
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { existsSync, readFileSync } from 'node:fs'
-import { parseDotenv } from '../../load/dotenv.ts'
-import { detectFormat } from '../../load/format.ts'
-import { read } from '../../load/read.ts'
+import { existsSync } from 'node:fs'
 import type { HostContext } from '../context.ts'
 import { COMPOSE_FILES } from '../project.ts'
 import { isForOthers } from '../store/open.ts'
-import { visibleNames } from '../store/inventory.ts'
+import { hasPlainEnv, plainValues, encryptedNames } from './env-files.ts'
 import { openValues } from './values.ts'
 import { failure } from '../errors.ts'
 
 const SETTING = /^COMPOSE_/
-
-/** Whether `.env` is there and holds plaintext, so that compose reads it as it would without us. */
-export function hasPlainEnv(path: string): boolean {
-  let bytes: Buffer
-  try {
-    bytes = readFileSync(path)
-  } catch {
-    return false
-  }
-  return detectFormat(bytes) === undefined && !bytes.includes('ENC[AES256_GCM')
-}
-
-/** The names and values of a plaintext `.env`; none where there is none. compose's own reading is what counts. */
-export async function plainValues({ project }: HostContext): Promise<Map<string, string>> {
-  if (!hasPlainEnv(project.plainEnvFile)) return new Map()
-  return new Map(await parseDotenv(readFileSync(project.plainEnvFile, 'utf8')))
-}
-
-/** The names that `.env.enc` has: empty where there is none, undefined where only its key tells. */
-export async function encryptedNames({ project }: HostContext): Promise<ReadonlySet<string> | undefined> {
-  if (!existsSync(project.envFile)) return new Set()
-  return visibleNames(read({ role: 'env-file', path: project.envFile, plaintextAllowed: false }))
-}
 
 export interface Settings {
   /** The context with the settings among its variables. */

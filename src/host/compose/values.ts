@@ -9,6 +9,7 @@ import type { Source } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
 import { openWith } from '../store/open.ts'
+import { encryptedEnvFile } from './env-files.ts'
 import { visibleNames } from '../store/inventory.ts'
 import { failure } from '../errors.ts'
 
@@ -26,8 +27,8 @@ interface Wanted {
 async function openNamed(context: HostContext, { names, allow, secrets = [] }: Wanted): Promise<Loaded> {
   const { project } = context
   const sources: Source[] = []
-  const envFile: Source = { role: 'env-file', path: project.envFile, plaintextAllowed: false }
-  if (existsSync(project.envFile)) {
+  const envFile = encryptedEnvFile(project)
+  if (envFile !== undefined) {
     const visible = await visibleNames(read(envFile))
     // Who has no key can still start a stack whose file refers to none of the names.
     if (names.some((name) => visible?.has(name) ?? true)) sources.push(envFile)

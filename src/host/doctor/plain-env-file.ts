@@ -7,7 +7,7 @@ import { readDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
 import { isSecretive, type Told, toldIn } from '../compose/exposures.ts'
-import { encryptedNames } from '../compose/settings.ts'
+import { encryptedNames } from '../compose/env-files.ts'
 import type { HostContext } from '../context.ts'
 import type { Finding } from './finding.ts'
 
