@@ -119,7 +119,7 @@ export const HOST_CATALOGUE = {
   }),
   'rules-foreign': ({ path, what }: Texts<'path' | 'what'>) => ({
     message: `${quote(path)}: the rule for .env.enc can't be changed here: it ${what}`,
-    hint: 'add the service key by hand (disinto doctor shows it), then run: sops updatekeys .env.enc',
+    hint: 'add the service key by hand (disinto doctor shows it), then run: sops updatekeys --input-type dotenv .env.enc',
   }),
   'no-key-place': () => ({
     message: 'nowhere to keep a key: neither HOME nor XDG_CONFIG_HOME is set',
@@ -406,7 +406,7 @@ export const HOST_CATALOGUE = {
   }),
   'edit-line': ({ path, line, reason }: Texts<'path' | 'reason'> & { readonly line: number }) => ({
     message: `${quote(path)}: line ${line}: ${reason}`,
-    hint: 'one NAME=value a line; a value of several lines goes to a file of its own: disinto secrets add NAME --from-file FILE',
+    hint: 'one NAME=value a line, a value of several lines in double quotes; what can’t stand so goes to a file of its own: disinto secrets add NAME --from-file FILE',
   }),
   'edit-no-tmpfs': () => ({
     message: 'no tmpfs at hand (/dev/shm, /run/user): the plaintext would be on disk while you edit',
@@ -442,7 +442,7 @@ export const HOST_CATALOGUE = {
   }),
   'readers-unaddable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: one more key can't be given to it here (${reason}); nothing was changed`,
-    hint: `with an age key that opens it at hand, do it again; or name the key in .sops.yaml and run: sops updatekeys ${quote(path)}`,
+    hint: `with an age key that opens it at hand, do it again; or name the key in .sops.yaml and run: sops updatekeys --input-type TYPE ${quote(path)} (dotenv, json or yaml, as it is)`,
   }),
   'readers-unchecked': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: would not be for those whom it was meant for; nothing was changed`,

@@ -55,6 +55,20 @@ describe('edit', () => {
     expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
   })
 
+  test('.env.enc may be left with the line ends of Windows, and a value over several lines', () => {
+    const { host, env } = edited(`printf '# c\\r\\nexport A = 1-${MARK}\\r\\nB="x\\ny"\\r\\n' > "$1"`)
+    host.well(['secrets', 'edit', '.env.enc'], { env })
+    expect(host.envBySops()).toBe(`# c\nA=1-${MARK}\nB="x\\ny"\n`)
+  })
+
+  test('what is odd in .env.enc is said by line', () => {
+    const { host, env } = edited(`printf 'A=${MARK}\\nPW=p@ss#${MARK}\\nPW=2\\n' > "$1"`)
+    const { status, stderr } = host.run(['secrets', 'edit', '.env.enc'], { env })
+    expect([status, stderr.includes(MARK)]).toEqual([0, false])
+    expect(stderr).toContain('line 2 (PW): the value ends before a #')
+    expect(stderr).toContain('line 3 (PW): the name is set twice')
+  })
+
   test('unchanged is unwritten', () => {
     const { host, env } = edited('touch "$1"')
     const before = [host.read('secrets/TOKEN.enc'), statSync(host.path('secrets/TOKEN.enc')).ino]
@@ -65,6 +79,7 @@ describe('edit', () => {
   test.each([
     ['an editor that fails', 'sed -i s/-old/-new/ "$1"; exit 1', 'ended with an error'],
     ['a line that is none', 'echo nonsense >> "$1"', 'line 3'],
+    ['a conflict marker', 'echo "<<<<<<< HEAD" >> "$1"', 'line 3: is a conflict marker'],
     ['a refused name', 'echo LD_PRELOAD=x >> "$1"', 'is refused'],
     ['what is not UTF-8', 'printf "A=\\377" >> "$1"', 'not UTF-8'],
   ])('%s changes nothing', (_, script, told) => {

@@ -45,7 +45,7 @@ export function ruleFindings({ source, outside }: Seen, rules: CreationRules): F
       code: 'recipients-differ',
       severity: 'error',
       message: `${quote(source.path)}: ${parts.join('; ')}`,
-      fix: `correct .sops.yaml, or run: sops updatekeys ${quote(source.path)}`,
+      fix: `correct .sops.yaml, or run: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(source.path)}`,
     },
   ]
 }

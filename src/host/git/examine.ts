@@ -141,7 +141,7 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipients-missing',
       message: `${quote(path)}: not encrypted to ${missing.map(bareKey).map(quote).join(', ')}, which .sops.yaml names`,
-      fix: `whoever can open it runs: sops updatekeys ${quote(path)}`,
+      fix: `whoever can open it runs: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(path)}`,
     })
   const alike =
     outside.groups.length === rule.groups.length &&

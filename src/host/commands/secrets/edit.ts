@@ -4,10 +4,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
+import { diagnoseText, explainProblem, type ProblemKind, summarizeProblems } from '../../../load/diagnosis.ts'
 import { parseDotenv, textOf } from '../../../load/dotenv.ts'
 import { checkName } from '../../../load/names.ts'
 import { read } from '../../../load/read.ts'
-import { unholdableLine } from '../../../sops/seal.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { rulesOf } from '../../access/rules.ts'
 import { editFile } from '../../cli/editor.ts'
@@ -22,7 +22,9 @@ import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
 import { Secret } from '../../../secret.ts'
 import { type Content, prepareSealed } from '../../store/seal.ts'
 import type { Document, Source } from '../../../nouns.ts'
+import type { HostContext } from '../../context.ts'
 import { failure } from '../../errors.ts'
+import { toSopsText } from '../../migrate/sops-text.ts'
 
 /** What is edited: its text for the editor, and the way back from it. */
 interface Editable {
@@ -30,6 +32,27 @@ interface Editable {
   /** Throws when the text has a mistake in it. */
   content(text: string): Promise<Content>
 }
+
+/** What an edited text is to be written as; says what is odd in it. Throws for the first mistake, by its line. */
+async function envContent(context: HostContext, path: string, text: string): Promise<Content> {
+  const problems = await diagnoseText(text, { encrypted: true })
+  const wrong = problems.find(({ kind }) => MISTAKES.has(kind))
+  if (wrong !== undefined)
+    throw failure('edit-line', { path, line: wrong.line, reason: explainProblem(wrong.kind).message })
+  for (const [name, value] of await parseDotenv(text)) {
+    checkName(name, path, allowed(context.variables))
+    checkValue(name, value, path)
+  }
+  const made = await toSopsText(text)
+  const [apart] = made.apart.keys()
+  if (apart !== undefined) throw failure('value-unholdable', { name: apart })
+  for (const { kind, message, hint } of summarizeProblems(problems))
+    context.speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
+  return { kind: 'dotenv', text: made.text }
+}
+
+/** What is no NAME=value, and nobody means. */
+const MISTAKES: ReadonlySet<ProblemKind> = new Set(['nothing', 'conflict', 'key-line', 'name'])
 
 async function editableEnvFile(document: Document, { context }: Invocation): Promise<Editable> {
   const { path } = document.source
@@ -40,15 +63,7 @@ async function editableEnvFile(document: Document, { context }: Invocation): Pro
   if (!isUtf8(whole)) throw failure('value-not-utf8', { path, name: '.env' })
   return {
     text: whole.toString(),
-    content: async (text) => {
-      const line = unholdableLine(text)
-      if (line !== undefined) throw failure('edit-line', { path, line: line.line, reason: line.reason })
-      for (const [name, value] of await parseDotenv(text)) {
-        checkName(name, path, allowed(context.variables))
-        checkValue(name, value, path)
-      }
-      return { kind: 'dotenv', text }
-    },
+    content: (text) => envContent(context, path, text),
   }
 }
 
