@@ -38,6 +38,8 @@ withDocker('docs/approvals.md, with Docker', { timeout: HALF_AN_HOUR }, async ()
 
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
+test('docs/git.md', () => runPage('docs/git.md', { before: project }))
+
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))
 
 test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))

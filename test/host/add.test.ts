@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { AGE, AGE_KEYGEN, Host, MARK, SHIM } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { AGE, AGE_KEYGEN, SHIM } from '../helpers/parts.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
@@ -125,7 +126,7 @@ describe('rules that take the sops program', () => {
       host.well(['secrets', 'migrate'], { env })
       expect(host.well(['secrets', 'show', 'A'], { env })).toBe(`${MARK}\n`)
       // Without the key nothing is lost, and what is wrong is said.
-      expect(host.fails(['secrets', 'show', 'TOKEN'], { env: { GNUPGHOME: '/nowhere' } })).toContain(
+      expect(host.fails(['secrets', 'show', 'TOKEN'], { env: { GNUPGHOME: '/sys/nowhere' } })).toContain(
         'sops failed',
       )
     },

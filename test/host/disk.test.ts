@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { DISINTO, Host, MARK } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { DISINTO } from '../helpers/parts.ts'
 
 const ROOT = process.getuid?.() === 0
 

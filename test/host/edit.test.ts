@@ -10,7 +10,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { DISINTO, Host, MARK } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { DISINTO } from '../helpers/parts.ts'
 
 /** A host with a secret, an env file, and an editor that is a shell script. */
 function edited(script: string, directory?: string) {

@@ -7,7 +7,7 @@ import { type Repository, repositoryWith } from './repository.ts'
 
 const BASE = `A=${MARK}\nB=${MARK}\n`
 /** Nobody's home: no key. */
-const KEYLESS = { env: { HOME: '/proc/nowhere' } }
+const KEYLESS = { env: { HOME: '/sys/nowhere' } }
 
 const sorted = (lines: readonly string[]) => [...lines].sort((one, other) => (one < other ? -1 : 1))
 

@@ -5,7 +5,7 @@ import { type Repository, repositoryWith } from './repository.ts'
 
 const BASE = `# note\nKEPT=${MARK}-1\nCHANGED=${MARK}-2\nGONE=${MARK}-3\n`
 const AFTER = `# note\nKEPT=${MARK}-1\nCHANGED=${MARK}-x\nNEW="${MARK}\\n-y"\n`
-const KEYLESS = { env: { HOME: '/proc/nowhere' } }
+const KEYLESS = { env: { HOME: '/sys/nowhere' } }
 
 /** A repository whose `.env.enc` was encrypted anew, as `secrets edit` does, with other values. */
 async function changed(): Promise<Repository> {
@@ -40,7 +40,7 @@ describe('a file that was encrypted anew', () => {
 
   test('asks no program for a key', async () => {
     const repository = await changed()
-    const env = { HOME: '/proc/nowhere', SOPS_AGE_KEY_CMD: `touch ${repository.path('ASKED')}` }
+    const env = { HOME: '/sys/nowhere', SOPS_AGE_KEY_CMD: `touch ${repository.path('ASKED')}` }
     repository.tryGit(['diff'], { env })
     repository.run(['git', 'diff'], { env })
     expect(repository.exists('ASKED')).toBe(false)

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
-import { SOPS } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
+import { SOPS } from '../helpers/parts.ts'
 
 const MARK = 'hunter2-Zq7'
 /** Pairs of branches that are merged; many more in the deep run. */
@@ -176,7 +176,7 @@ describe('what can’t be merged is left as ours, with a reason', () => {
     await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
     const ours = repository.read('.env.enc')
     const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'], {
-      env: { HOME: '/proc/nowhere' },
+      env: { HOME: '/sys/nowhere' },
     })
     expect(status).toBe(1)
     expect(said).toMatch(
@@ -226,7 +226,7 @@ describe('recipients', () => {
     const { status } = spawnSync(
       SOPS,
       ['decrypt', '--input-type', 'dotenv', '--output-type', 'dotenv', repository.path('.env.enc')],
-      { env: repository.environment({ HOME: '/proc/nowhere', SOPS_AGE_KEY_FILE: keyFile }), cwd: '/' },
+      { env: repository.environment({ HOME: '/sys/nowhere', SOPS_AGE_KEY_FILE: keyFile }), cwd: '/' },
     )
     expect(status).not.toBe(0)
   })

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { DISINTO, Host, MARK } from './host.ts'
+import { Host, MARK } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
+import { DISINTO } from '../helpers/parts.ts'
 
 test('setup says what it changed, changes nothing the second time, and undo leaves no trace', () => {
   const repository = new Repository()

@@ -3,27 +3,14 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
+import { AGE_KEYGEN, DISINTO, SOPS } from '../helpers/parts.ts'
 import type { Result } from '../shim/project.ts'
 
-export const DISINTO = fileURLToPath(new URL('../../entrypoint/disinto.js', import.meta.url))
-export const SHIM = fileURLToPath(new URL('../../entrypoint/entrypoint.js', import.meta.url))
+export { AGE, AGE_KEYGEN, DISINTO, SHIM, SOPS } from '../helpers/parts.ts'
 
 /** Every secret in these tests has this in it, so that one search finds a leak of any. */
 export const MARK = 'hunter2-Zq7'
-
-function program(variable: string, name: string): string {
-  const path = process.env[variable] ?? name
-  if (spawnSync(path, ['--version'], { stdio: 'ignore' }).error !== undefined) {
-    throw new Error(`needs the ${name} program: node tools/fetch.mjs, or set ${variable}`)
-  }
-  return path
-}
-
-export const SOPS = program('SOPS_PROGRAM', 'sops')
-export const AGE = program('AGE_PROGRAM', 'age')
-export const AGE_KEYGEN = program('AGE_KEYGEN_PROGRAM', 'age-keygen')
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>

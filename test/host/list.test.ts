@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
-import { AGE, Host, MARK } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { AGE } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()
@@ -15,7 +16,7 @@ function project(): Host {
 describe('list', () => {
   test('shows names, formats, recipients and ages without any key', () => {
     const host = project()
-    const env = { HOME: '/nowhere' }
+    const env = { HOME: '/sys/nowhere' }
     const rows = JSON.parse(host.well(['secrets', 'list', '--json'], { env }))
     expect(rows).toMatchObject([
       { name: 'A', file: '.env.enc', format: 'sops-dotenv', state: 'unknown' },
@@ -102,7 +103,7 @@ describe('verify', () => {
 
   test('without a key it says where it looked', () => {
     const host = project()
-    const told = host.fails(['secrets', 'verify'], { env: { HOME: '/nowhere' } })
+    const told = host.fails(['secrets', 'verify'], { env: { HOME: '/sys/nowhere' } })
     expect(told).toContain('/nowhere/.config/sops/age/keys.txt')
   })
 })

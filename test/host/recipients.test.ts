@@ -3,7 +3,8 @@ import { chmodSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
-import { Host, MARK, SOPS } from './host.ts'
+import { Host, MARK } from './host.ts'
+import { SOPS } from '../helpers/parts.ts'
 
 /** A project with an env file and two secrets. */
 function project(): Host {
@@ -67,7 +68,7 @@ describe('recipients', () => {
       '.sops.yaml',
       host.read('.sops.yaml').replaceAll(host.recipient(), `${host.recipient()},${recipient}`),
     )
-    const shown = host.well(['secrets', 'recipients', 'list'], { env: { HOME: '/nowhere' } })
+    const shown = host.well(['secrets', 'recipients', 'list'], { env: { HOME: '/sys/nowhere' } })
     expect(shown).toContain('secrets/TOKEN.enc:  (not as .sops.yaml has it')
     expect(host.well(['secrets', 'recipients', 'list'])).toContain(`${host.recipient()}  (you)`)
     expect(host.well(['secrets', 'recipients', 'list'])).toContain(
@@ -89,7 +90,11 @@ describe('recipients', () => {
     host.write('sops', '#!/bin/sh\ntouch planted\n')
     chmodSync(host.path('sops'), 0o755)
     const key = relative(host.directory, host.keyFile)
-    const env = { PATH: `.:${host.environment()['PATH']}`, HOME: '/nowhere', SOPS_AGE_KEY_FILE: key }
+    const env = {
+      PATH: `.:${host.environment()['PATH']}`,
+      HOME: join(host.base, 'elsewhere'),
+      SOPS_AGE_KEY_FILE: key,
+    }
     host.well(['secrets', 'recipients', 'add', recipient], { env })
     expect(host.exists('planted')).toBe(false)
     const words = ['decrypt', '--input-type', 'yaml', '--output-type', 'json', host.path('secrets/WORD.enc')]

@@ -1,6 +1,6 @@
 /** The words of the image's ENTRYPOINT, which `env -S` makes of one, for this machine's Node and bundle. */
 import { readFileSync } from 'node:fs'
-import { SHIM } from '../shim/project.ts'
+import { SHIM } from '../helpers/parts.ts'
 
 const dockerfile = readFileSync(new URL('../../Dockerfile.agent', import.meta.url), 'utf8')
 const words: readonly string[] = JSON.parse(/^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]')

@@ -7,8 +7,9 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { Host, MARK, SOPS } from '../host/host.ts'
+import { Host, MARK } from '../host/host.ts'
 import { need } from './launch.ts'
+import { SOPS } from '../helpers/parts.ts'
 
 beforeAll(() => need('strace'))
 

@@ -16,7 +16,8 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
-import { EXECVE, MARK, Project, SHIM } from './project.ts'
+import { EXECVE, MARK, Project } from './project.ts'
+import { SHIM } from '../helpers/parts.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EXECVE, expectRefusal, MARK, Project, SHIM, seen } from './project.ts'
+import { EXECVE, expectRefusal, MARK, Project, seen } from './project.ts'
+import { SHIM } from '../helpers/parts.ts'
 
 function withSecret(): Project {
   const project = new Project()

@@ -3,10 +3,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
+import { AGE, AGE_KEYGEN, SHIM, SOPS } from '../helpers/parts.ts'
 
-export const SHIM = fileURLToPath(new URL('../../entrypoint/entrypoint.js', import.meta.url))
+export { SHIM } from '../helpers/parts.ts'
+
 export const NODE_MAJOR = Number.parseInt(process.versions.node, 10)
 /** Whether this Node becomes the command; below 26 the shim stays as its parent. */
 export const EXECVE = NODE_MAJOR >= 26
@@ -14,20 +15,8 @@ export const EXECVE = NODE_MAJOR >= 26
 /** Every secret in these tests has this in it, so that one search finds a leak of any. */
 export const MARK = 'hunter2-Zq7'
 
-const SOPS = program('SOPS_PROGRAM', 'sops')
-const AGE = program('AGE_PROGRAM', 'age')
-const AGE_KEYGEN = program('AGE_KEYGEN_PROGRAM', 'age-keygen')
-
 /** Never with a `.` in front, where the tests plant their traps. */
 const PATH_WITH_SOPS = [...(isAbsolute(SOPS) ? [dirname(SOPS)] : []), process.env['PATH']].join(':')
-
-function program(variable: string, name: string): string {
-  const path = process.env[variable] ?? name
-  if (spawnSync(path, ['--version'], { stdio: 'ignore' }).error !== undefined) {
-    throw new Error(`needs the ${name} program: node tools/fetch.mjs, or set ${variable}`)
-  }
-  return path
-}
 
 export interface Result {
   readonly status: number | null

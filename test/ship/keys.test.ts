@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
 import { build, freshValue, IMAGE, must, Place, REPOSITORY, run } from '../image/image.ts'
-import { MARK, makeKey, Project, parseEnvironment, SHIM } from '../shim/project.ts'
+import { MARK, makeKey, Project, parseEnvironment } from '../shim/project.ts'
+import { SHIM } from '../helpers/parts.ts'
 
 const KEY_VARIABLES = [
   'SOPS_AGE_KEY',

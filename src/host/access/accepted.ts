@@ -151,3 +151,26 @@ export async function newReaders(
     return found.recipients.length > 0 || found.loosened ? [{ path, ...found }] : []
   })
 }
+
+/**
+ * What is new in any of the rules, also in those for files that are not there yet: for a command that has the whole
+ * .sops.yaml count as accepted. Each is told by its place in the file.
+ */
+export async function newInRules(context: HostContext, rules: CreationRules): Promise<NewReaders[]> {
+  const accepted = await acceptedRules(context)
+  if (accepted === undefined || accepted.text === rules.text) return []
+  const pattern = ({ raw }: CreationRule) => raw.path_regex ?? ''
+  const known = accepted.rules.map(pattern)
+  const found = rules.rules.flatMap((rule): NewReaders[] => {
+    const before = accepted.rules.find((one) => pattern(one) === pattern(rule))
+    const recipients = keysWithout(rule.recipients, before?.recipients ?? [])
+    const path = join(context.project.root, `rule ${rule.index + 1}`)
+    return recipients.length > 0 ? [{ path, recipients, loosened: false }] : []
+  })
+  // The first rule that fits counts: in another order the same rules say something else.
+  const common = rules.rules.map(pattern).filter((one) => known.includes(one))
+  const inOrder = common.every(
+    (one, at) => at === 0 || known.indexOf(one) > known.indexOf(common[at - 1] ?? ''),
+  )
+  return inOrder ? found : [...found, { path: rules.path, recipients: [], loosened: true }]
+}

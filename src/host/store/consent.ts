@@ -1,24 +1,41 @@
 /** Asks before anybody becomes a reader who was not accepted on this machine. */
 import { relative } from 'node:path'
-import { failure } from '../errors.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
-import { acceptedRules, acceptFirst, acceptRules, type NewReaders, newReaders } from '../access/accepted.ts'
+import {
+  acceptedRules,
+  acceptFirst,
+  acceptRules,
+  newInRules,
+  type NewReaders,
+  newReaders,
+} from '../access/accepted.ts'
 import { ownersOf } from '../access/keys.ts'
 import type { CreationRules } from '../access/rules.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
+import { inventory } from './inventory.ts'
+
+/** All files of the project, and those that it could have. */
+function everyPath({ project }: HostContext): string[] {
+  return [project.envFile, project.secretFile('NAME'), ...inventory(project).map(({ path }) => path)]
+}
 
 /**
  * The files for which rules name somebody who was not accepted here, our own keys and those in `except` left out;
- * nothing where no rules were accepted yet.
+ * nothing where no rules were accepted yet. `all` is every file, and every rule, also for those that are not there yet.
  */
 export async function unacceptedReaders(
   context: HostContext,
   rules: CreationRules,
-  paths: readonly string[],
+  paths: readonly string[] | 'all',
   except: readonly string[] = [],
 ): Promise<NewReaders[]> {
-  const named = await newReaders(context, rules, paths)
+  const whole = paths === 'all'
+  const named = [
+    ...(await newReaders(context, rules, whole ? everyPath(context) : paths)),
+    ...(whole ? await newInRules(context, rules) : []),
+  ]
   if (named.length === 0) return []
   const owners = await ownersOf(context)
   // Our own keys need no asking, but that of a service only where services may read.
@@ -32,21 +49,22 @@ export async function unacceptedReaders(
 }
 
 /**
- * Makes sure that the rules name nobody for these files who was not accepted here: asks, or throws recipient-unaccepted
- * or rule-loosened where nobody can be asked. Rules that are seen for the first time are accepted, which is said. Those
- * in `except` are being added just now.
+ * Makes sure that the rules name nobody for these files, or for any, who was not accepted here: asks, or throws
+ * recipient-unaccepted or rule-loosened where nobody can be asked. Rules that are seen for the first time are accepted,
+ * which is said. Those in `except` are being added just now.
  */
 export async function ensureAccepted(
   context: HostContext,
   rules: CreationRules,
-  paths: readonly string[],
+  paths: readonly string[] | 'all',
   except: readonly string[] = [],
 ): Promise<void> {
   if ((await acceptedRules(context)) === undefined) {
     await acceptFirst(context, rules)
     return
   }
-  const found = await unacceptedReaders(context, rules, paths, except)
+  // A yes is to all of .sops.yaml.
+  const found = await unacceptedReaders(context, rules, context.interactive ? 'all' : paths, except)
   if (found.length === 0) return
   const files = [...new Set(found.map(({ path }) => relative(context.project.root, path) || path))]
   const recipients = uniqueKeys(found.flatMap((one) => one.recipients))

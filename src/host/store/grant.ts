@@ -131,6 +131,14 @@ function encryptedEnvFile(path: string): Document | undefined {
   return read({ role: 'env-file', path, plaintextAllowed: false })
 }
 
+/** Has a service count as accepted for .env.enc, and nothing else that .sops.yaml may say by now. */
+async function acceptService(context: HostContext, recipient: string): Promise<void> {
+  const accepted = await acceptedRules(context)
+  if (accepted === undefined) return
+  const changed = await withService(accepted, context.project, recipient, await ownRecipients(context))
+  if (changed !== accepted) await acceptRules(context, changed)
+}
+
 /** Has the rules name a service for .env.enc; says so when they did not. */
 async function nameInRules(
   context: HostContext,
@@ -141,9 +149,9 @@ async function nameInRules(
   const { project, speak } = context
   await ensureAccepted(context, rules, [project.envFile])
   const changed = await withService(rules, project, recipient, await ownRecipients(context))
-  if (changed === rules) return
+  if (changed === rules) return acceptService(context, recipient)
   await writeFile(rules.path, Buffer.from(changed.text), { over: Buffer.from(rules.text) })
-  await acceptRules(context, changed)
+  await acceptService(context, recipient)
   speak.note(`${quote(rules.path)}: ${quote(service)} may open .env.enc, too`)
 }
 

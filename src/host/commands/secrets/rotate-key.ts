@@ -6,7 +6,7 @@ import { rulesOf } from '../../access/rules.ts'
 import { changeKeys } from '../../access/rules-edit.ts'
 import { sayDueForChange } from '../../store/due-for-change.ts'
 import { ensureAccepted } from '../../store/consent.ts'
-import { envSource, inventory, outsideOf, secretSource } from '../../store/inventory.ts'
+import { inventory, outsideOf } from '../../store/inventory.ts'
 import { hasKey, keysWithout } from '../../../sops/master-key.ts'
 import type { Source } from '../../../nouns.ts'
 import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
@@ -68,11 +68,7 @@ they have to be changed at their issuers. They are listed.`,
     const { path, recipients } = await replaced(invocation)
     const { text: key, recipient } = await newKey(on('post-quantum'))
     const sources = inventory(project)
-    await ensureAccepted(context, old, [
-      envSource(project).path,
-      secretSource(project, 'NAME').path,
-      ...sources.map((source) => source.path),
-    ])
+    await ensureAccepted(context, old, 'all')
     const isOld = (named: readonly string[]) => recipients.some((one) => hasKey(named, one))
     const [first] = recipients
     const rules = await changeKeys(

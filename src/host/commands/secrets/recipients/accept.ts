@@ -1,7 +1,6 @@
 /** `disinto secrets recipients accept`: has the rules count as they are now. */
 import { quote } from '../../../../errors.ts'
-import { uniqueKeys } from '../../../../sops/master-key.ts'
-import { acceptedRules, acceptFirst, acceptRules, newReaders } from '../../../access/accepted.ts'
+import { acceptedRules, acceptFirst, acceptRules, newInRules, newReaders } from '../../../access/accepted.ts'
 import { rulesOf } from '../../../access/rules.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { envSource, inventory, secretSource } from '../../../store/inventory.ts'
@@ -36,19 +35,12 @@ it is accepted. Find out first whose key it is.`,
       secretSource(project, 'NAME').path,
       ...inventory(project).map(({ path }) => path),
     ]
-    const found = await newReaders(context, rules, paths)
-    const named = uniqueKeys([...accepted.rules.flatMap(({ recipients }) => recipients)])
-    const others = rules.rules.flatMap(({ recipients }) => recipients)
+    const found = [...(await newReaders(context, rules, paths)), ...(await newInRules(context, rules))]
     for (const { path, recipients, loosened } of found) {
       const file = path.slice(project.root.length + 1)
       if (recipients.length > 0) speak.note(`${quote(file)}: is for ${recipients.map(quote).join(', ')}, too`)
       if (loosened) speak.note(`${quote(file)}: takes fewer keys together than before`)
     }
-    const elsewhere = uniqueKeys(others).filter(
-      (name) => !named.includes(name) && !found.some(({ recipients }) => recipients.includes(name)),
-    )
-    if (elsewhere.length > 0)
-      speak.note(`other rules name ${elsewhere.map(quote).join(', ')}, for files that are not there yet`)
     await acceptRules(context, rules)
     speak.note(`${quote(rules.path)}: accepted as it is now`)
     return 0

@@ -67,13 +67,8 @@ in two of them, one key would do where two were wanted.`,
     const recipient = recipientGiven(words[0] ?? '')
     const old = await rulesOf(project.root)
     const sources = inventory(project)
-    const paths = [
-      envSource(project).path,
-      secretSource(project, 'NAME').path,
-      ...sources.map(({ path }) => path),
-    ]
     // Whom somebody else has added must not be accepted by the way.
-    await ensureAccepted(context, old, paths, [recipient])
+    await ensureAccepted(context, old, 'all', [recipient])
     const isChosen = chosenRules(old, invocation)
     const rules = await changeKeys(old, (rule) =>
       isChosen(rule.index) ? withKey(rule, recipient, text('group')) : rule.groups,

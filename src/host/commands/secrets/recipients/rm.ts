@@ -10,7 +10,7 @@ import { confirmed } from '../../../cli/prompt.ts'
 import { failure } from '../../../errors.ts'
 import { ensureAccepted } from '../../../store/consent.ts'
 import { sayDueForChange } from '../../../store/due-for-change.ts'
-import { envSource, inventory, outsideOf, secretSource } from '../../../store/inventory.ts'
+import { inventory, outsideOf } from '../../../store/inventory.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
 
 function withoutRecipient(old: CreationRules, recipient: string): Promise<CreationRules> {
@@ -56,13 +56,8 @@ changed at their issuers. They are listed.`,
       const question = 'This is a key of yours: you may open nothing of this afterwards. Go on?'
       if (!(await confirmed(context, question, '--force'))) throw failure('interrupted-nothing')
     }
-    const paths = [
-      envSource(project).path,
-      secretSource(project, 'NAME').path,
-      ...sources.map(({ path }) => path),
-    ]
     // Whom somebody else has added must not be accepted by the way.
-    await ensureAccepted(context, rules, paths)
+    await ensureAccepted(context, rules, 'all')
     await reencrypt(context, old, known, { rules, own: keysWithout(own, [recipient]), given: () => [] })
     speak.note(
       `${quote(recipient)}: out of .sops.yaml; ${known.length} file${known.length === 1 ? '' : 's'} encrypted anew`,
