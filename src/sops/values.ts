@@ -46,17 +46,23 @@ function typed(type: string, bytes: Buffer): Value {
   }
 }
 
+/** The floats of Go that are not those of JavaScript, and its times; for comments, where nothing hangs on more. */
+const GO_FLOAT = /^[+-]?(?:inf(?:inity)?|nan|0x[0-9a-f._]+p[+-]?[0-9]+)$/i
+const GO_TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}/
+
 /** Whether Go would read a comment of another type as a value of that type, on which sops stops (sops.go, walkBranch). */
 function isValueOf(type: string, text: string): boolean {
   switch (type) {
     case 'int':
       return goInt(text) !== undefined
-    case 'float':
-      return goFloat(text) !== undefined
+    case 'float': {
+      const read = goFloat(text)
+      return read === 'odd' ? GO_FLOAT.test(text) : read !== undefined
+    }
     case 'bool':
       return parseGoBool(text) !== undefined
     default:
-      return type === 'bytes' || type === 'time'
+      return type === 'bytes' || (type === 'time' && GO_TIME.test(text))
   }
 }
 
