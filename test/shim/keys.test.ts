@@ -78,6 +78,20 @@ describe('a key that opens', () => {
     expect(project.load().get('B')).toBe(MARK)
   })
 
+  test('by a command that is relative to where the shim was started, whose .sops.yaml counts for nothing', () => {
+    const project = withSecret()
+    const key = readFileSync(project.keyFile, 'utf8')
+    rmSync(project.keyFile)
+    const command = project.write('elsewhere/bin/key', `#!/bin/sh\ncat <<'KEY'\n${key}KEY\n`)
+    chmodSync(command, 0o755)
+    project.write('elsewhere/.sops.yaml', 'no rules: [')
+    const all = project.load(['--root', project.directory], {
+      cwd: project.path('elsewhere'),
+      env: { SOPS_AGE_KEY_CMD: 'bin/key' },
+    })
+    expect(all.get('A')).toBe(MARK)
+  })
+
   test('in SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD or XDG_CONFIG_HOME', () => {
     const project = withSecret()
     const moved = join(project.home, 'sops/age/keys.txt')
