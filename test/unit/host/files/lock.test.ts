@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { inTurn } from '../../../../src/host/files/lock.ts'
+import { bundled } from '../bundled.ts'
 
-const SOURCE = fileURLToPath(new URL('../../../../src/host/files/lock.ts', import.meta.url))
+const MODULE = bundled("export { inTurn } from './files/lock.ts'")
 
 function home(): string {
   const path = mkdtempSync(join(tmpdir(), 'disinto-lock-'))
@@ -19,12 +19,12 @@ const at = (directory: string) => new Map([['HOME', directory]])
 /** A process that does something in its turn. */
 function another(directory: string, work: string) {
   const script = `
-    import { inTurn } from '${SOURCE}'
+    import { inTurn } from '${MODULE}'
     import { readFileSync, writeFileSync } from 'node:fs'
     const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds))
     await inTurn(new Map([['HOME', '${directory}']]), 'name', async () => { ${work} })
   `
-  return spawn(process.execPath, ['--experimental-strip-types', '--input-type=module', '--eval', script], {
+  return spawn(process.execPath, ['--input-type=module', '--eval', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 }

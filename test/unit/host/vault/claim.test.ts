@@ -1,11 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { expect, test } from 'vitest'
 import { claim, noteRun, spentBy } from '../../../../src/host/vault/claim.ts'
 import { readProposal } from '../../../../src/host/vault/proposal.ts'
+import { bundled } from '../bundled.ts'
 import { PROPOSAL, Vault } from './vault.ts'
 
 const read = (vault: Vault, id = 'p') => readProposal(vault.root, id, new Set())
@@ -46,33 +45,19 @@ test('without a home there is nothing to claim with', () => {
   expect(() => noteRun(project, read(vault), 'run-1')).not.toThrow()
 })
 
-// A child runs the source, which Node 20 can't.
-const stripsTypes = Number(process.versions.node.split('.')[0]) >= 22
-
-test.runIf(stripsTypes)('of many processes that claim at once one gets it', async () => {
+test('of many processes that claim at once one gets it', async () => {
   const vault = new Vault()
-  const source = fileURLToPath(new URL('../../../../src/host/', import.meta.url))
-  const script = `
-    import { claim } from '${source}vault/claim.ts'
-    import { readProposal } from '${source}vault/proposal.ts'
-    import { projectAt } from '${source}project.ts'
+  const script = bundled(`
+    import { claim } from './vault/claim.ts'
+    import { readProposal } from './vault/proposal.ts'
+    import { projectAt } from './project.ts'
     const project = projectAt(undefined, new Map([['HOME', '${vault.home}']]), '${vault.root}')
     try { claim(project, readProposal('${vault.root}', 'p', new Set()), 'x'); console.log('mine') } catch (error) { console.log(error.code) }
-  `
+  `)
   rmSync(join(vault.home, '.config/sops/age/project/vault-spent'), { recursive: true, force: true })
-  // Not every Node that we run on reads TypeScript.
-  const { outputFiles } = await build({
-    stdin: { contents: script, resolveDir: source, loader: 'ts' },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    write: false,
-    logLevel: 'silent',
-  })
-  const bundle = outputFiles[0]?.text ?? ''
   const one = () =>
     new Promise<string>((done) => {
-      const child = spawn(process.execPath, ['--input-type=commonjs', '--eval', bundle])
+      const child = spawn(process.execPath, [script])
       let text = ''
       child.stdout.on('data', (chunk) => {
         text += chunk
