@@ -1,7 +1,7 @@
 /** Commands of the stack in every state of the files, and what up and doctor say of what the engine does. */
 import { rm } from 'node:fs/promises'
-import { expect, test } from 'vitest'
-import { freshValue, must, run, until, useImage } from '../image/image.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { docker, freshValue, IMAGE, must, run, until, useImage } from '../image/image.ts'
 import { proposalFor, Stack } from './stack.ts'
 
 useImage()
@@ -240,6 +240,30 @@ test('plaintext needs no rule, whatever rules stand above', async () => {
   await stack.write('.sops.yaml', 'creation_rules:\n  - pgp: FBC7B9E2A4F9289AC0C1D4843D16CEE4A27381B4\n')
   await stack.must('up')
   expect(await stack.containers()).toHaveLength(1)
+})
+
+test('a service of another image with a key of its own starts with its secrets, and none of it is the command’s', async () => {
+  const stack = await Stack.make()
+  const value = freshValue('token')
+  await stack.write('other/Dockerfile', `FROM ${IMAGE}\nENV DISINTO_USER=nobody\n`)
+  await stack.write(
+    'docker-compose.yml',
+    services('  web:\n    build: other\n    init: true\n    command: ["sleep", "infinity"]\n'),
+  )
+  onTestFinished(async () => {
+    await docker(['image', 'rm', '--force', `${stack.name}-web`])
+  })
+  await stack.must('secrets', 'keygen')
+  await stack.must('secrets', 'keygen', '--service', 'web')
+  await stack.envFile({ FORGE_TOKEN: value })
+  await stack.must('up')
+  const { stdout } = await stack.must('exec', 'web', '--with-secrets', '--', 'sh', '-c', 'id -un; env')
+  expect(stdout).toContain('nobody\n')
+  expect(stdout.includes(`FORGE_TOKEN=${value}`)).toBe(true)
+  expect(stdout).not.toContain('SOPS_AGE_KEY_FILE')
+  const key = '/root/.config/sops/age/keys.txt'
+  expect((await stack.run(['exec', 'web', '--', 'cat', key])).exitCode).not.toBe(0)
+  expect(await codesOf(stack)).toEqual([])
 })
 
 test('the walk: a factory of three services, from docker compose up to vault-run and down', async () => {

@@ -9,6 +9,7 @@ import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { allowed } from '../store/open.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
+import { runCompose } from './docker.ts'
 import { readSources } from './files.ts'
 import { objectionsTo } from './guards.ts'
 import { type Image, imagesOf } from './images.ts'
@@ -110,6 +111,26 @@ async function keyFor(
   return { directory: dirname(key.path), ours }
 }
 
+/**
+ * The images of the services, by service. One that is to be built and gets a key is built first: where its key has its
+ * place, the image alone says.
+ */
+async function imagesForKeys(
+  context: HostContext,
+  model: Model,
+  values: ReadonlyMap<string, Secret>,
+): Promise<Map<string, Image>> {
+  const images = await imagesOf(context, model)
+  const absent = model.services.filter(({ name, built }) => {
+    const key = context.project.serviceKeyFile(name)
+    return built && !images.has(name) && name !== AGENTS && key !== undefined && isThere(key)
+  })
+  if (absent.length === 0) return images
+  // What went wrong it says itself, and `up` once more.
+  await runCompose(context, ['build', ...absent.map(({ name }) => name)], { values })
+  return imagesOf(context, model)
+}
+
 /** Says what would be shown or kept, and what can't start, before anything starts. */
 async function warn(context: HostContext, known: Known): Promise<void> {
   const { speak } = context
@@ -144,7 +165,7 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const model = await readWithValues(context, sources, values)
   checkSources(model, isThere)
   envFileOf(context)
-  const images = await imagesOf(context, model)
+  const images = await imagesForKeys(context, model, values)
   const names = new Set([...values.keys(), ...context.variables.keys(), ...plain])
   await warn(context, { sources, model, images, names, values })
   const keys = new Map<string, ServiceKey>()
