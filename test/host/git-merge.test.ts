@@ -111,6 +111,33 @@ describe('two sides that change different names', () => {
     expect(JSON.parse(repository.sops(...words))).toEqual({ A: `${MARK}\n"a"`, O: MARK, T: `${MARK}\\n` })
   })
 
+  test('are both there where JSON has numbers and booleans, which stay what they are', () => {
+    const repository = repositoryWith(BASE)
+    const put = (text: string) => {
+      repository.write('plain.json', text)
+      const words = ['--input-type', 'json', '--output-type', 'json', 'plain.json']
+      repository.write('.env.enc', repository.sops('encrypt', '--filename-override', '.env.enc', ...words))
+      repository.remove('plain.json')
+    }
+    put('{"A":"1","PORT":1,"RATE":0.5,"ON":true}')
+    repository.commit('json')
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    put('{"A":"2","PORT":1,"RATE":0.5,"ON":false}')
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    put('{"A":"1","PORT":8080,"RATE":0.5,"ON":true,"N":"8080"}')
+    repository.commit('ours')
+    repository.git('merge', '--no-edit', 'theirs')
+    const words = ['decrypt', '--input-type', 'json', '--output-type', 'json', '.env.enc']
+    expect(JSON.parse(repository.sops(...words))).toEqual({
+      A: '2',
+      PORT: 8080,
+      RATE: 0.5,
+      ON: false,
+      N: '8080',
+    })
+  })
+
   test('are both there in a project below the top, by the rules beside it', async () => {
     const repository = new Repository()
     const { recipient } = repository.stranger()

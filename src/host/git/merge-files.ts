@@ -59,7 +59,7 @@ async function openVersion(
   const document = documentOf({ ...source, path }, bytes)
   try {
     const { plaintext } = await openWith(context)(document)
-    const version = await versionOf(document, plaintext)
+    const version = versionOf(document, plaintext)
     if ('reason' in version)
       throw failure('merge-impossible', { path: source.path, reason: `${side}: ${version.reason}` })
     const twice = nameTwice(version.entries)

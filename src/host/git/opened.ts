@@ -29,11 +29,13 @@ export function versionOpener({ variables, workingDirectory }: HostContext): Ope
     if (document.format === 'plaintext') return undefined
     try {
       const { plaintext } = await open(document)
-      const version = await versionOf(document, plaintext)
+      const version = versionOf(document, plaintext)
       if ('reason' in version) return undefined
-      const named = version.entries.flatMap((entry) =>
-        entry.kind === 'value' ? [[entry.name, entry.content] as const] : [],
-      )
+      const named = version.entries.flatMap((entry) => {
+        if (entry.kind === 'comment') return []
+        const isText = version.kind === 'json' && entry.content.startsWith('"')
+        return [[entry.name, isText ? String(JSON.parse(entry.content)) : entry.content] as const]
+      })
       // What sops calls the only value of a binary file, which has no name.
       return new Map(version.kind === 'binary' ? named.map(([, content]) => ['data', content]) : named)
     } catch (error) {

@@ -1,6 +1,6 @@
 /** An encrypted file as entries that can be merged by name, and back. */
 import type { Document, DotenvItem, Plaintext } from '../../nouns.ts'
-import { parseEnvelope } from '../../sops/envelope.ts'
+import { isMap, type JsonValue, parseJson } from '../../sops/json.ts'
 import type { Content } from '../store/seal.ts'
 import type { Entry } from './merge.ts'
 
@@ -40,29 +40,33 @@ function hasLineEnd(entries: readonly Entry[]): boolean {
   return entries.some((entry) => (entry.kind === 'comment' ? entry.text : entry.content).includes('\n'))
 }
 
-/** The reason why a JSON file can't be written again as it was: a number, say, would come back as a string. */
-async function unlikeStrings(document: Document): Promise<string | undefined> {
-  if (document.format !== 'sops-json') return undefined
-  const envelope = await parseEnvelope(document.bytes, document.format)
-  if ('declines' in envelope) return undefined
-  const odd = envelope.items.find(
-    (item) =>
-      item.kind === 'value' &&
-      item.value !== '' &&
-      !(typeof item.value === 'string' && /,type:str\]$/.test(item.value)),
-  )
-  return odd?.kind === 'value' ? 'a value in it is no string' : undefined
+/** The names whose values are no strings: numbers and booleans, encrypted or in the clear. */
+function literalNames(bytes: Buffer): Set<string> {
+  const tree = parseJson(bytes.toString())
+  const members = isMap(tree) ? tree.members : []
+  const isText = (value: JsonValue) =>
+    typeof value === 'string' && !/^ENC\[.*,type:(?:int|float|bool)\]$/s.test(value)
+  return new Set(members.flatMap(([name, value]) => (isText(value) ? [] : [name])))
+}
+
+/** Each value as JSON writes it, so that a number stays one. */
+function jsonEntries(
+  values: ReadonlyArray<readonly [name: string, value: string]>,
+  literals: ReadonlySet<string>,
+): Entry[] {
+  return values.map(([name, value]) => ({
+    kind: 'value',
+    name,
+    content: literals.has(name) ? value : JSON.stringify(value),
+  }))
 }
 
 /** Returns the version that an opened document is, or why it can't be merged by name. */
-export async function versionOf(document: Document, plaintext: Plaintext): Promise<Version | Unmergeable> {
+export function versionOf(document: Document, plaintext: Plaintext): Version | Unmergeable {
   const { format, source } = document
   if (plaintext.kind === 'values') {
     if (format !== 'sops-json') return { reason: `it is ${format}` }
-    const reason = await unlikeStrings(document)
-    if (reason !== undefined) return { reason }
-    const entries = plaintext.values.map(([name, value]): Entry => ({ kind: 'value', name, content: value }))
-    return { kind: 'json', entries }
+    return { kind: 'json', entries: jsonEntries(plaintext.values, literalNames(document.bytes)) }
   }
   if (plaintext.kind === 'items') {
     const entries = entriesOf(plaintext.items)
@@ -80,10 +84,17 @@ export function contentOf({ kind, entries }: Version): Content {
   const contents = entries.map((entry) => (entry.kind === 'value' ? entry.content : `#${entry.text}`))
   if (kind === 'binary') return { kind, bytes: Buffer.from(contents.join(''), 'latin1') }
   if (kind === 'json') {
-    const values = entries.flatMap((entry) =>
-      entry.kind === 'value' ? [[entry.name, entry.content] as const] : [],
-    )
-    return { kind, entries: values }
+    const values = entries.flatMap((entry) => {
+      if (entry.kind === 'comment') return []
+      const value: unknown = JSON.parse(entry.content)
+      const isText = typeof value === 'string'
+      return [{ name: entry.name, text: isText ? value : entry.content, isText }]
+    })
+    return {
+      kind,
+      entries: values.map(({ name, text }) => [name, text] as const),
+      literals: new Set(values.filter(({ isText }) => !isText).map(({ name }) => name)),
+    }
   }
   const text = contents.map((line) => `${line}\n`).join('')
   return { kind, text: Buffer.from(text, 'latin1').toString() }

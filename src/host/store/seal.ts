@@ -24,7 +24,12 @@ import { type ErrorCode, failure } from '../errors.ts'
 
 /** What a new file is to hold. */
 export type Content =
-  | { readonly kind: 'json'; readonly entries: ReadonlyArray<readonly [name: string, value: string]> }
+  | {
+      readonly kind: 'json'
+      readonly entries: ReadonlyArray<readonly [name: string, value: string]>
+      /** The names whose values are numbers or booleans, as JSON writes them; only sops writes those. */
+      readonly literals?: ReadonlySet<string>
+    }
   | { readonly kind: 'dotenv'; readonly text: string }
   | { readonly kind: 'binary'; readonly bytes: Buffer }
   /** What only the sops program writes, and has written: YAML, INI, numbers. */
@@ -116,11 +121,27 @@ async function checkMade(path: string, bytes: Buffer, content: Content, plan: Pl
     throw failure('rule-leaves-clear', { path, name: '# …' })
 }
 
+/** JSON text in the order of the entries, whatever their names. */
+function jsonText({ entries, literals }: Extract<Content, { kind: 'json' }>): string {
+  const members = entries.map(([name, value]) => {
+    const written = literals?.has(name) === true ? value : JSON.stringify(value)
+    return `${JSON.stringify(name)}:${written}`
+  })
+  return `{${members.join(',')}}`
+}
+
+/** Why sops has to encrypt a content, whoever it is for; undefined where it need not. */
+function reasonOfContent(content: Exclude<Content, { kind: 'sealed' }>): string | undefined {
+  if (content.kind === 'binary' && !isUtf8(content.bytes)) return 'it is not text'
+  if (content.kind === 'json' && (content.literals?.size ?? 0) > 0) return 'it has a number or a boolean'
+  return undefined
+}
+
 /** What a content is to sops: its type and its bytes. */
 function forSops(content: Exclude<Content, { kind: 'sealed' }>): { type: SopsType; bytes: Buffer } {
   switch (content.kind) {
     case 'json':
-      return { type: 'json', bytes: Buffer.from(JSON.stringify(Object.fromEntries(content.entries))) }
+      return { type: 'json', bytes: Buffer.from(jsonText(content)) }
     case 'dotenv':
       return { type: 'dotenv', bytes: Buffer.from(content.text) }
     case 'binary':
@@ -150,8 +171,7 @@ async function seal(context: HostContext, content: Content, target: SealTarget, 
   const { lastModified } = target
   if (content.kind === 'sealed') return content.bytes
   const { audience, encrypts, macOnlyEncrypted } = plan
-  const isText = content.kind !== 'binary' || isUtf8(content.bytes)
-  const reason = (await reasonForSops(audience, encrypts)) ?? (isText ? undefined : 'it is not text')
+  const reason = (await reasonForSops(audience, encrypts)) ?? reasonOfContent(content)
   if (reason !== undefined) return sealBySops(context, forSops(content), plan, reason)
   const recipients = audience.groups.flat()
   const options = { rule: encrypts, macOnlyEncrypted, ...(lastModified && { now: lastModified }) }
