@@ -161,7 +161,7 @@ export const CORE_CATALOGUE = {
   }),
   'key-within-reach': ({ path, user, can, how }: Texts<'path' | 'user' | 'can' | 'how'>) => ({
     message: `${quote(path)}: ${quote(user)}, whom the command would run as, could ${can} this key`,
-    hint: `${how}; or start all the same with --allow-readable-key (DISINTO_ALLOW_READABLE_KEY=1)`,
+    hint: `${how}; or start all the same, with a warning, by --allow-readable-key (DISINTO_ALLOW_READABLE_KEY=1)`,
   }),
   'key-unreadable': ({ path, place, reason }: Texts<'path' | 'place' | 'reason'>) => ({
     message: `${quote(path)}: the age key at ${quote(place)} can't be used (${reason})`,
