@@ -2,12 +2,13 @@
  * The only writer to descriptors 1 and 2.
  *
  * Rules of speech: one fact a line, `disinto: error: <file>: <what happened>`, then `disinto: hint: <do this>`.
- * Lower case, no full stop, names but never a value. Written with writeSync, never through process.stderr or
+ * Lower case, no full stop, names but never a value; what a text from outside could do to a terminal is escaped here,
+ * whoever put it together. Written with writeSync, never through process.stderr or
  * console: touching those sets O_NONBLOCK on descriptors that the command inherits (HOUSES.md B2, rows 7, 8).
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import type { DisintoError } from './errors.ts'
-import { errnoOf } from './errors.ts'
+import { errnoOf, escapeUnseen } from './errors.ts'
 
 export interface Warning {
   readonly code: string
@@ -49,12 +50,15 @@ export function speaker(log: string | undefined, debug?: string): Speaker {
   const line =
     log === 'json'
       ? (level: string, facts: Facts) =>
-          writeAll(2, `${JSON.stringify({ program: 'disinto', level, ...facts })}\n`)
-      : (level: string, { message, hint, frames = [] }: Facts) =>
-          writeAll(
-            2,
-            `disinto: ${level === 'note' ? '' : `${level}: `}${message}\n${hint === undefined ? '' : `disinto: hint: ${hint}\n`}${frames.map((frame) => `disinto: ${frame}\n`).join('')}`,
-          )
+          writeAll(2, `${escapeUnseen(JSON.stringify({ program: 'disinto', level, ...facts }))}\n`)
+      : (level: string, { message, hint, frames = [] }: Facts) => {
+          const lines = [
+            `${level === 'note' ? '' : `${level}: `}${message}`,
+            ...(hint === undefined ? [] : [`hint: ${hint}`]),
+            ...frames,
+          ]
+          writeAll(2, lines.map((text) => `disinto: ${escapeUnseen(text)}\n`).join(''))
+        }
   return {
     error: ({ code, message, hint, frames }) =>
       line('error', { code, message, hint, ...(debug === '1' && frames.length > 0 && { frames }) }),
@@ -76,7 +80,7 @@ export function leaveTerminationMessage({ message, hint }: DisintoError): void {
       TERMINATION_LOG,
       constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
     )
-    writeSync(descriptor, `${message}\nhint: ${hint}\n`)
+    writeSync(descriptor, `${escapeUnseen(message)}\nhint: ${escapeUnseen(hint)}\n`)
     closeSync(descriptor)
   } catch {
     // No kubelet started this.

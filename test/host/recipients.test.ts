@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
@@ -89,10 +89,12 @@ describe('recipients', () => {
     host.write('secrets/WORD.enc', host.sops('encrypt', ...types, plain))
     host.write('sops', '#!/bin/sh\ntouch planted\n')
     chmodSync(host.path('sops'), 0o755)
-    const key = relative(host.directory, host.keyFile)
+    // At no place where it would be found by itself.
+    const moved = join(host.base, 'key.txt')
+    renameSync(host.keyFile, moved)
+    const key = relative(host.directory, moved)
     const env = {
       PATH: `.:${host.environment()['PATH']}`,
-      HOME: join(host.base, 'elsewhere'),
       SOPS_AGE_KEY_FILE: key,
     }
     host.well(['secrets', 'recipients', 'add', recipient], { env })

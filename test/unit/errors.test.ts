@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { asDisintoError, CORE_CATALOGUE, type Fault, quote } from '../../src/errors.ts'
+import { asDisintoError, CORE_CATALOGUE, escapeUnseen, type Fault, quote } from '../../src/errors.ts'
 import { HOST_CATALOGUE } from '../../src/host/errors.ts'
 
 /** Any facts will do: what is held here is the form. A list stands for a text, too. */
@@ -48,4 +48,23 @@ test.each([
   ['', '""'],
 ])('%j is shown as %s', (text, shown) => {
   expect(quote(text)).toBe(shown)
+})
+
+test.each([
+  ['\u001b[31m', '\\u001b[31m'],
+  ['a\r\nb', 'a\\u000d\\u000ab'],
+  ['\u009b2J', '\\u009b2J'],
+  ['\u202egnp.exe', '\\u202egnp.exe'],
+  ['\u2066x\u2069', '\\u2066x\\u2069'],
+  ['a\u2028b\u2029c', 'a\\u2028b\\u2029c'],
+  ['a\u200bb\ufeff', 'a\\u200bb\\ufeff'],
+  ['Grüße, 世界 🎉 👩‍🚀', 'Grüße, 世界 🎉 👩‍🚀'],
+])('in %j nothing is left that a reader can’t see', (text, shown) => {
+  expect(escapeUnseen(text)).toBe(shown)
+})
+
+test('a quoted text has none of it either, and is still JSON', () => {
+  const text = 'a\u009b\u202e\u001b"\n'
+  expect(quote(text)).toBe('"a\\u009b\\u202e\\u001b\\"\\n"')
+  expect(JSON.parse(quote(text))).toBe(text)
 })
