@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { errnoOf, quote } from '../../errors.ts'
+import { DisintoError, errnoOf, quote } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
 import type { HostContext } from '../context.ts'
@@ -72,6 +72,12 @@ export async function acceptRules(context: HostContext, rules: CreationRules): P
   await save(context, { path: relative(context.project.root, rules.path), text: rules.text })
 }
 
+/** Whether these are the rules that were accepted here, to the letter and at the same place. */
+export function isAcceptedAsIs(context: HostContext, rules: CreationRules): boolean {
+  const state = stateOf(context)
+  return state?.text === rules.text && state.path === relative(context.project.root, rules.path)
+}
+
 /** The rules that were accepted here; undefined when none were, or it can't be kept which. */
 export async function acceptedRules(context: HostContext): Promise<CreationRules | undefined> {
   const state = stateOf(context)
@@ -128,7 +134,13 @@ export async function acceptFirst(context: HostContext, rules: CreationRules): P
   ]
   if (others.length > 0) parts.push(`other rules name ${await whom(context, others)}`)
   speak.note(`${quote(rules.path)}: accepted, as it is the first time here: ${parts.join('; ')}`)
-  await acceptRules(context, rules)
+  try {
+    await acceptRules(context, rules)
+  } catch (error) {
+    // A home that can't be written to: then every time is the first.
+    if (!(error instanceof DisintoError)) throw error
+    speak.warning({ code: error.code, message: error.message, hint: 'it can’t be kept what was accepted' })
+  }
 }
 
 /** A file of a project with what is new about who may read it. */
@@ -142,8 +154,9 @@ export async function newReaders(
   rules: CreationRules,
   paths: readonly string[],
 ): Promise<NewReaders[]> {
+  if (isAcceptedAsIs(context, rules)) return []
   const accepted = await acceptedRules(context)
-  if (accepted === undefined || accepted.text === rules.text) return []
+  if (accepted === undefined) return []
   return paths.flatMap((path) => {
     const rule = ruleOf(rules, path)
     if (rule === undefined) return []
@@ -157,8 +170,9 @@ export async function newReaders(
  * .sops.yaml count as accepted. Each is told by its place in the file.
  */
 export async function newInRules(context: HostContext, rules: CreationRules): Promise<NewReaders[]> {
+  if (isAcceptedAsIs(context, rules)) return []
   const accepted = await acceptedRules(context)
-  if (accepted === undefined || accepted.text === rules.text) return []
+  if (accepted === undefined) return []
   const pattern = ({ raw }: CreationRule) => raw.path_regex ?? ''
   const known = accepted.rules.map(pattern)
   const found = rules.rules.flatMap((rule): NewReaders[] => {

@@ -5,6 +5,7 @@ import {
   acceptedRules,
   acceptFirst,
   acceptRules,
+  isAcceptedAsIs,
   newInRules,
   type NewReaders,
   newReaders,
@@ -59,6 +60,7 @@ export async function ensureAccepted(
   paths: readonly string[] | 'all',
   except: readonly string[] = [],
 ): Promise<void> {
+  if (isAcceptedAsIs(context, rules)) return
   if ((await acceptedRules(context)) === undefined) {
     await acceptFirst(context, rules)
     return

@@ -12,7 +12,7 @@ import { dataKeyOf } from '../../sops/builtin.ts'
 import { SopsFault } from '../../sops/fault.ts'
 import { areSameKeys, hasKey } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
-import { acceptedRules, acceptRules, claimPlace } from '../access/accepted.ts'
+import { acceptedRules, acceptRules, claimPlace, isAcceptedAsIs } from '../access/accepted.ts'
 import { makeRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
 import { refuseKeyBySudo } from '../access/sudo.ts'
@@ -166,9 +166,8 @@ export async function grantService(context: HostContext, service: string, recipi
   const outside = await readOutsideOf(document.bytes)
   if (hasKey(outside.recipients, recipient)) {
     // The file is as it should be; what its rule says is for doctor, unless it can be mended here.
-    const accepted = await acceptedRules(context)
     const rules = await findRules(project.root).catch(() => undefined)
-    if (rules !== undefined && rules.text !== accepted?.text)
+    if (rules !== undefined && !isAcceptedAsIs(context, rules))
       await nameInRules(context, rules, service, recipient).catch(() => {})
     return
   }

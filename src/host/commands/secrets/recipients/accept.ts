@@ -1,6 +1,13 @@
 /** `disinto secrets recipients accept`: has the rules count as they are now. */
 import { quote } from '../../../../errors.ts'
-import { acceptedRules, acceptFirst, acceptRules, newInRules, newReaders } from '../../../access/accepted.ts'
+import {
+  acceptedRules,
+  acceptFirst,
+  acceptRules,
+  isAcceptedAsIs,
+  newInRules,
+  newReaders,
+} from '../../../access/accepted.ts'
 import { rulesOf } from '../../../access/rules.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { envSource, inventory, secretSource } from '../../../store/inventory.ts'
@@ -26,7 +33,7 @@ it is accepted. Find out first whose key it is.`,
       await acceptFirst(context, rules)
       return 0
     }
-    if (accepted.text === rules.text) {
+    if (isAcceptedAsIs(context, rules)) {
       speak.note(`${quote(rules.path)}: is accepted as it is`)
       return 0
     }
