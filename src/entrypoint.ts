@@ -16,9 +16,9 @@ import {
   withHome,
 } from './handover/user.ts'
 import { catchSignals, closeForExec, openWindow } from './handover/window.ts'
-import { openAll } from './load/decrypt.ts'
+import { type Entry, openAll } from './load/decrypt.ts'
 import { checkArguments, inheritedEnvironment } from './load/inherited.ts'
-import { locate } from './load/locate.ts'
+import { type Located, locate } from './load/locate.ts'
 import { type Merged, merge } from './load/merge.ts'
 import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
@@ -92,6 +92,14 @@ async function open(
   return { ...(await openAll(documents, remembering, options, homeThen)), used }
 }
 
+/** What a `.env` beside `.env.enc` is worth a word for. */
+async function leftover({ leftover: path }: Located, entries: readonly Entry[]): Promise<Warning[]> {
+  if (path === undefined) return []
+  const { leftoverWarnings } = await import('./load/leftover.ts')
+  const loaded = entries.filter(({ document }) => document.source.role === 'env-file')
+  return leftoverWarnings(path, new Set(loaded.map(({ name }) => name)))
+}
+
 /** The answer of --started, in words for the events of an orchestrator and as exit status 0 or 1. */
 async function tellWhetherStarted(): Promise<void> {
   const { commandStarted } = await import('./handover/started.ts')
@@ -127,7 +135,7 @@ async function main(words: readonly string[]): Promise<void> {
   const merged = merge(inherited, entries, options, used)
 
   const warnings = [
-    ...located.warnings,
+    ...(await leftover(located, entries)),
     ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
     ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
     ...warningsOf(documents, merged, options),

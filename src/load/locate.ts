@@ -1,8 +1,7 @@
 /** Which sources exist, and whether their names are good. Opens nothing. */
 import { lstatSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { errnoOf, failure, quote } from '../errors.ts'
-import type { Warning } from '../speak.ts'
+import { errnoOf, failure } from '../errors.ts'
 import { checkName } from './names.ts'
 import type { Options } from './options.ts'
 import type { EnvFile, SecretFile, Source } from '../nouns.ts'
@@ -10,7 +9,8 @@ import type { EnvFile, SecretFile, Source } from '../nouns.ts'
 export interface Located {
   /** The env file first, then the secret files in byte order of their names: later wins. */
   readonly sources: readonly Source[]
-  readonly warnings: readonly Warning[]
+  /** A `.env` beside `.env.enc`, which counts. */
+  readonly leftover: string | undefined
 }
 
 /** Whether a directory entry is there; a dangling link is there. Whatever else goes wrong is an error. */
@@ -39,29 +39,27 @@ function locateEnvFile(
   options: Options,
   root: string,
   workingDirectory: string,
-): { found: EnvFile | undefined; warnings: Warning[] } {
+): { found: EnvFile | undefined; leftover: string | undefined } {
   if (options.envFile !== undefined) {
     const path = resolve(workingDirectory, options.envFile)
     if (!isThere(path)) throw failure('source-missing', { path })
-    return { found: { role: 'env-file', path, plaintextAllowed: /(^|\/)\.env$/.test(path) }, warnings: [] }
+    return {
+      found: { role: 'env-file', path, plaintextAllowed: /(^|\/)\.env$/.test(path) },
+      leftover: undefined,
+    }
   }
   const encrypted = join(root, '.env.enc')
   const plain = join(root, '.env')
   const plainIsThere = isThere(plain)
   if (isThere(encrypted)) {
-    const leftover: Warning = {
-      code: 'plaintext-left',
-      message: `${quote(plain)}: plaintext left over beside .env.enc; it is not used`,
-      hint: 'compare the two, then delete it',
-    }
     return {
       found: { role: 'env-file', path: encrypted, plaintextAllowed: false },
-      warnings: plainIsThere ? [leftover] : [],
+      leftover: plainIsThere ? plain : undefined,
     }
   }
   return {
     found: plainIsThere ? { role: 'env-file', path: plain, plaintextAllowed: true } : undefined,
-    warnings: [],
+    leftover: undefined,
   }
 }
 
@@ -98,11 +96,11 @@ export function locate(options: Options, workingDirectory: string): Located {
   const root = resolve(workingDirectory, options.root ?? '.')
   if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', { path: root })
   const { only } = options
-  const { found, warnings } = locateEnvFile(options, root, workingDirectory)
+  const { found, leftover } = locateEnvFile(options, root, workingDirectory)
   const secrets = locateSecrets(options, root, workingDirectory).filter(
     ({ name }) => only?.includes(name) ?? true,
   )
   for (const { name, path } of secrets) checkName(name, path, options.allow)
   const envFileNeeded = only?.every((name) => secrets.some((secret) => secret.name === name)) !== true
-  return { sources: found !== undefined && envFileNeeded ? [found, ...secrets] : secrets, warnings }
+  return { sources: found !== undefined && envFileNeeded ? [found, ...secrets] : secrets, leftover }
 }

@@ -7,7 +7,7 @@ import { AGE } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()
-  host.write('.env', `A=${MARK}\nexport B=2\n`)
+  host.write('.env', `A=${MARK}\nB=2\n`)
   host.well(['secrets', 'migrate'])
   host.add('TOKEN', MARK)
   return host
@@ -113,7 +113,7 @@ describe('show', () => {
     const host = project()
     expect(host.well(['secrets', 'show', 'TOKEN'])).toBe(`${MARK}\n`)
     expect(host.well(['secrets', 'show', 'B'])).toBe('2\n')
-    expect(host.well(['secrets', 'show', '.env.enc'])).toBe(`A=${MARK}\nexport B=2\n`)
+    expect(host.well(['secrets', 'show', '.env.enc'])).toBe(`A=${MARK}\nB=2\n`)
     expect(host.fails(['secrets', 'show', 'TOKN'])).toContain('did you mean TOKEN?')
   })
 })

@@ -185,7 +185,18 @@ describe('where sources are looked for', () => {
     project.seal('.env.enc', 'dotenv', 'A=new')
     const result = project.run(['--', 'sh', '-c', 'echo $A'])
     expect(result.stdout).toBe('new\n')
-    expect(result.stderr).toMatch(/plaintext left over beside \.env\.enc/)
+    expect(result.stderr).toMatch(/plaintext left over beside \.env\.enc, which counts for A\n/)
+  })
+
+  test.each([
+    ['names that .env.enc has not', 'PORT=8080\n'],
+    ['nothing but comments', '# A=old\n'],
+  ])('a .env beside .env.enc with %s is compose’s own, and not warned about', (_, text) => {
+    const project = new Project()
+    project.write('.env', text)
+    project.seal('.env.enc', 'dotenv', 'A=new')
+    const result = project.run(['--', 'sh', '-c', 'echo "$A$PORT"'])
+    expect([result.stdout, result.stderr]).toEqual(['new\n', ''])
   })
 
   test('a working directory that is gone: no matter when every place is named and the shim becomes the command', () => {
