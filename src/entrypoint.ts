@@ -25,7 +25,14 @@ import { read } from './load/read.ts'
 import { checkReport, loadedNames, findingWarnings, summaryLine, warningsOf } from './load/report.ts'
 import { opener } from './sops/engines.ts'
 import type { Document, KeyType, Open } from './nouns.ts'
-import { leaveTerminationMessage, type Speaker, speaker, type Warning, writeAll } from './speak.ts'
+import {
+  leaveTerminationMessage,
+  type Speaker,
+  speaker,
+  type Warning,
+  visibleLines,
+  writeAll,
+} from './speak.ts'
 
 declare const DISINTO_VERSION: string
 
@@ -153,7 +160,10 @@ async function main(words: readonly string[]): Promise<void> {
   const file = command === undefined ? undefined : findCommand(command, asUser)
   const becomes = canExecve() && !options.redact
   if (options.check || file === undefined) {
-    return writeAll(1, checkReport(merged, warnings, becomes ? 'execve' : 'child', options.json))
+    return writeAll(
+      1,
+      visibleLines(checkReport(merged, warnings, becomes ? 'execve' : 'child', options.json)),
+    )
   }
   const environment =
     options.asFile.length === 0

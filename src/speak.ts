@@ -29,6 +29,11 @@ interface Facts {
   readonly frames?: readonly string[]
 }
 
+/** Lines of ours with what they show of files escaped; tabs and line feeds mean what they say. */
+export function visibleLines(text: string): string {
+  return text.replaceAll(/[^\n\t]+/g, escapeUnseen)
+}
+
 /** Writes all of the text to a descriptor; a reader that went away is not our failure. */
 export function writeAll(descriptor: number, text: string): void {
   let rest = Buffer.from(text)

@@ -2,7 +2,7 @@
 import { readSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { errnoOf, quote } from '../errors.ts'
-import { type Speaker, speaker, writeAll } from '../speak.ts'
+import { type Speaker, speaker, visibleLines, writeAll } from '../speak.ts'
 import { type Project, projectAt, rootAbove } from './project.ts'
 import { failure } from './errors.ts'
 
@@ -16,8 +16,10 @@ export interface HostContext {
   readonly speak: Speaker
   /** Whether somebody can be asked: standard input is a terminal, and so is standard error. */
   readonly interactive: boolean
-  /** Writes to standard output: what a program would read. */
+  /** Writes lines of ours to standard output; what they show of files can't pretend to be more than text. */
   print(text: string): void
+  /** Writes a value or a file to standard output, exactly. */
+  write(text: string): void
   /** All of standard input, which must be no longer than a file of ours may be. */
   readInput(): Buffer
 }
@@ -66,7 +68,8 @@ export function processContext(root: string | undefined, here: boolean): HostCon
     workingDirectory,
     speak,
     interactive: isatty(0) && isatty(2),
-    print: (text) => writeAll(1, text),
+    print: (text) => writeAll(1, visibleLines(text)),
+    write: (text) => writeAll(1, text),
     readInput,
   }
 }

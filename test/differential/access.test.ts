@@ -148,6 +148,7 @@ class Stage {
       workingDirectory: this.root,
       interactive: false,
       speak: { error: ({ message }) => say(message), warning: ({ message }) => say(message), note: say },
+      write: () => {},
       print: (text) => {
         this.printed += text
       },

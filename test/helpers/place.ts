@@ -67,6 +67,7 @@ export class Place {
       speak: { error: say('error'), warning: say('warning'), note: say('note') },
       interactive: false,
       print: (text) => this.printed.push(text),
+      write: (text) => this.printed.push(text),
       readInput: () => Buffer.alloc(0),
     }
   }

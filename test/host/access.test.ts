@@ -272,6 +272,7 @@ async function grant(host: Host): Promise<string | undefined> {
     interactive: false,
     speak: { error: () => {}, warning: () => {}, note: () => {} },
     print: () => {},
+    write: () => {},
     readInput: () => Buffer.alloc(0),
   }
   const { recipient } = await ensureServiceKey(context, 'agents')

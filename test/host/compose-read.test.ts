@@ -37,6 +37,7 @@ function made(
     speak: speaker(undefined),
     interactive: false,
     print: () => {},
+    write: () => {},
     readInput: () => Buffer.alloc(0),
   }
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { visibleLines } from '../../src/speak.ts'
 
 const SPEAK = fileURLToPath(new URL('../../src/speak.ts', import.meta.url))
 const stripsTypes = Number(process.versions.node.split('.')[0]) >= 22
@@ -43,4 +44,8 @@ describe.runIf(stripsTypes)('what is said', () => {
     expect(JSON.parse(said(words, 'json', '1')).frames.length).toBeGreaterThan(0)
     expect(said("speak.error(failure('command-missing'))", '', '1')).not.toContain('disinto: at ')
   })
+})
+
+test('lines of our own stay lines, and nothing else in them acts on a terminal', () => {
+  expect(visibleLines('a\tb\nc\r\n\u001b\u009b')).toBe('a\tb\nc\\u000d\n\\u001b\\u009b')
 })

@@ -25,15 +25,15 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
   words: [1, 1],
   completes: 'secrets',
   run: async ({ context, words, on }) => {
-    const { project, print, variables, speak } = context
+    const { project, write, variables, speak } = context
     const word = words[0] ?? ''
     const open = openWith(context)
     if (isEnvFile(word, context)) {
       if (!existsSync(project.envFile)) throw failure('env-file-missing', { path: project.envFile })
       const plaintext = await plaintextOf(read(envSource(project)), open)
       if (plaintext.kind === 'values')
-        print(plaintext.values.map(([key, value]) => `${key}=${value}\n`).join(''))
-      else print((plaintext.kind === 'items' ? textOf(plaintext.items) : plaintext.bytes).toString())
+        write(plaintext.values.map(([key, value]) => `${key}=${value}\n`).join(''))
+      else write((plaintext.kind === 'items' ? textOf(plaintext.items) : plaintext.bytes).toString())
       return 0
     }
     const name = secretNameOf(word, 'secrets show', context)
@@ -41,7 +41,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const entries = await entriesAt(source, open, new Set([...allowed(variables), name]))
     const entry = entries.findLast((one) => one.name === name)
     if (entry === undefined) throw failure('secret-missing', { name, near: undefined })
-    print(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
+    write(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
     if (isatty(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
     return 0
   },

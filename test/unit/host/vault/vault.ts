@@ -39,6 +39,7 @@ export class Vault {
       },
       interactive: false,
       print: () => {},
+      write: () => {},
       readInput: () => Buffer.alloc(0),
     }
     this.allow('me@example.org', 'me')
