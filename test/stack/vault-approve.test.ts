@@ -238,7 +238,7 @@ test('an action whose time is up is ended', async () => {
   const vault = await makeVault()
   const { stack } = vault
   await propose(vault, 'p1', shell('trap "echo told; exit 7" TERM; while :; do sleep 0.1; done'), {
-    timeout_minutes: 1,
+    timeout_minutes: 0.1,
   })
   const { exitCode, stdout } = await stack.run(['vault-run', 'p1'])
   expect({ exitCode, stdout }).toEqual({ exitCode: 7, stdout: 'told' })

@@ -176,22 +176,34 @@ function inspected(text: string): Json[] {
   }
 }
 
-/** Throws runner-sees unless the engine will do with a made container exactly what was asked for. */
-export async function checkContainer(context: HostContext, making: Making): Promise<void> {
-  const [asked, ofImage] = await Promise.all([
-    askDocker(context, ['container', 'inspect', making.name]),
-    askDocker(context, ['image', 'inspect', making.service.image]),
+/** What the engine has of a container and of its image, whose name may have gone to another meanwhile. */
+async function inspectBoth(
+  context: HostContext,
+  { name, service }: Making,
+): Promise<{ readonly container: Json; readonly image: Json }> {
+  const [asked, ofName] = await Promise.all([
+    askDocker(context, ['container', 'inspect', name]),
+    askDocker(context, ['image', 'inspect', service.image]),
   ])
   const [container] = inspected(asked.stdout.toString())
-  const [image] = inspected(ofImage.stdout.toString())
   if (container === undefined)
     throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(asked) })
-  // Its name may have been given to another image meanwhile.
-  if (image === undefined || image['Id'] !== container['Image'])
+  const [image] = inspected(ofName.stdout.toString())
+  if (image !== undefined && image['Id'] === container['Image']) return { container, image }
+  const [own] = inspected(
+    (await askDocker(context, ['image', 'inspect', String(container['Image'])])).stdout.toString(),
+  )
+  if (own === undefined)
     throw failure('runner-engine', {
       service: VAULT_RUNNER,
-      what: 'another image than the one that was asked for',
+      what: 'an image of which the engine says nothing',
     })
+  return { container, image: own }
+}
+
+/** Throws runner-engine unless the engine will do with a made container exactly what was asked for. */
+export async function checkContainer(context: HostContext, making: Making): Promise<void> {
+  const { container, image } = await inspectBoth(context, making)
   const named = [...making.service.mounts, ...making.mounts].flatMap(({ type, source }) =>
     type === 'volume' && source ? [source] : [],
   )

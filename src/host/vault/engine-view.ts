@@ -72,8 +72,14 @@ const FREE = new Set([
 const same = (left: readonly unknown[], right: readonly unknown[]): boolean =>
   left.length === right.length && left.every((item, at) => item === right[at])
 
+const isOwn = (value: unknown): boolean => isEmpty(value) || value === 'private'
+
 /** What must stand there, for what may not be empty. */
 const CHECKED: Readonly<Record<string, (value: unknown, expected: Expected) => boolean>> = {
+  // Podman has a word for what is empty in Docker: its own.
+  PidMode: isOwn,
+  UTSMode: isOwn,
+  UsernsMode: isOwn,
   IpcMode: (value) => value === 'private' || value === 'none',
   // Without them /proc shows the kernel's memory and keys: privileged, and systempaths=unconfined, empty these.
   MaskedPaths: (value) =>

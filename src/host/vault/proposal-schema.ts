@@ -56,8 +56,7 @@ const SHARED = {
   timeout_minutes: v.optional(
     v.pipe(
       v.number('must be a number of minutes'),
-      v.integer('must be a whole number of minutes'),
-      v.minValue(1, 'must be at least one minute'),
+      v.gtValue(0, 'must be more than no time'),
       v.maxValue(MOST_MINUTES, `must be at most ${MOST_MINUTES} minutes`),
       v.description('it is told to end after so many minutes'),
     ),

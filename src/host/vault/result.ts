@@ -58,35 +58,45 @@ const clean = (line: string): string =>
     .slice(-LONGEST)
 
 /**
- * The last lines of what a container has said, with every value replaced by its name; undefined where the engine keeps
- * nothing. All of it goes through the redactor, so that no value is cut in two.
+ * Returns the last lines of streams, with every value replaced by its name. All of it goes through a redactor, so that no
+ * value is cut in two. Undefined where a value is a single character: it can't be replaced without making nonsense of
+ * the rest.
  */
-export async function lastLinesOf(
-  context: HostContext,
-  container: string,
+export async function lastLines(
+  streams: ReadonlyArray<AsyncIterable<Buffer>>,
   values: Values,
 ): Promise<string[] | undefined> {
-  // One character can't be replaced without making nonsense of the rest.
-  if (values.some(([, value]) => value.split(/\r?\n/).some((text) => Buffer.byteLength(text) === 1)))
-    return undefined
-  const patterns = patternsOf(values)
+  const single = values.some(([, value]) =>
+    value.split(/\r?\n/).some((text) => Buffer.byteLength(text) === 1),
+  )
+  const patterns = single ? [] : patternsOf(values)
   const kept = tail()
-  const child = spawn('docker', ['logs', container], {
-    cwd: context.project.root,
-    env: Object.fromEntries(dockerEnvironment(context)),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
   const through = async (stream: AsyncIterable<Buffer>) => {
     const { push, end } = redactor(patterns)
     for await (const chunk of stream) kept.push(push(chunk).toString())
     kept.push(end().toString())
   }
+  await Promise.all(streams.map(through))
+  return single ? undefined : kept.lines()
+}
+
+/** The last lines of what a container has said, as lastLines; undefined where the engine keeps nothing. */
+export async function lastLinesOf(
+  context: HostContext,
+  container: string,
+  values: Values,
+): Promise<string[] | undefined> {
+  const child = spawn('docker', ['logs', container], {
+    cwd: context.project.root,
+    env: Object.fromEntries(dockerEnvironment(context)),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const status = new Promise<number | null>((done) => {
     child.on('error', () => done(null))
     child.on('close', done)
   })
-  await Promise.all([through(child.stdout), through(child.stderr)])
-  return (await status) === 0 ? kept.lines() : undefined
+  const lines = await lastLines([child.stdout, child.stderr], values)
+  return (await status) === 0 ? lines : undefined
 }
 
 /** Writes the result of a run, or says that it could not; a link that stands there is not followed. */

@@ -127,6 +127,12 @@ const settings: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ],
 ]
 
+test.each(['PidMode', 'UTSMode', 'UsernsMode'])('%s may be private, as podman has it', (name) => {
+  const container = good()
+  const changed = { ...container, HostConfig: { ...container.HostConfig, [name]: 'private' } }
+  expect(surplusOfEngine(changed, IMAGE, VOLUMES, EXPECTED)).toEqual([])
+})
+
 test.each(settings)('%s: %j is refused', (name, value) => {
   const container = good()
   const changed = { ...container, HostConfig: { ...container.HostConfig, [name]: value } }

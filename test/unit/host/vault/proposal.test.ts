@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readProposal } from '../../../../src/host/vault/proposal.ts'
+import { proposalIds } from '../../../../src/host/vault/proposal-file.ts'
+import { PROPOSAL, Vault } from './vault.ts'
 
 function project(content?: unknown): string {
   const root = mkdtempSync(join(tmpdir(), 'disinto-proposal-'))
@@ -70,4 +72,88 @@ test('links and directories are not read', () => {
   expect(() => readAt(root, 'directory')).toThrow(/is no file/)
   symlinkSync('/nowhere', join(root, 'vault/approved/dangling.json'))
   expect(() => readAt(root, 'dangling')).toThrow(/is a link/)
+})
+
+const FILE = 'vault/approved/p.json'
+const readIn = (vault: Vault, id = 'p') => readProposal(vault.root, id, new Set())
+const reading = (content: string | Buffer | object) => () => {
+  const vault = new Vault()
+  vault.write(
+    FILE,
+    typeof content === 'string' || Buffer.isBuffer(content) ? content : JSON.stringify(content),
+  )
+  return readIn(vault)
+}
+
+test.each([
+  ['{"a":1,"a":2}', 'a'],
+  ['{"b":{"a":1,"\\u0061":2}}', 'a'],
+  ['[{"b":[{"c":1,"c":1}]}]', 'c'],
+])('a key that stands twice in payload %s is refused', (payload, key) => {
+  const text = `{"type":"x","source":"y","payload":${payload},"secrets":["A"]}`
+  expect(reading(text)).toThrow(`has the key "${key}" twice`)
+})
+
+test('the same key in two objects is none that stands twice', () => {
+  expect(reading({ ...PROPOSAL, payload: [{ a: { a: 1 } }, { a: 2 }] })).not.toThrow()
+})
+
+test('what is nested too deep to be looked through is refused', () => {
+  const deep = `${'['.repeat(200_000)}{"a":1,"a":2}${']'.repeat(200_000)}`
+  const text = `{"type":"x","source":"y","payload":${deep},"secrets":["A"]}`
+  expect(reading(text)).toThrow(/nested too deep|is not JSON/)
+})
+
+test('bytes that are no text are refused, since two of them would look alike', () => {
+  const text = Buffer.from(JSON.stringify({ ...PROPOSAL, type: 'X' }))
+  text[text.indexOf('X')] = 0xff
+  expect(reading(text)).toThrow(/is not UTF-8/)
+})
+
+test('files are among its secrets, each once', () => {
+  expect(reading({ ...PROPOSAL, files: ['TOKEN'] })().files).toEqual(['TOKEN'])
+  expect(reading({ ...PROPOSAL, files: ['OTHER'] })).toThrow(/not among its secrets/)
+  expect(reading({ ...PROPOSAL, files: ['TOKEN', 'TOKEN'] })).toThrow(/twice/)
+})
+
+test('one that says another ID than its name is refused', () => {
+  expect(reading({ ...PROPOSAL, id: 'p' })().namesItself).toBe(true)
+  expect(reading({ ...PROPOSAL, id: 'q' })).toThrow(/is for the ID "q"/)
+  expect(reading({ ...PROPOSAL, approval: { id: 'q' } })).toThrow(/is for the ID "q"/)
+})
+
+const TOML = 'id = "t"\nformula = "publish"\ncontext = "new"\nsecrets = ["TOKEN"]\ntimeout_minutes = 30\n'
+
+test('TOML of older installations is read at its place, and beside ours', () => {
+  const vault = new Vault()
+  vault.write('vault/actions/t.toml', TOML)
+  expect(readIn(vault, 't')).toMatchObject({
+    path: 'vault/actions/t.toml',
+    format: 'toml',
+    type: 'publish',
+    secrets: ['TOKEN'],
+    minutes: 30,
+  })
+  expect(proposalIds(vault.root)).toEqual(['p', 't'])
+  vault.write('vault/approved/t.toml', TOML)
+  expect(() => readIn(vault, 't')).toThrow(/there is vault\/actions\/t\.toml, too/)
+})
+
+test.each([
+  ['a key twice', `${TOML}id = "t"\n`, /is not TOML \(line 6\)/],
+  ['no formula', TOML.replace('formula', 'x'), /"formula" is missing/],
+  ['no secrets', TOML.replace('["TOKEN"]', '[]'), /"secrets" must name at least one/],
+  ['another ID', TOML.replace('"t"', '"u"'), /is for the ID "u"/],
+])('TOML with %s is refused', (_, text, message) => {
+  const vault = new Vault()
+  vault.write('vault/actions/t.toml', text)
+  expect(() => readIn(vault, 't')).toThrow(message)
+})
+
+test('what lies beside proposals is none', () => {
+  const vault = new Vault()
+  vault.write(`${FILE}.sig`, '')
+  vault.write(`${FILE}.result`, '{}')
+  mkdirSync(join(vault.root, 'vault/approved/later'))
+  expect(proposalIds(vault.root)).toEqual(['p'])
 })
