@@ -17,11 +17,11 @@ export const diff: HostCommand = {
   name: 'git diff',
   about: 'show which names and recipients changed',
   usage: '[REVISION [REVISION]] [OPTION ...]',
-  details: `Compares the encrypted files of HEAD, or of REVISION, with those of the work tree,
-of the index (--staged) or of a second REVISION: + a name that is new, - one that is
-gone, ~ one whose value changed, and recipients. Needs no key; where a key opens
-both versions, a file that was encrypted anew shows only what changed. --values
-shows old and new values, on a terminal alone.`,
+  details: `Compares the encrypted files of HEAD, or of REVISION, with those of the work
+tree, of the index (--staged) or of a second REVISION: + a name that is new, -
+one that is gone, ~ one whose value changed, and recipients. Needs no key;
+where a key opens both versions, a file that was encrypted anew shows only
+what changed. --values shows old and new values, on a terminal alone.`,
   examples: ['disinto git diff', 'disinto git diff main feature', 'disinto git diff --staged --values'],
   options: [
     { name: 'staged', about: 'compare what is about to be committed' },

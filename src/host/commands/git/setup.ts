@@ -7,12 +7,12 @@ export const setup: HostCommand = {
   name: 'git setup',
   about: 'have git compare and merge encrypted files by name',
   usage: '[--hook] [--undo]',
-  details: `Adds lines to .gitattributes (commit it) and drivers to the configuration of this
-clone alone, so each clone runs it once. git diff, git log -p and git show then
-tell names and recipients, without a key and without a value; git merge, rebase,
-cherry-pick and stash pop merge by name, in memory. With --hook, git commit and
-git merge refuse what disinto secrets check finds. git starts this program by its
-full path, and nothing of the repository.`,
+  details: `Adds lines to .gitattributes (commit it) and drivers to the configuration of
+this clone alone, so each clone runs it once. git diff, git log -p and git
+show then tell names and recipients, without a key and without a value; git
+merge, rebase, cherry-pick and stash pop merge by name, in memory. With
+--hook, git commit and git merge refuse what disinto secrets check finds. git
+starts this program by its full path, and nothing of the repository.`,
   examples: ['disinto git setup', 'disinto git setup --hook', 'disinto git setup --undo'],
   options: [
     { name: 'hook', about: 'check what is about to be committed, too' },

@@ -9,12 +9,12 @@ export const check: HostCommand = {
   name: 'secrets check',
   about: 'find what must not be pushed; needs no key',
   usage: '[--staged] [FILE ...]',
-  details: `Finds plaintext .env files, values in the clear inside encrypted files, names that
-don't fit their file, recipients that .sops.yaml does not name or that are
-missing, private keys, and files that sops would refuse. Without FILE it looks at
-all files of the project that git has or would take; with --staged, at what the
-next commit changes, as it is in the index. Exit status 0: nothing found,
-1: something was found, 2: wrong use.`,
+  details: `Finds plaintext .env files, values in the clear inside encrypted files, names
+that don't fit their file, recipients that .sops.yaml does not name or that
+are missing, private keys, and files that sops would refuse. Without FILE it
+looks at all files of the project that git has or would take; with --staged,
+at what the next commit changes, as it is in the index. Exit status 0: nothing
+found, 1: something was found, 2: wrong use.`,
   examples: [
     'disinto secrets check',
     'disinto secrets check --staged',

@@ -87,12 +87,13 @@ export const scan: HostCommand = {
   name: 'secrets scan',
   about: "find values of the project's secrets in files, git, logs",
   usage: '[--staged | --history | PATH ...] [OPTION ...]',
-  details: `Opens the project's files with the key at hand and searches for their values, as
-they are and in the forms that --redact knows (base64, URL, JSON): in the project
-or PATHs, in the index, or in every object of the repository, also those that no
-branch leads to any more. Tells where and which name, never the value. Values of
-under 8 characters are not searched for. Exit status 0: nothing found and all of
-it read, 1: something was found, or something could not be read, 2: wrong use.`,
+  details: `Opens the project's files with the key at hand and searches for their values,
+as they are and in the forms that --redact knows (base64, URL, JSON): in the
+project or PATHs, in the index, or in every object of the repository, also
+those that no branch leads to any more. Tells where and which name, never the
+value. Values of under 8 characters are not searched for. Exit status 0:
+nothing found and all of it read, 1: something was found, or something could
+not be read, 2: wrong use.`,
   examples: [
     'disinto secrets scan',
     'disinto secrets scan --history --json | jq ".hits[].name"',
