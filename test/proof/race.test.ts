@@ -130,6 +130,11 @@ describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
     const results = starts(project, true, 0, 1.15, 'builtin')
     if (COUNT >= 1000) console.log(table(results))
     expectOrdinaryEnds(results)
+    // A shim that is deaf as process 1 swallows all of them. Those that come before its listeners, and between the last
+    // look and the exec, are lost: 18 of 262 on a quiet machine.
+    const heard = results.filter(({ signal, before }) => before === 'shim' && signal !== 'WINCH')
+    expect(heard.length).toBeGreaterThan(0)
+    expect(swallowed(heard).length, JSON.stringify(table(heard))).toBeLessThan(heard.length / 2)
   })
 
   // The last look reads what the event loop would have read next; looking for that begins with descriptor 0.

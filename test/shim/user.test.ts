@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { expectRefusal, MARK, Project } from './project.ts'
 
@@ -81,10 +81,16 @@ describe.runIf(ROOT)('as root (needs root)', () => {
   })
 })
 
+/** A uid that nobody has on this machine. */
+const uids = readFileSync('/etc/passwd', 'utf8')
+  .split('\n')
+  .map((line) => line.split(':')[2])
+const free = [4242, 4243, 4244, 4245].find((uid) => !uids.includes(String(uid)))
+
 test.each([
   ['no-such-user', /no user "no-such-user" in \/etc\/passwd/],
   ['nobody:no-such-group', /no group "no-such-group" in \/etc\/group/],
-  ['4242', /uid 4242 is not in \/etc\/passwd, so its group must be given/],
+  [String(free), new RegExp(`uid ${free} is not in /etc/passwd, so its group must be given`)],
   ['99999999999:1', /user|number/],
 ])('--user %s', (user, says) => {
   expect(openProject().refused(['--user', user])).toMatch(says)
