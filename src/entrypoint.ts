@@ -145,7 +145,7 @@ async function main(words: readonly string[]): Promise<void> {
     ...(await leftover(located, entries)),
     ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
     ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
-    ...warningsOf(documents, merged, options),
+    ...warningsOf(entries, merged, options),
     ...(await findingWarnings(findings)),
   ]
   for (const warning of warnings) speak.warning(warning)

@@ -3,8 +3,7 @@ import { quote } from '../errors.ts'
 import type { Warning } from '../speak.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
-import type { Document } from '../nouns.ts'
-import type { Finding } from './decrypt.ts'
+import type { Entry, Finding } from './decrypt.ts'
 
 /** At most so many names or lines in one warning. */
 const MOST = 8
@@ -35,8 +34,9 @@ export async function findingWarnings(findings: readonly Finding[]): Promise<War
 }
 
 /** Warnings that can only be given once everything has been opened. */
-export function warningsOf(documents: readonly Document[], merged: Merged, options: Options): Warning[] {
-  const plaintext = documents
+export function warningsOf(entries: readonly Entry[], merged: Merged, options: Options): Warning[] {
+  // A file that sets nothing, comments alone for example, holds no secret.
+  const plaintext = [...new Set(entries.map(({ document }) => document))]
     .filter(({ format }) => format === 'plaintext')
     .map(({ source }) => ({
       code: 'plaintext-env',

@@ -169,6 +169,12 @@ describe('where sources are looked for', () => {
     expect(project.load(['--secrets-dir=keys']).get('B')).toBe('dir')
   })
 
+  test('a plaintext .env that sets nothing earns no warning', () => {
+    const project = new Project()
+    project.write('.env', '# FORGE_TOKEN=\n\n')
+    expect(project.run(['--', 'true'])).toMatchObject({ status: 0, stderr: '' })
+  })
+
   test('a plaintext .env works, with one warning that names the cure', () => {
     const project = new Project()
     project.write('.env', `A="${MARK}"\n`)
