@@ -1,6 +1,6 @@
 /** The hook of .pre-commit-hooks.yaml, run by the real pre-commit (https://pre-commit.com). */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -22,26 +22,10 @@ function preCommitDirectory(): string {
 /** A clone of this project as pre-commit would get it, in a repository of its own; returns its revision, too. */
 function published(repository: Repository): { path: string; revision: string } {
   const path = join(repository.base, 'published')
-  mkdirSync(join(path, 'entrypoint'), { recursive: true })
-  const files = [
-    'package.json',
-    'package-lock.json',
-    'tsconfig.json',
-    'esbuild.config.mjs',
-    'README.md',
-    'CHANGELOG.md',
-  ]
-  for (const file of [
-    ...files,
-    'LICENSE',
-    '.gitignore',
-    '.pre-commit-hooks.yaml',
-    'src',
-    'entrypoint/package.json',
-  ])
-    cpSync(join(ROOT, file), join(path, file), { recursive: true })
-  mkdirSync(join(path, 'tools'))
-  cpSync(join(ROOT, 'tools/prepare.mjs'), join(path, 'tools/prepare.mjs'))
+  mkdirSync(path)
+  const left = ['.git', 'node_modules', '.tools', 'coverage', 'test']
+  for (const entry of readdirSync(ROOT).filter((name) => !left.includes(name)))
+    cpSync(join(ROOT, entry), join(path, entry), { recursive: true })
   const git = (...words: string[]) =>
     execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
       cwd: path,
