@@ -35,7 +35,7 @@ export async function recipientsOf({ bytes, format }: Document): Promise<string[
 }
 
 /** sops wraps its reasons into a box of "| " lines. */
-function unwrap(stderr: Buffer): string {
+export function unwrap(stderr: Buffer): string {
   return stderr
     .toString()
     .split('\n')
@@ -45,27 +45,32 @@ function unwrap(stderr: Buffer): string {
 }
 
 /**
- * sops' text with every word left out that could be a value or a part of one: what is no plain word, unless the
- * file's metadata holds it (a key's ARN, a recipient); and any word that stands in the file before the metadata,
- * or in what sops wrote to standard output.
+ * sops' text with every word left out that could be a value or a part of one: what is no plain word, unless it is known
+ * from elsewhere (`isKnown`); and any word that stands in the secret.
+ */
+export function plainWords(text: string, secret: string, isKnown: (word: string) => boolean): string {
+  const isHarmless = (word: string) => {
+    const bare = word.replaceAll(/^[^\w/]+|[^\w/]+$/g, '')
+    if (bare.length >= 4 && secret.includes(bare)) return false
+    return /^(?:[A-Za-z]{0,20}|\d{1,3})$/.test(bare) || isKnown(bare)
+  }
+  return text
+    .split(/\s+/, MOST_WORDS)
+    .map((word) => (isHarmless(word) ? word : '[…]'))
+    .join(' ')
+    .slice(0, 400)
+}
+
+/**
+ * What sops says of a file, without values. Known are the words of its metadata (a key's ARN, a recipient); secret is what
+ * stands before that, and what sops wrote to standard output.
  */
 export function withoutValues(text: string, document: Document, stdout: Buffer): string {
   const file = document.bytes.toString()
   const start = file.search(METADATA)
   const metadata = start === -1 ? '' : file.slice(start)
   const secret = `${start === -1 ? file : file.slice(0, start)}\n${stdout.toString()}`
-  const harmless = (word: string) => {
-    const bare = word.replaceAll(/^[^\w/]+|[^\w/]+$/g, '')
-    if (bare.length >= 4 && secret.includes(bare)) return false
-    return (
-      /^(?:[A-Za-z]{0,20}|\d{1,3})$/.test(bare) || metadata.includes(bare) || bare === document.source.path
-    )
-  }
-  return text
-    .split(/\s+/, MOST_WORDS)
-    .map((word) => (harmless(word) ? word : '[…]'))
-    .join(' ')
-    .slice(0, 400)
+  return plainWords(text, secret, (word) => metadata.includes(word) || word === document.source.path)
 }
 
 /** The public halves of the identities that were tried, as far as they can be told at once. */

@@ -1,20 +1,11 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
-import { findSops } from '../../sops/program.ts'
+import { readFileSync } from 'node:fs'
+import { sopsRunner } from '../../sops/program.ts'
+import { plainWords, unwrap } from '../../sops/refusal.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 
 export type SopsType = 'dotenv' | 'json' | 'binary' | 'yaml' | 'ini'
-
-/** sops' own words, less every one that could be a part of the plaintext. */
-function harmless(text: string, plain: Buffer): string {
-  const secret = plain.toString()
-  return text
-    .split(/\s+/)
-    .filter((word) => word !== '' && word !== '|')
-    .map((word) => (word.length >= 4 && secret.includes(word.replaceAll(/^\W+|\W+$/g, '')) ? '[…]' : word))
-    .join(' ')
-    .slice(0, 400)
-}
 
 /** With these sops would encrypt to whom they name, and not by the rules. */
 const OVERRULING = [
@@ -27,29 +18,35 @@ const OVERRULING = [
   'SOPS_VAULT_URIS',
 ]
 
-/** Encrypts by the rule that `config` has for `path`. `reason` says why sops is needed. */
+/** Where the file will be, the rules for it, and why sops is needed. */
+export interface SopsTarget {
+  readonly path: string
+  readonly config: string
+  readonly reason: string
+}
+
+/**
+ * Encrypts by the rule that `config` has for `path`. Throws sops-needed, and sops-encrypt with sops' words, but for those
+ * that the plaintext has.
+ */
 export async function encryptBySops(
-  context: HostContext,
+  { variables, workingDirectory, project }: HostContext,
   plain: Buffer,
   type: SopsType,
-  target: { readonly path: string; readonly config: string; readonly reason: string },
+  { path, config, reason }: SopsTarget,
 ): Promise<Buffer> {
-  const program = findSops(context.variables)
-  if (program === undefined) throw failure('sops-needed', { path: target.path, reason: target.reason })
-  const { execa } = await import('execa')
-  const words = ['--config', target.config, 'encrypt', '--filename-override', target.path]
-  const result = await execa(program, [...words, '--input-type', type, '--output-type', type], {
-    input: plain,
-    encoding: 'buffer',
-    env: Object.fromEntries([...context.variables].filter(([name]) => !OVERRULING.includes(name))),
-    extendEnv: false,
-    cwd: context.project.root,
-    reject: false,
-    stripFinalNewline: false,
-  })
-  if (result.exitCode !== 0) {
-    const text = harmless(Buffer.from(result.stderr ?? []).toString(), plain)
-    throw failure('sops-encrypt', { path: target.path, text: text || 'without a word' })
-  }
-  return Buffer.from(result.stdout)
+  const byRules = new Map([...variables].filter(([name]) => !OVERRULING.includes(name)))
+  const words = ['--config', config, 'encrypt', '--filename-override', path]
+  const ended = await sopsRunner(byRules, workingDirectory)(
+    [...words, '--input-type', type, '--output-type', type],
+    path,
+    () => failure('sops-needed', { path, reason }),
+    project.root,
+    plain,
+  )
+  if (ended.status === 0) return ended.stdout
+  // The rules are no secret: of a recipient that is wrong, sops says which.
+  const rules = readFileSync(config, 'utf8')
+  const text = plainWords(unwrap(ended.stderr), plain.toString(), (word) => rules.includes(word))
+  throw failure('sops-encrypt', { path, text: text || 'without a word' })
 }

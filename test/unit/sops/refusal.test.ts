@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { recipientsOf, withoutValues } from '../../../src/sops/refusal.ts'
+import { plainWords, recipientsOf, withoutValues } from '../../../src/sops/refusal.ts'
 import type { Document } from '../../../src/nouns.ts'
 
 const document: Document = {
@@ -24,4 +24,15 @@ test.each([
 
 test('the recipients of a file are read from its metadata', async () => {
   expect(await recipientsOf(document)).toEqual(['age1qqqqqqqqqqqqqqqqqqqqqqq'])
+})
+
+test('what is known is shown, what stands in the secret is not, be it known', () => {
+  const isKnown = (word: string) => 'age1abc topsecret'.includes(word)
+  expect(plainWords('failed for age1abc with x9y and topsecret', 'a topsecret b', isKnown)).toBe(
+    'failed for age1abc with […] and […]',
+  )
+})
+
+test('of a text that sops could make long, the beginning is shown', () => {
+  expect(plainWords('word '.repeat(100_000), '', () => false).length).toBeLessThanOrEqual(500)
 })
