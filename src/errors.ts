@@ -39,6 +39,39 @@ export function list(names: readonly string[]): string {
 
 const KEY_PLACES = 'SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD'
 
+/** Why a file without the mark of a program can't be one. */
+export const NOT_MARKED = 'it is not marked as a program'
+
+/** What to do about a file that the kernel does not execute. */
+function denialHint(command: string, reason: string): string {
+  if (reason === NOT_MARKED)
+    return `mark it as a program: chmod +x ${quote(command)}, in the image or where it is mounted from`
+  if (reason === 'EACCES')
+    return 'its mode allows it, so the mount (noexec: docker run --tmpfs /dir:exec), a directory above it or a security module does not'
+  return 'it must be an executable file for this machine with a #! line if it is a script'
+}
+
+/** What to do about a key that can't be used, by where it is and what is wrong with it. */
+function keyHint(place: string, reason: string): string {
+  const inPlace = /(?:^|\/)(~|["'])/.exec(place)?.[1]
+  if (reason === 'ENOENT' && inPlace === '~') return 'only shells know what ~ means: write the whole path'
+  if (reason === 'ENOENT' && inPlace !== undefined)
+    return 'take the quotes out: docker --env-file and systemd pass them on as a part of the path'
+  if (reason === 'ENOENT') return 'check the spelling, and the mount that should bring it there'
+  if (reason === 'EISDIR')
+    return 'a mount of a missing file makes a directory: put the key file there on the host, remove the directory, and start again; or name the file in it'
+  if (reason === 'EACCES')
+    return 'only its owner and root (with CAP_DAC_OVERRIDE) can read it: in the agent image, start the container without --user and keep that capability'
+  if (reason.includes('byte order mark'))
+    return `save it as UTF-8 without one: sed -i '1s/^\\xEF\\xBB\\xBF//' ${quote(place)}`
+  if (reason.includes('in quotes')) return 'take the quotes out: an identity stands bare on its line'
+  if (reason.includes('public key'))
+    return 'a public key opens nothing: use the file that age-keygen wrote, whose line begins with AGE-SECRET-KEY-'
+  if (place === 'SOPS_AGE_KEY_CMD')
+    return 'run the command by hand, as root and without a shell: it must end with status 0 and print lines that begin with AGE-SECRET-KEY-'
+  return 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments'
+}
+
 export const CORE_CATALOGUE = {
   'option-unknown': ({ option, near }: Texts<'option'> & { readonly near: string | undefined }) => ({
     message: `unknown option ${quote(option)}`,
@@ -176,10 +209,7 @@ export const CORE_CATALOGUE = {
   }),
   'key-unreadable': ({ path, place, reason }: Texts<'path' | 'place' | 'reason'>) => ({
     message: `${quote(path)}: the age key at ${quote(place)} can't be used (${reason})`,
-    hint:
-      reason === 'EACCES'
-        ? 'only its owner and root (with CAP_DAC_OVERRIDE) can read it: in the agent image, start the container without --user and keep that capability'
-        : 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments',
+    hint: keyHint(place, reason),
   }),
   'key-wrong': ({
     path,
@@ -310,7 +340,11 @@ export const CORE_CATALOGUE = {
   }),
   'command-not-executable': ({ command, reason }: Texts<'command' | 'reason'>) => ({
     message: `${quote(command)}: can't be executed (${reason})`,
-    hint: 'it must be an executable file for this machine with a #! line if it is a script',
+    hint: denialHint(command, reason),
+  }),
+  'command-no-process': ({ command }: Texts<'command'>) => ({
+    message: `${quote(command)}: there may be no more processes (EAGAIN)`,
+    hint: 'raise the limit: docker run --pids-limit or --ulimit nproc, TasksMax= in systemd; it counts all processes of the same uid',
   }),
   'interpreter-missing': ({ command }: Texts<'command'>) => ({
     message: `${quote(command)}: exists, but the program it needs to run does not`,

@@ -22,8 +22,8 @@ export class MalformedIdentity extends Error {
   override readonly name = 'MalformedIdentity'
   readonly line: number
 
-  constructor(line: number) {
-    super(`line ${line} is no age identity`)
+  constructor(line: number, what = 'is no age identity') {
+    super(`line ${line} ${what}`)
     this.line = line
   }
 }
@@ -43,6 +43,13 @@ function parseIdentity(text: string): Identity | undefined {
   return undefined
 }
 
+/** What a line is that is no identity, where it is a usual mistake. */
+function whatIs(line: string): string | undefined {
+  if (line.startsWith('\ufeff')) return 'begins with a byte order mark'
+  if (/^["']/.test(line)) return 'is in quotes'
+  return /^age1[a-z0-9]{20,}$/.test(line) ? 'is a public key, not an identity' : undefined
+}
+
 /**
  * The identities of a key file or variable, in their order: one a line, `#` comments and empty lines between
  * (age(1), "identity file"). `words` allows several on a line, which sops does for SOPS_AGE_KEY alone. Throws
@@ -60,7 +67,7 @@ export function parseIdentities(text: string, options: { readonly words?: boolea
     const words = options.words === true ? line.split(/\s+/).filter((word) => word !== '') : [line]
     for (const word of words) {
       const identity = parseIdentity(word)
-      if (identity === undefined) throw new MalformedIdentity(at + 1)
+      if (identity === undefined) throw new MalformedIdentity(at + 1, whatIs(word))
       identities.push(identity)
     }
   })

@@ -2,7 +2,7 @@
  * The identities at hand: from every place that has some. An unusable place is not an error while another has the
  * key, as in sops; it is remembered, so that a failure can name it.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { capture } from '../child.ts'
 import { DisintoError, errnoOf } from '../errors.ts'
 import { KEY_VARIABLES } from '../nouns.ts'
@@ -27,13 +27,33 @@ function trusted(variables: Variables, cwd: string): Variables {
   return process.getuid?.() === 0 ? rootEnvironment(variables, cwd, KEY_VARIABLES) : variables
 }
 
+/** Why SOPS_AGE_KEY_CMD has no key for us; nothing of what it wrote. */
+class CommandFailed extends Error {
+  override readonly name = 'CommandFailed'
+}
+
+/** What went wrong with the command, in words of ours. */
+function whyFailed(error: unknown): string {
+  if (error instanceof CommandFailed) return `the command ${error.message}`
+  return errnoOf(error) === 'ENOENT'
+    ? 'its program does not exist'
+    : `its program can't be started: ${errnoOf(error)}`
+}
+
 async function commandOutput(command: string, variables: Variables, cwd: string): Promise<string> {
   const { split } = await import('shlex')
   const [program, ...words] = split(command)
-  if (program === undefined) throw new Error('empty command')
+  if (program === undefined) throw new CommandFailed('is empty')
   const { status, stdout } = await capture(program, words, trusted(variables, cwd), cwd)
-  if (status !== 0) throw new Error('failed')
+  if (status !== 0)
+    throw new CommandFailed(status === null ? 'was ended by a signal' : `ended with status ${status}`)
   return stdout.toString()
+}
+
+/** Throws a system error where there is nothing. */
+function isFileOrDirectory(path: string): boolean {
+  const stats = statSync(path)
+  return stats.isFile() || stats.isDirectory()
 }
 
 /** Reads every place there is, other homes among them. Runs SOPS_AGE_KEY_CMD, when it is set, as sops does: without a shell. */
@@ -60,6 +80,11 @@ export async function readKeyring(
   const readKeyFile = ({ path, named }: { path: string; named: boolean }) => {
     let text: string
     try {
+      // A pipe that a shell made, `<(…)`, is named; elsewhere nobody may ever write to it.
+      if (!named && !isFileOrDirectory(path)) {
+        unusable.push({ place: path, reason: 'it is no file' })
+        return
+      }
       text = readFileSync(path, 'utf8')
     } catch (error) {
       const errno = errnoOf(error)
@@ -76,7 +101,7 @@ export async function readKeyring(
       add('SOPS_AGE_KEY_CMD', await commandOutput(command, variables, workingDirectory))
     } catch (error) {
       if (error instanceof DisintoError) throw error
-      unusable.push({ place: 'SOPS_AGE_KEY_CMD', reason: 'the command failed' })
+      unusable.push({ place: 'SOPS_AGE_KEY_CMD', reason: whyFailed(error) })
     }
   }
   files.filter(({ named }) => !named).forEach(readKeyFile)

@@ -1,7 +1,7 @@
 /** From the command's word to the file to execute, as execvp(3) finds it. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, failure } from '../errors.ts'
+import { errnoOf, failure, NOT_MARKED } from '../errors.ts'
 
 /** execvp(3): where to look when PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'
@@ -12,7 +12,16 @@ function whyNot(path: string): string | undefined {
     accessSync(path, constants.X_OK)
     return undefined
   } catch (error) {
-    return errnoOf(error)
+    return errnoOf(error) === 'EACCES' && !isMarked(path) ? NOT_MARKED : errnoOf(error)
+  }
+}
+
+/** Whether anybody may execute it by its mode; of what can't be looked at nothing is said. */
+function isMarked(path: string): boolean {
+  try {
+    return (statSync(path).mode & 0o111) !== 0
+  } catch {
+    return true
   }
 }
 

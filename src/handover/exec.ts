@@ -4,6 +4,7 @@ import { type DisintoError, errnoOf, failure } from '../errors.ts'
 /** errno(3); these two are the same on every Unix, and node:os, which knows them, takes half a millisecond to load. */
 const ENOENT = 2
 const E2BIG = 7
+const EAGAIN = process.platform === 'darwin' ? 35 : 11
 
 type Execve = (file: string, words: readonly string[], environment: Record<string, string>) => never
 
@@ -23,6 +24,7 @@ export function refusalOf(command: string, thrown: unknown): DisintoError {
   const number = thrown instanceof Error && 'errno' in thrown ? Math.abs(Number(thrown.errno)) : 0
   if (number === ENOENT) return failure('interpreter-missing', { command })
   // Node 26 leaves the code of this one empty.
+  if (errnoOf(thrown) === 'EAGAIN' || number === EAGAIN) return failure('command-no-process', { command })
   if (number === E2BIG) return failure('environment-too-large', { command })
   return failure('command-not-executable', { command, reason: errnoOf(thrown) })
 }

@@ -7,6 +7,7 @@ const NOT_FOUND = 127
 
 const STATUSES: ReadonlyMap<string, number> = new Map<ErrorCode, number>([
   ['command-not-executable', NOT_EXECUTABLE],
+  ['command-no-process', NOT_EXECUTABLE],
   ['environment-too-large', NOT_EXECUTABLE],
   ['command-not-found', NOT_FOUND],
   ['interpreter-missing', NOT_FOUND],
