@@ -6,7 +6,7 @@ import { DEFAULT_SUFFIX, type Rule, type Selector, selectorOf } from './rule.ts'
 import { MAC_ONLY_ENCRYPTED } from './values.ts'
 
 /** The version of sops whose files these are like, which sops reads as a version of itself. */
-const SOPS_VERSION = '3.13.2'
+const SOPS_VERSION = '3.13.3'
 const DATA_KEY_BYTES = 32
 
 export interface SealOptions {

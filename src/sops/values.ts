@@ -100,7 +100,12 @@ export function openValues(envelope: Envelope, dataKey: Buffer): OpenedItem[] {
       return plain
     }
     const { type, bytes } = decrypted
-    if (type === 'str' || type === 'comment') return bytes
+    if (type === 'comment') return bytes
+    if (type === 'str') {
+      // Only what comes out as a comment is left out of the MAC (sops 3.13.3, Decrypt).
+      hash.update(bytes)
+      return bytes
+    }
     if (isValueOf(type, bytes.toString('latin1'))) throw damaged('a comment that is a number or the like')
     return plain
   }

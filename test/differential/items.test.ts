@@ -87,8 +87,10 @@ describe('a comment', () => {
   it.each(['str', 'comment', 'int', 'float', 'bool', 'time', 'none', ''])(
     'of the type %j reads alike',
     async (type) => {
-      const file = (await sealDotenv(TEXT, recipients)).toString()
-      await alike(Buffer.from(file.replaceAll(',type:comment]', `,type:${type}]`)))
+      for (const comment of ['12', ' 12', '1.5', 'true', 'inf', '2001-12-14T21:59:43Z', 'words', '']) {
+        const file = (await sealDotenv(`#${comment}\nA=one\n`, recipients)).toString()
+        await alike(Buffer.from(file.replaceAll(',type:comment]', `,type:${type}]`)))
+      }
     },
   )
 
