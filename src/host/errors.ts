@@ -376,9 +376,13 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: has dotenvx’s ciphertext in place of values: ${list(names)}`,
     hint: 'docs/migrating.md, "From dotenvx": dotenvx decrypt, then do it again',
   }),
-  'migrate-homeless': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
-    message: `${quote(path)}: no line of .env.enc can hold the value of ${list(names)}, which refers to HOME and to a value of several lines`,
-    hint: 'write it without one of the two, then do it again',
+  'migrate-homeless': ({
+    path,
+    names,
+    apart,
+  }: Texts<'path'> & { readonly names: readonly string[]; readonly apart: readonly string[] }) => ({
+    message: `${quote(path)}: no line of SOPS dotenv holds ${list(apart)}, and SOPS JSON can’t refer to HOME, as ${list(names)} does`,
+    hint: `write the path in place of HOME, or move ${list(apart)} to a file of its own (disinto secrets add NAME --from-file FILE), then do it again`,
   }),
   'init-link': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is a link, which init neither reads nor writes through`,

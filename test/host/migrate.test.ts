@@ -167,15 +167,31 @@ describe('migrate', () => {
     })
   })
 
-  test('what no line can hold goes to a file of its own', () => {
+  test('where no line can hold a value, .env.enc is SOPS JSON, for the same readers', () => {
     const host = new Host()
     const text = `K='{"key": "${MARK}\\n",\n"b": 1}'\nA=\${B}-${MARK}\nB=1\n`
     host.write('.env', text)
     const before = loaded(host, ['K', 'A', 'B'])
-    host.well(['secrets', 'migrate'])
+    const { status, stderr } = host.run(['secrets', 'migrate'])
+    expect([status, stderr.includes(MARK)]).toEqual([0, false])
+    expect(stderr).toContain('as SOPS JSON, without the comments, since no line of SOPS dotenv holds K')
     expect(loaded(host, ['K', 'A', 'B'])).toEqual(before)
-    expect(host.bySops('K')).toBe(before['K'])
-    expect(host.envBySops()).toBe(`# K: in secrets/K.enc\nA=\${B}-${MARK}\nB=1\n`)
+    const service = join(host.home, '.config/sops/age/project/agents/keys.txt')
+    const env = { SOPS_AGE_KEY_FILE: service }
+    expect(host.well(['secrets', 'show', 'K', '--raw'], { env })).toBe(before['K'])
+    const shown = host.sops('decrypt', '--input-type', 'json', '--output-type', 'json', '.env.enc')
+    expect(JSON.parse(shown)).toEqual(before)
+    expect(host.exists('secrets')).toBe(false)
+  })
+
+  test('what JSON can’t say either is refused by name, and nothing is lost', () => {
+    const host = new Host()
+    const text = `K='${MARK}\n\\n'\nP=\${HOME}/x\n`
+    host.write('.env', text)
+    expect(host.fails(['secrets', 'migrate'])).toContain(
+      'holds K, and SOPS JSON can’t refer to HOME, as P does',
+    )
+    expect([host.read('.env'), host.exists('.env.enc')]).toEqual([text, false])
   })
 
   test('names are written as dotenv reads them, so that stock sops finds each', () => {

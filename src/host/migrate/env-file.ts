@@ -4,7 +4,7 @@ import { errnoOf, quote } from '../../errors.ts'
 import { diagnoseText, summarizeProblems } from '../../load/diagnosis.ts'
 import { read, readWhole } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
-import { Secret } from '../../secret.ts'
+import type { Secret } from '../../secret.ts'
 import { ensureRules } from '../access/first-use.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
@@ -12,7 +12,7 @@ import { syncDirectory } from '../files/write.ts'
 import { envSource, secretNames, secretSource } from '../store/inventory.ts'
 import { allowed, entriesAt, entriesOf, openWith, plaintextOf } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
-import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
+import type { MigrateOptions } from './apart.ts'
 import { nameEncrypted } from './encrypted-env-file.ts'
 import { leaveIndex, refuseWhereNamed, warnOfHistory, warnWhereOpen } from './look-first.ts'
 import { toSopsText } from './sops-text.ts'
@@ -60,6 +60,20 @@ async function sayProblems({ speak }: HostContext, path: string, text: string): 
     speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
 }
 
+/**
+ * What `.env.enc` is to hold: lines of dotenv text, or, where one value has no line, exact values of JSON, for the same
+ * readers. Throws migrate-homeless and name-kept for what JSON can't say.
+ */
+async function contentOf(path: string, text: string, values: Values) {
+  const made = await toSopsText(text)
+  const apart = [...made.apart.keys()]
+  if (apart.length === 0) return { apart, content: { kind: 'dotenv', text: made.text } as const }
+  if (made.homeless.length > 0) throw failure('migrate-homeless', { path, names: made.homeless, apart })
+  if (values.has('sops')) throw failure('name-kept', { name: 'sops' })
+  const entries = [...values].map(([name, value]) => [name, value.reveal()] as const)
+  return { apart, content: { kind: 'json', entries } as const }
+}
+
 async function encryptEnvFile(
   context: HostContext,
   text: string,
@@ -67,17 +81,12 @@ async function encryptEnvFile(
   how: MigrateOptions,
 ): Promise<void> {
   const { project, speak } = context
-  const made = await toSopsText(text)
-  if (made.homeless.length > 0)
-    throw failure('migrate-homeless', { path: project.plainEnvFile, names: made.homeless })
-  const apart: Values = new Map([...made.apart].map(([name, value]) => [name, new Secret(value)]))
-  const missing = await missingAmong(context, apart, project.plainEnvFile, how)
-  const kept = [...values.keys()].filter((name) => !apart.has(name))
+  const { content, apart } = await contentOf(project.plainEnvFile, text, values)
   const say = () => {
-    speak.note(`.env -> .env.enc: ${kept.map(quote).join(', ') || 'comments alone'}`)
-    if (apart.size > 0)
+    speak.note(`.env -> .env.enc: ${[...values.keys()].map(quote).join(', ') || 'comments alone'}`)
+    if (apart.length > 0)
       speak.note(
-        `.env -> secrets/NAME.enc, as no line of SOPS dotenv holds them: ${[...apart.keys()].map(quote).join(', ')}`,
+        `as SOPS JSON, without the comments, since no line of SOPS dotenv holds ${apart.map(quote).join(', ')}`,
       )
   }
   if (how.dryRun) {
@@ -85,13 +94,9 @@ async function encryptEnvFile(
     return
   }
   const rules = await ensureRules(context)
-  // Before a directory is made: without a rule there is nothing to write.
-  for (const { path } of [envSource(project), ...missing.map((name) => secretSource(project, name))])
-    rules.for(path)
-  const secrets = await prepareSecrets(context, rules, missing, apart)
   const target = { source: envSource(project), rules, mustOpen: true }
-  const env = await prepareSealed(context, { kind: 'dotenv', text: made.text }, target, 'new')
-  for (const prepared of [...secrets, env]) prepared.commit()
+  const sealed = await prepareSealed(context, content, target, 'new')
+  sealed.commit()
   say()
 }
 

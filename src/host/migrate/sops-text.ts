@@ -7,9 +7,9 @@ import { lineHolding, meanTheSame, onlyAssignment } from '../store/dotenv-line.t
 export interface SopsText {
   /** Means, line by line, what the whole meant, less the names apart. */
   readonly text: string
-  /** The values that no line can hold, references filled in: each needs a file of its own. */
+  /** The values that no line can hold, references filled in: they take a file of exact values. */
   readonly apart: ReadonlyMap<string, string>
-  /** Names apart whose value depends on HOME, which a file of exact values can't refer to. */
+  /** All names whose values depend on HOME, which a file of exact values can't refer to. */
   readonly homeless: readonly string[]
 }
 
@@ -88,7 +88,7 @@ async function split(
     }
     const made = apart.has(name) ? undefined : await countingLine(meant, assignment)
     if (made === undefined) apart.add(name)
-    lines.push(made ?? `# ${name}: in secrets/${name}.enc`)
+    else lines.push(made)
   }
   lines.push(...commentsOf(source.slice(next)))
   return { lines, apart }
@@ -130,7 +130,7 @@ export async function toSopsText(text: string): Promise<SopsText> {
     return {
       text: lines.map((line) => `${line}\n`).join(''),
       apart: new Map([...meant.values].filter(([name]) => apart.has(name))),
-      homeless: [...apart].filter((name) => meant.homeless.has(name)),
+      homeless: [...meant.homeless],
     }
   }
 }

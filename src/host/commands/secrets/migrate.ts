@@ -12,9 +12,9 @@ export const migrate: HostCommand = {
   usage: '[OPTION ...]',
   details: `.env becomes .env.enc (SOPS dotenv, comments and order kept). It is encrypted,
 opened again and compared with what dotenv reads from .env; only then is the
-plaintext removed. A value of several lines becomes one line; what no line holds
-gets a file of its own. Age files in secrets/ become SOPS files, and each name in
-.env.vault.enc becomes one.`,
+plaintext removed. A value of several lines becomes one line; where no line
+holds one, .env.enc is SOPS JSON. Age files in secrets/ become SOPS files, and
+each name in .env.vault.enc becomes one.`,
   examples: ['disinto secrets migrate --dry-run', 'disinto secrets migrate'],
   options: [
     { name: 'dry-run', about: 'say what would be done, and change nothing' },
