@@ -2,7 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { docker, freshValue, IMAGE, must, run, until, useImage } from '../image/image.ts'
-import { proposalFor, Stack } from './stack.ts'
+import { expectError, proposalFor, Stack } from './stack.ts'
 
 useImage()
 
@@ -59,6 +59,8 @@ test('down, status, logs, ps, stop and shell work in every state of the files', 
   await stack.must('down', '--timeout', '0')
   expect(await stack.containers()).toEqual([])
   expect(await stack.networks()).toEqual([])
+  // Where nothing was made, the file that is missing is what is wrong.
+  expectError(await stack.run(['down']), /no compose file here/)
 })
 
 test('COMPOSE_* counts in .env and in .env.enc; without a key the stack is still found', async () => {

@@ -2,7 +2,7 @@
 import { DisintoError, quote } from '../../errors.ts'
 import type { Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
-import { projectInEngine, runByName } from './by-name.ts'
+import { containersOf, projectInEngine, runByName } from './by-name.ts'
 import { checkEngine, runCompose, statusOfCompose } from './docker.ts'
 import { type Reading, readStack } from './read.ts'
 import { readSettings } from './settings.ts'
@@ -70,6 +70,8 @@ export async function reachStack(context: HostContext): Promise<Reached> {
     if (!(error instanceof DisintoError) || FINAL.test(error.code) || error.code === 'project-unclear')
       throw error
     const name = await projectInEngine(settled)
+    // Nothing was made from here: then what is wrong with the files is all there is to say.
+    if ((await containersOf(settled, name)).length === 0) throw error
     settled.speak.warning({
       code: error.code,
       message: error.message,
