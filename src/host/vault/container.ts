@@ -107,11 +107,10 @@ export const expectedOf = (making: Making): Expected => {
   }
 }
 
-async function ensureNetwork(context: HostContext, { name, external, words }: Network): Promise<void> {
-  const found = await askDocker(context, ['network', 'inspect', '--format', '{{.Id}}', name])
-  if (found.status === 0 || external) return
+/** Makes a network unless it is there: the engine refuses a second one of the same name. */
+async function ensureNetwork(context: HostContext, { external, words }: Network): Promise<void> {
+  if (external) return
   const made = await askDocker(context, ['network', 'create', ...words])
-  // Somebody else may have made it just now.
   if (made.status === 0 || /already exists/.test(made.stderr.toString())) return
   await checkEngine(context)
   throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
@@ -176,29 +175,35 @@ function inspected(text: string): Json[] {
   }
 }
 
-/** What the engine has of a container and of its image, whose name may have gone to another meanwhile. */
+/** Has the engine tell of things of one kind, by their names or IDs; what it does not know is left out. */
+async function inspect(
+  context: HostContext,
+  kind: 'container' | 'image' | 'volume',
+  names: readonly string[],
+): Promise<Json[]> {
+  if (names.length === 0) return []
+  const asked = await askDocker(context, [kind, 'inspect', ...names])
+  return inspected(asked.stdout.toString())
+}
+
+/** What the engine has of a container and of its image. */
 async function inspectBoth(
   context: HostContext,
   { name, service }: Making,
 ): Promise<{ readonly container: Json; readonly image: Json }> {
-  const [asked, ofName] = await Promise.all([
-    askDocker(context, ['container', 'inspect', name]),
-    askDocker(context, ['image', 'inspect', service.image]),
-  ])
-  const [container] = inspected(asked.stdout.toString())
+  // One call for both. A container may be called as the image is, and the image's name may be another's by now.
+  const asked = await askDocker(context, ['inspect', name, service.image])
+  const [container, found] = inspected(asked.stdout.toString())
   if (container === undefined)
     throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(asked) })
-  const [image] = inspected(ofName.stdout.toString())
-  if (image !== undefined && image['Id'] === container['Image']) return { container, image }
-  const [own] = inspected(
-    (await askDocker(context, ['image', 'inspect', String(container['Image'])])).stdout.toString(),
-  )
-  if (own === undefined)
+  if (found !== undefined && found['Id'] === container['Image']) return { container, image: found }
+  const [image] = await inspect(context, 'image', [String(container['Image'])])
+  if (image === undefined)
     throw failure('runner-engine', {
       service: VAULT_RUNNER,
       what: 'an image of which the engine says nothing',
     })
-  return { container, image: own }
+  return { container, image }
 }
 
 /** Throws runner-engine unless the engine will do with a made container exactly what was asked for. */
@@ -207,10 +212,7 @@ export async function checkContainer(context: HostContext, making: Making): Prom
   const named = [...making.service.mounts, ...making.mounts].flatMap(({ type, source }) =>
     type === 'volume' && source ? [source] : [],
   )
-  const volumes =
-    named.length === 0
-      ? []
-      : inspected((await askDocker(context, ['volume', 'inspect', ...named])).stdout.toString())
+  const volumes = await inspect(context, 'volume', named)
   const [what] = surplusOfEngine(
     container,
     image,

@@ -188,17 +188,29 @@ async function askCompose(context: HostContext, values: ReadonlyMap<string, Secr
   return ended.status === 0 ? JSON.parse(ended.stdout.toString()) : undefined
 }
 
-/** Has compose fill in its files; where it takes nothing for a variable of another service, with something instead. */
-async function fillIn(context: HostContext, { references }: ComposeSources): Promise<FilledIn> {
+/** The values that `.env.enc` has for what says which program runs. */
+async function neededValues(
+  context: HostContext,
+  { references }: ComposeSources,
+): Promise<ReadonlyMap<string, Secret>> {
   const names = references.flatMap(({ name, path: [, service, setting = ''] }) =>
     service === VAULT_RUNNER && NEEDED.has(setting) && !context.variables.get(name) ? [name] : [],
   )
-  const values = names.length === 0 ? new Map<string, Secret>() : await openValues(context, names, [])
-  const document = await askCompose(context, values)
-  if (document !== undefined) return { document, values }
+  return names.length === 0 ? new Map() : openValues(context, names, [])
+}
+
+/** Has compose fill in its files; where it takes nothing for a variable of another service, with something instead. */
+async function fillIn(context: HostContext): Promise<FilledIn & { readonly sources: ComposeSources }> {
+  // Mostly there are no values, and compose takes longest.
+  const asking = askCompose(context, new Map())
+  asking.catch(() => {})
+  const sources = await readSources(context)
+  const values = await neededValues(context, sources)
+  const document = values.size === 0 ? await asking : await askCompose(context, values)
+  if (document !== undefined) return { sources, document, values }
   // Throws with what is wrong, if something is.
   const all = new Map([...(await readStack(context)).values, ...values])
-  return { document: await askCompose(context, all), values: all }
+  return { sources, document: await askCompose(context, all), values: all }
 }
 
 /** The vault-runner of the compose file, with what one run does not need in it. */
@@ -212,8 +224,7 @@ export interface ReadRunner extends ReturnType<typeof runnerOf> {
 /** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong and service-missing. */
 export async function readRunner(context: HostContext, allow: Let): Promise<ReadRunner> {
   const { project } = context
-  const sources = await readSources(context)
-  const { document, values } = await fillIn(context, sources)
+  const { sources, document, values } = await fillIn(context)
   const { name, services } = objectOf(document)
   const known = Object.keys(objectOf(services))
   if (!known.includes(VAULT_RUNNER)) {
