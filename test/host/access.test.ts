@@ -336,6 +336,34 @@ describe('ciphertext is not bound to its place', () => {
     expect(opens(host, agents, '.env.enc', 'dotenv')).toBe(true)
   })
 
+  test('one that an SSH key alone opens is given, too, by the sops program', async () => {
+    const host = new Host()
+    const key = join(host.home, '.ssh/id_ed25519')
+    mkdirSync(join(host.home, '.ssh'), { mode: 0o700 })
+    spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a@b', '-f', key])
+    const recipient = readFileSync(`${key}.pub`, 'utf8').trim()
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${recipient}\n`)
+    host.write('.env', `FORGE_TOKEN=${MARK}\n`)
+    writeFileSync(
+      host.path('.env.enc'),
+      host.sops(
+        'encrypt',
+        '--filename-override',
+        '.env.enc',
+        '--input-type',
+        'dotenv',
+        '--output-type',
+        'dotenv',
+        '.env',
+      ),
+    )
+    rmSync(host.path('.env'))
+    expect(await grant(host)).toBeUndefined()
+    const agents = readFileSync(join(host.home, '.config/sops/age/project/agents/keys.txt'), 'utf8')
+    expect(opens(host, agents, '.env.enc', 'dotenv')).toBe(true)
+    expect(host.read('.env.enc')).toContain(recipient)
+  })
+
   test('plaintext needs no rules, whatever .sops.yaml says', async () => {
     const host = new Host()
     host.well(['secrets', 'keygen'])

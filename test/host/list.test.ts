@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
 import { Host, MARK } from './host.ts'
-import { AGE } from '../helpers/parts.ts'
+import { AGE, DISINTO } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()
@@ -145,5 +145,26 @@ COMP_WORDS=(disinto secrets show T); COMP_CWORD=3; _disinto; printf '%s,' "\${CO
       encoding: 'utf8',
     })
     expect({ stdout, stderr }).toEqual({ stdout: 'TOKEN,', stderr: '' })
+  })
+
+  test('in bash, names of files from the repository run nothing, and only legal ones are offered', () => {
+    const host = project()
+    for (const name of ['$(touch RAN)', '`touch RAN`', 'A${x[$(touch RAN)]}', 'TOKEN $(touch RAN)', '-x'])
+      host.write(`secrets/${name}.enc`, '{}')
+    host.write('.env.enc', `T$(touch RAN)=ENC[AES256_GCM,data:AA,type:str]\n${host.read('.env.enc')}`)
+    const disinto = `disinto() { '${process.execPath}' '${DISINTO}' "$@"; }`
+    const script = `${disinto}
+eval "$(disinto completion bash)"
+for word in '' T '$(' '\`'; do
+COMP_WORDS=(disinto secrets show "$word"); COMP_CWORD=3; _disinto; printf '%s,' "\${COMPREPLY[@]}"; done`
+    const { stdout, stderr } = spawnSync('bash', ['-c', script], {
+      cwd: host.directory,
+      env: host.environment(),
+      encoding: 'utf8',
+    })
+    expect(stderr).toBe('')
+    expect(stdout).toContain('TOKEN,')
+    expect(stdout).not.toContain('RAN')
+    expect(host.files().filter((file) => file.endsWith('RAN'))).toEqual([])
   })
 })

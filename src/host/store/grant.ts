@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { AgeFault } from '../../age/fault.ts'
 import { sealAgeFile } from '../../age/file.ts'
 import { readKeyring } from '../../age/sources.ts'
-import { quote } from '../../errors.ts'
+import { DisintoError, quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
 import { appendAgeKey } from '../../sops/add-recipient.ts'
@@ -22,9 +22,11 @@ import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
+import { audienceOfFile, sopsConfigFor } from './audience.ts'
 import { ensureAccepted } from './consent.ts'
 import { outsideOf, readOutsideOf, secretNames, secretSource } from './inventory.ts'
 import { openWith } from './open.ts'
+import { rekeyBySops } from './sops-encrypt.ts'
 
 export interface ServiceKey {
   readonly path: string
@@ -41,6 +43,13 @@ export async function ensureServiceKey(context: HostContext, service: string): P
   const { recipient, made } = await keyAt(path)
   if (made) speak.note(`${quote(service)}: made the key ${quote(path)}, which is for .env.enc alone`)
   return { path, recipient }
+}
+
+interface Wanted {
+  readonly document: Document
+  readonly outside: Outside
+  readonly recipient: string
+  readonly rules: CreationRules
 }
 
 /** The file with its data key wrapped for one more recipient; nothing else in it changes. Throws readers-unaddable. */
@@ -64,19 +73,40 @@ async function withRecipient(
 }
 
 /**
+ * The same by the sops program, where an SSH key or another that only it uses opens the file. It wraps the data key anew
+ * for all of them: where the rules do not name one of those who can open the file, the `refusal` stands.
+ */
+async function withRecipientBySops(
+  context: HostContext,
+  { document, outside, recipient, rules }: Wanted,
+  refusal: DisintoError,
+): Promise<Buffer> {
+  const rule = rules.for(document.source.path)
+  const own = await ownRecipients(context)
+  const audience = audienceOfFile(outside, rule, own, [recipient])
+  if (audience.lost.length > 0) throw refusal
+  return rekeyBySops(context, document, sopsConfigFor(rule, audience, outside.rule, outside.macOnlyEncrypted))
+}
+
+/**
  * Gives a file to one more recipient: its old or its new bytes are there at every instant, and the new ones open to the
  * same for us, and are for those of before and for this one. Throws readers-unaddable, readers-unchecked.
  */
-export async function addRecipient(
+async function addRecipient(
   context: HostContext,
   document: Document,
   recipient: string,
+  rules: CreationRules | undefined,
 ): Promise<void> {
   const { path } = document.source
   const outside = await readOutsideOf(document.bytes)
   const open = openWith(context)
   const before = (await open(document)).plaintext
-  const bytes = await withRecipient(context, document, outside, recipient)
+  const bytes = await withRecipient(context, document, outside, recipient).catch(async (error: unknown) => {
+    if (rules === undefined || !(error instanceof DisintoError) || error.code !== 'readers-unaddable')
+      throw error
+    return withRecipientBySops(context, { document, outside, recipient, rules }, error)
+  })
   await writeFile(path, bytes, {
     over: document.bytes,
     verify: async (written, temporary) => {
@@ -179,7 +209,7 @@ export async function grantService(context: HostContext, service: string, recipi
     const [own] = await ownRecipients(context)
     if (own !== undefined) await makeRules(context, own)
   } else await nameInRules(context, rules, service, recipient)
-  await addRecipient(context, document, recipient)
+  await addRecipient(context, document, recipient, await findRules(project.root))
   speak.note(
     `${quote(project.envFile)}: encrypted to ${quote(service)}, too: ${names.map(quote).join(', ') || 'all that is in it'}`,
   )

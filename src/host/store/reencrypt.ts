@@ -1,12 +1,10 @@
 /** Files encrypted anew, with new data keys, for whom they are to be now: every file or none. */
 import { isUtf8 } from 'node:buffer'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { read } from '../../load/read.ts'
 import type { Document, Plaintext, Source } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { areSameKeys, hasKey, uniqueKeys } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
-import { sopsRunner } from '../../sops/program.ts'
 import { acceptRules } from '../access/accepted.ts'
 import { ownRecipients } from '../access/keys.ts'
 import type { CreationRule, CreationRules } from '../access/rules.ts'
@@ -17,6 +15,7 @@ import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
+import { rekeyBySops, rotateBySops } from './sops-encrypt.ts'
 import { textOf } from '../../load/dotenv.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, each encrypted or left as the file's rule says. */
@@ -46,43 +45,17 @@ interface Opened {
  * nothing is sent to a key that only the file names. Numbers and lists stay what they are.
  */
 async function rotatedBySops(
-  { variables, workingDirectory }: HostContext,
+  context: HostContext,
   { document, file, audience, rule }: Opened,
   ours: readonly string[],
 ): Promise<Buffer> {
-  const { source, bytes, format } = document
-  const { path } = source
-  const type = format.replace('sops-', '')
-  const missing = () => failure('sops-needed', { path, reason: 'of its format' })
-  const run = sopsRunner(variables, workingDirectory)
-  const sops = async (...words: string[]): Promise<Buffer> => {
-    const ended = await run(words, path, missing)
-    if (ended.status !== 0)
-      throw failure('sops-failed', { path, type, text: 'it could not be encrypted anew' })
-    return ended.stdout
-  }
-  const typed = ['--input-type', type]
-  const copy = await prepareFile(path, bytes, { over: 'new' })
-  const giveTo = async (readers: Audience) => {
-    const text = sopsConfigFor(rule, readers, file.rule, file.macOnlyEncrypted)
-    const config = await prepareFile(path, Buffer.from(text), { over: 'new' })
-    try {
-      await sops('--config', config.temporary, 'updatekeys', '--yes', ...typed, copy.temporary)
-    } finally {
-      config.discard()
-    }
-  }
-  try {
-    const mine = ours.filter((name) => hasKey(file.recipients, name))
-    await giveTo({ ...audience, groups: audience.groups.map((keys) => uniqueKeys([...keys, ...mine])) })
-    const rotated = await sops('rotate', ...typed, '--output-type', type, copy.temporary)
-    if (mine.every((name) => audience.groups.every((keys) => hasKey(keys, name)))) return rotated
-    writeFileSync(copy.temporary, rotated)
-    await giveTo(audience)
-    return readFileSync(copy.temporary)
-  } finally {
-    copy.discard()
-  }
+  const configFor = (readers: Audience) => sopsConfigFor(rule, readers, file.rule, file.macOnlyEncrypted)
+  const mine = ours.filter((name) => hasKey(file.recipients, name))
+  const groups = audience.groups.map((keys) => uniqueKeys([...keys, ...mine]))
+  const narrowed = await rekeyBySops(context, document, configFor({ ...audience, groups }))
+  const rotated = await rotateBySops(context, { ...document, bytes: narrowed })
+  if (mine.every((name) => audience.groups.every((keys) => hasKey(keys, name)))) return rotated
+  return rekeyBySops(context, { ...document, bytes: rotated }, configFor(audience))
 }
 
 async function contentOf(context: HostContext, opened: Opened, ours: readonly string[]): Promise<Content> {

@@ -1,9 +1,11 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
 import { readFileSync } from 'node:fs'
+import type { Document } from '../../nouns.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import { plainWords, unwrap } from '../../sops/refusal.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { prepareFile } from '../files/write.ts'
 
 export type SopsType = 'dotenv' | 'json' | 'binary' | 'yaml' | 'ini'
 
@@ -49,4 +51,42 @@ export async function encryptBySops(
   const rules = readFileSync(config, 'utf8')
   const text = plainWords(unwrap(ended.stderr), plain.toString(), (word) => rules.includes(word))
   throw failure('sops-encrypt', { path, text: text || 'without a word' })
+}
+
+/** Runs sops on a copy of a file, beside it: ciphertext alone. Returns what it prints, and what became of the copy. */
+async function onCopy(
+  { variables, workingDirectory }: HostContext,
+  { source, bytes, format }: Document,
+  words: readonly string[],
+): Promise<{ readonly printed: Buffer; readonly copy: Buffer }> {
+  const { path } = source
+  const missing = () => failure('sops-needed', { path, reason: 'of its format or its keys' })
+  const copy = await prepareFile(path, bytes, { over: 'new' })
+  try {
+    const type = format.replace('sops-', '')
+    const run = sopsRunner(variables, workingDirectory)
+    const ended = await run([...words, '--input-type', type, copy.temporary], path, missing)
+    if (ended.status !== 0)
+      throw failure('sops-failed', { path, type, text: 'it could not be encrypted anew' })
+    return { printed: ended.stdout, copy: readFileSync(copy.temporary) }
+  } finally {
+    copy.discard()
+  }
+}
+
+/** A file with its data key for the keys of a .sops.yaml and nobody else, by `sops updatekeys`. */
+export async function rekeyBySops(context: HostContext, document: Document, config: string): Promise<Buffer> {
+  const rules = await prepareFile(document.source.path, Buffer.from(config), { over: 'new' })
+  try {
+    const words = ['--config', rules.temporary, 'updatekeys', '--yes']
+    return (await onCopy(context, document, words)).copy
+  } finally {
+    rules.discard()
+  }
+}
+
+/** A file with a new data key for the same keys, by `sops rotate`: numbers and lists stay what they are. */
+export async function rotateBySops(context: HostContext, document: Document): Promise<Buffer> {
+  const type = document.format.replace('sops-', '')
+  return (await onCopy(context, document, ['rotate', '--output-type', type])).printed
 }
