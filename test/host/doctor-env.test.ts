@@ -89,6 +89,20 @@ describe('doctor on .env', () => {
     expect(host.envBySops()).toBe(`TOKEN=${MARK}\n`)
   })
 
+  test('.env.enc: what sops set and dotenv reads otherwise is listed by line, what is lost as a warning', () => {
+    const host = withEnv(`TOKEN=${MARK}\nQUOTED="${MARK}"\n`)
+    const type = ['--input-type', 'dotenv', '--output-type', 'dotenv']
+    host.sops('set', ...type, '.env.enc', '["PW"]', JSON.stringify(`p#${MARK}`))
+    expect(findings(host)).toEqual([
+      'warning dotenv-hash: line 3 (PW): the value ends before a # that has no blank before it',
+      expect.stringMatching(/^note dotenv-sops: lines 2 \(QUOTED\), 3 \(PW\): stock sops reads it otherwise/),
+    ])
+    // By the hint of the page: set again, both agree.
+    host.well(['secrets', 'rm', 'QUOTED', '--force'])
+    host.well(['secrets', 'set', 'PW', '--force'], { input: `p#${MARK}` })
+    expect(findings(host)).toEqual([expect.stringMatching(/^note dotenv-sops: line 2 \(PW\)/)])
+  })
+
   test('a piece of a private key is no name', () => {
     const host = new Host()
     plain(

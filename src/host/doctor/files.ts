@@ -3,14 +3,15 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, quote } from '../../errors.ts'
 import { checkName } from '../../load/names.ts'
+import { diagnoseItems } from '../../load/diagnosis.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
 import { type CreationRules, findRules } from '../access/rules.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
-import { allowed, entriesOf, isForOthers, openWith } from '../store/open.ts'
+import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
 import { type Finding, findingOf } from './finding.ts'
-import { examinePlainEnvFile } from './plain-env-file.ts'
+import { examinePlainEnvFile, problemFindings } from './plain-env-file.ts'
 import {
   acceptedFindings,
   clearFindings,
@@ -96,8 +97,14 @@ function outside(
 /** Opens a file with the keys at hand. */
 async function inside(source: Source, context: HostContext): Promise<Finding[]> {
   try {
-    await entriesOf(read(source), openWith(context), allowed(context.variables))
-    return []
+    const document = read(source)
+    const open = openWith(context)
+    await entriesOf(document, open, allowed(context.variables))
+    if (source.role === 'secret' || document.format !== 'sops-dotenv') return []
+    const plaintext = await plaintextOf(document, open)
+    return plaintext.kind === 'items'
+      ? problemFindings(source.path, await diagnoseItems(plaintext.items))
+      : []
   } catch (error) {
     // Seen from outside already, with or without a key.
     if (error instanceof DisintoError && /^name-/.test(error.code)) return []
