@@ -210,6 +210,21 @@ describe('--staged', () => {
   })
 })
 
+test('configuration may stand in a plaintext .env beside .env.enc, and secrets may not', () => {
+  const repository = repositoryWith(BASE)
+  repository.write('.env', 'PORT=8080\nNOT_SET_TOKEN=\n')
+  expect(found(repository)).toEqual([])
+  repository.write('.env', `PORT=8080\nA=${MARK}\n`)
+  expect(found(repository)).toEqual(['.env: plaintext-env'])
+  repository.write('.env', `OTHER_TOKEN=${MARK}\n`)
+  expect(found(repository)).toEqual(['.env: plaintext-env'])
+  repository.git('add', '--force', '.env')
+  expect(found(repository, '--staged')).toEqual(['.env: plaintext-env'])
+  repository.remove('.env.enc')
+  repository.write('.env', 'PORT=8080\n')
+  expect(found(repository)).toEqual(['.env: plaintext-env'])
+})
+
 test('without rules it is told that recipients can’t be compared, once, as a warning', async () => {
   const repository = repositoryWith(BASE)
   await secret(repository, 'A')

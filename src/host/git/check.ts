@@ -8,7 +8,7 @@ import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
 import { type CreationRules, findRules, parseRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { unacceptedReaders } from '../store/consent.ts'
-import { inventory } from '../store/inventory.ts'
+import { inventory, outsideOf } from '../store/inventory.ts'
 import { type CheckFinding, examineFile, kindOfPath, type Surroundings } from './examine.ts'
 import { readBlobs } from './objects.ts'
 import { findRepository, type Repository, repositoryOf } from './repository.ts'
@@ -84,11 +84,25 @@ async function readersOf(
   return { rule, unaccepted: found.flatMap(({ recipients }) => recipients) }
 }
 
+/**
+ * What tells secrets in a plaintext `.env` beside an `.env.enc`, where configuration may stand: the names that both have,
+ * and those that say so. Elsewhere every name counts.
+ */
+async function secretsBeside(
+  path: string,
+  isSecretive: (name: string) => boolean,
+): Promise<((name: string) => boolean) | undefined> {
+  const encrypted = join(dirname(path), '.env.enc')
+  if (basename(path) !== '.env' || !existsSync(encrypted)) return undefined
+  const { names } = await outsideOf({ role: 'env-file', path: encrypted, plaintextAllowed: false })
+  return (name) => names.includes(name) || isSecretive(name)
+}
+
 async function examineAll(
   context: HostContext,
   candidates: readonly Candidate[],
   rulesFor: RulesFor,
-  allow: ReadonlySet<string>,
+  { allow, isSecretive }: CheckOptions,
 ): Promise<Checked> {
   const findings = new Map<string, CheckFinding>()
   const add = (finding: CheckFinding) => {
@@ -103,7 +117,8 @@ async function examineAll(
         if (needsRule(path, bytes)) add(findingOf(shown, error))
         return { rule: undefined, unaccepted: [] }
       })
-      for (const finding of await examineFile(shown, bytes, { ...readers, allow })) add(finding)
+      const isSecret = await secretsBeside(path, isSecretive)
+      for (const finding of await examineFile(shown, bytes, { ...readers, isSecret, allow })) add(finding)
     } catch (error) {
       add(findingOf(shown, error))
     }
@@ -210,7 +225,7 @@ async function checkStaged(
       read: () => bytesOf(entry),
     }),
   )
-  return examineAll(context, candidates, rulesFinder(rulesAt, top), options.allow)
+  return examineAll(context, candidates, rulesFinder(rulesAt, top), options)
 }
 
 /** The files of the work tree that git has or would take, and a plaintext .env in any case. */
@@ -237,6 +252,8 @@ export interface CheckOptions {
   /** The revision whose rules count, if not those beside the files. */
   readonly rulesOf: string | undefined
   readonly allow: ReadonlySet<string>
+  /** Whether a name says that it is a secret's. */
+  readonly isSecretive: (name: string) => boolean
 }
 
 /**
@@ -271,7 +288,7 @@ export async function checkFiles(context: HostContext, options: CheckOptions): P
     return inside.startsWith('..') ? path : inside
   }
   const candidates = paths.map((path) => onDisk(path, shown(path)))
-  return examineAll(context, candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options.allow)
+  return examineAll(context, candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options)
 }
 
 /** The line of a finding for a person. */

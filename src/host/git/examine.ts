@@ -49,14 +49,22 @@ export interface Surroundings {
   readonly rule: CreationRule | undefined
   /** Recipients of the rule that were not accepted on this machine. */
   readonly unaccepted: readonly string[]
+  /** Whether a name in a plaintext file is that of a secret; undefined where every one counts as such. */
+  readonly isSecret: ((name: string) => boolean) | undefined
   /** Names that are let through although they would take over the command. */
   readonly allow: ReadonlySet<string>
 }
 
 /** Findings of a plaintext file: it may hold names, and no value. */
-async function plainFindings(path: string, bytes: Buffer): Promise<Facts[]> {
+async function plainFindings(
+  path: string,
+  bytes: Buffer,
+  isSecret: (name: string) => boolean = () => true,
+): Promise<Facts[]> {
   if (detectFormat(bytes) !== undefined) return []
-  const values = (await parseDotenv(bytes.toString())).filter(([, value]) => value !== '')
+  const values = (await parseDotenv(bytes.toString())).filter(
+    ([name, value]) => value !== '' && isSecret(name),
+  )
   if (values.length === 0) return []
   return [
     {
@@ -291,7 +299,11 @@ export async function examineFile(
   const kind = kindOfPath(path) ?? (detectFormat(bytes) === undefined ? undefined : 'sealed')
   if (kind === undefined) return []
   if (kind === 'plain-env')
-    return (await plainFindings(path, bytes)).map((facts) => ({ file: path, severity: 'error', ...facts }))
+    return (await plainFindings(path, bytes, surroundings.isSecret)).map((facts) => ({
+      file: path,
+      severity: 'error',
+      ...facts,
+    }))
   if (kind === 'keys') {
     if (!/^AGE-(?:SECRET-KEY|PLUGIN)-/m.test(bytes.toString('latin1'))) return []
     return [

@@ -1,5 +1,8 @@
 /** `disinto secrets check`: what must not be pushed, told without a key; for hooks and CI. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { HostCommand } from '../../cli/command.ts'
+import { isSecretive, toldIn } from '../../compose/exposures.ts'
 import { checkFiles, lineOf } from '../../git/check.ts'
 import { allowed } from '../../store/open.ts'
 
@@ -33,11 +36,14 @@ found, 1: something was found, 2: wrong use.`,
   words: [0, Number.POSITIVE_INFINITY],
   takesRest: true,
   run: async ({ context, words, rest, on, text, texts }) => {
+    const example = join(context.project.root, '.env.example')
+    const told = toldIn(existsSync(example) ? readFileSync(example, 'utf8') : '')
     const { findings, files } = await checkFiles(context, {
       files: [...words, ...rest],
       staged: on('staged'),
       rulesOf: text('rules-of'),
       allow: allowed(context.variables, texts('allow')),
+      isSecretive: (name) => isSecretive(name, told),
     })
     const errors = findings.filter(({ severity }) => severity === 'error').length
     if (on('json')) context.print(`${JSON.stringify({ findings, files, errors }, null, 2)}\n`)

@@ -33,9 +33,14 @@ test.each([
 
 describe('examines', () => {
   const look = async (path: string, text: string) =>
-    (await examineFile(path, Buffer.from(text), { rule: undefined, unaccepted: [], allow: new Set() })).map(
-      ({ code }) => code,
-    )
+    (
+      await examineFile(path, Buffer.from(text), {
+        rule: undefined,
+        unaccepted: [],
+        isSecret: undefined,
+        allow: new Set(),
+      })
+    ).map(({ code }) => code)
 
   test.each([
     ['.env', 'A=1\n', ['plaintext-env']],
