@@ -115,6 +115,16 @@ async function tellWhetherStarted(): Promise<void> {
   process.exitCode = started ? 0 : 1
 }
 
+/** The environment of the command: that of the user to become, or with the HOME that was given, or as it is. */
+function environmentFor(
+  { environment }: Merged,
+  account: Account | undefined,
+  home: string | undefined,
+): ReadonlyMap<string, string> {
+  if (account !== undefined) return becomeUser(account, environment)
+  return home === undefined ? environment : withHome(home, environment)
+}
+
 async function main(words: readonly string[]): Promise<void> {
   openWindow()
   const inherited = inheritedEnvironment(process.env)
@@ -151,12 +161,7 @@ async function main(words: readonly string[]): Promise<void> {
   for (const warning of warnings) speak.warning(warning)
   if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
 
-  const asUser =
-    account !== undefined
-      ? becomeUser(account, merged.environment)
-      : options.home === undefined
-        ? merged.environment
-        : withHome(options.home, merged.environment)
+  const asUser = environmentFor(merged, account, options.home)
   const file = command === undefined ? undefined : findCommand(command, asUser)
   const becomes = canExecve() && !options.redact
   if (options.check || file === undefined) {

@@ -27,18 +27,20 @@ function isMarked(path: string): boolean {
 
 const isMissing = (reason: string | undefined) => reason === 'ENOENT' || reason === 'ENOTDIR'
 
+function checkedPath(path: string): string {
+  const reason = whyNot(path)
+  if (reason === undefined) return path
+  throw isMissing(reason)
+    ? failure('command-not-found', { command: path })
+    : failure('command-not-executable', { command: path, reason })
+}
+
 /**
  * The path to execute for a word. PATH is the one the command will have. Throws command-not-found (127) or
  * command-not-executable (126).
  */
 export function findCommand(word: string, environment: ReadonlyMap<string, string>): string {
-  if (word.includes('/')) {
-    const reason = whyNot(word)
-    if (reason === undefined) return word
-    throw isMissing(reason)
-      ? failure('command-not-found', { command: word })
-      : failure('command-not-executable', { command: word, reason })
-  }
+  if (word.includes('/')) return checkedPath(word)
   let found: string | undefined
   for (const directory of word === '' ? [] : (environment.get('PATH') ?? DEFAULT_PATH).split(':')) {
     const path = directory === '' ? `./${word}` : join(directory, word)

@@ -23,23 +23,26 @@ function readProc(file: 'environ' | 'cmdline'): Buffer[] | undefined {
 
 const REPLACEMENT = '\uFFFD'
 
+function asNodeReadIt(environment: NodeJS.ProcessEnv): Map<string, string> {
+  const inherited = new Map<string, string>()
+  for (const name of Object.keys(environment)) {
+    const value = environment[name] ?? ''
+    if (name.includes(REPLACEMENT) || value.includes(REPLACEMENT))
+      throw failure('inherited-not-utf8', { what: name })
+    inherited.set(name, value)
+  }
+  return inherited
+}
+
 /**
  * The environment in its original order (`process.env` lists integer-like names first). Node replaces bytes that
  * are not UTF-8, so they are an error, never silent damage. Without /proc, a replacement character is taken for
  * such damage.
  */
 export function inheritedEnvironment(environment: NodeJS.ProcessEnv): Map<string, string> {
-  const inherited = new Map<string, string>()
   const strings = readProc('environ')
-  if (strings === undefined) {
-    for (const name of Object.keys(environment)) {
-      const value = environment[name] ?? ''
-      if (name.includes(REPLACEMENT) || value.includes(REPLACEMENT))
-        throw failure('inherited-not-utf8', { what: name })
-      inherited.set(name, value)
-    }
-    return inherited
-  }
+  if (strings === undefined) return asNodeReadIt(environment)
+  const inherited = new Map<string, string>()
   for (const string of strings) {
     const equals = string.indexOf('=', 1)
     if (!isUtf8(string)) {

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 
 import { type DisintoError, errnoOf, failure } from '../errors.ts'
 import { damageOf } from './damage.ts'
 import { detectFormat } from './format.ts'
-import type { Document, Source } from '../nouns.ts'
+import type { Document, Format, Source } from '../nouns.ts'
 
 /** No source is larger: an environment can't hold more than 128 KiB a variable, so 10 MiB is plenty. */
 export const MAX_FILE_BYTES = 10 * 1024 * 1024
@@ -15,17 +15,20 @@ function kindOf(stats: Stats): string {
   return 'a device'
 }
 
-/** Reads a whole regular file of at most MAX_FILE_BYTES; never waits on a pipe or a device. */
-export function readWhole(path: string): Buffer {
-  let descriptor: number
+function openForReading(path: string): number {
   try {
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') throw failure('source-dangling', { path })
     if (errno === 'ENXIO') throw failure('source-irregular', { path, kind: 'a socket or device' })
     throw failure('source-unreadable', { path, reason: errno })
   }
+}
+
+/** Reads a whole regular file of at most MAX_FILE_BYTES; never waits on a pipe or a device. */
+export function readWhole(path: string): Buffer {
+  const descriptor = openForReading(path)
   try {
     const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw failure('source-irregular', { path, kind: kindOf(stats) })
@@ -52,17 +55,21 @@ function notEncrypted(path: string, bytes: Buffer): DisintoError {
   return damageOf(path, bytes) ?? failure('source-not-encrypted', { path })
 }
 
+/** The format of a file that may be plaintext. */
+function formatOfEnvFile(path: string, bytes: Buffer): Format {
+  // An empty .env sets nothing, which is how one begins.
+  const format = detectFormat(bytes) ?? (bytes.includes('ENC[AES256_GCM') ? undefined : 'plaintext')
+  if (format === undefined) throw notEncrypted(path, bytes)
+  if (format === 'plaintext' && damageOf(path, bytes)?.code === 'source-utf16')
+    throw failure('source-utf16', { path })
+  return format
+}
+
 /** Reads a source and tells its format from its content; plaintext only where it is allowed. */
 export function read(source: Source): Document {
   const bytes = readWhole(source.path)
-  if (source.role === 'env-file' && source.plaintextAllowed) {
-    // An empty .env sets nothing, which is how one begins.
-    const format = detectFormat(bytes) ?? (bytes.includes('ENC[AES256_GCM') ? undefined : 'plaintext')
-    if (format === undefined) throw notEncrypted(source.path, bytes)
-    if (format === 'plaintext' && damageOf(source.path, bytes)?.code === 'source-utf16')
-      throw failure('source-utf16', { path: source.path })
-    return { source, bytes, format }
-  }
+  if (source.role === 'env-file' && source.plaintextAllowed)
+    return { source, bytes, format: formatOfEnvFile(source.path, bytes) }
   if (bytes.length === 0) throw failure('source-empty', { path: source.path })
   const damage = damageOf(source.path, bytes)
   if (damage?.code === 'source-conflict') throw damage

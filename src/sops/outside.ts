@@ -48,7 +48,7 @@ export interface Outside {
 type Node = string | number | boolean | null | undefined | readonly Node[] | ReadonlyMap<string, Node>
 
 function textOf(node: Node): string {
-  return typeof node === 'string' ? node : typeof node === 'number' ? String(node) : ''
+  return typeof node === 'string' || typeof node === 'number' ? String(node) : ''
 }
 
 function fieldsOf(node: Node): ReadonlyMap<string, Node> {

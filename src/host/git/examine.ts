@@ -173,7 +173,11 @@ export function secretNameOf(path: string): string {
 function nameFindings(path: string, kind: Kind, outside: Outside, allow: ReadonlySet<string>): Facts[] {
   const findings: Facts[] = []
   const own = secretNameOf(path)
-  for (const name of kind === 'secret' ? [own] : kind === 'env' ? outside.names : []) {
+  const checked = new Map<Kind, readonly string[]>([
+    ['secret', [own]],
+    ['env', outside.names],
+  ])
+  for (const name of checked.get(kind) ?? []) {
     try {
       checkName(name, path, allow)
     } catch (error) {

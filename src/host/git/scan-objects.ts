@@ -132,6 +132,11 @@ export function readRawLog(
 }
 
 const SHORT = 12
+/** What of an object is searched that has no path. */
+const WHAT: ReadonlyMap<string, string> = new Map([
+  ['blob', 'a file that no branch leads to'],
+  ['tree', 'a file name'],
+])
 
 /** Where objects are in the history, as far as a branch, the stash or the reflog still leads there. */
 async function historyOf(
@@ -149,9 +154,7 @@ async function historyOf(
   return ({ oid, type }) => {
     const place = places.get(oid)
     if (place !== undefined) return [`commit ${place.commit.slice(0, SHORT)}: ${quote(place.path)}`]
-    const what =
-      type === 'blob' ? 'a file that no branch leads to' : type === 'tree' ? 'a file name' : 'the message'
-    return [`${type} ${oid.slice(0, SHORT)}: ${what}`]
+    return [`${type} ${oid.slice(0, SHORT)}: ${WHAT.get(type) ?? 'the message'}`]
   }
 }
 

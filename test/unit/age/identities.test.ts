@@ -36,7 +36,7 @@ describe('identities', () => {
       thrown = error
     }
     expect(thrown).toBeInstanceOf(MalformedIdentity)
-    expect((thrown as MalformedIdentity).message).toBe('line 3 is no age identity')
+    expect((thrown as MalformedIdentity).message).toBe('line 3 is a public key, not an identity')
     expect(inspect(thrown)).not.toContain(line.trim())
   })
 

@@ -92,6 +92,12 @@ function table(rows: readonly Row[]): string {
     .join('')
 }
 
+/** The names to list for a file; a mark where it does not say. */
+function namesShown(source: Source, names: readonly string[]): readonly string[] {
+  if (source.role === 'secret') return [source.name]
+  return names.length === 0 ? ['?'] : names
+}
+
 export const list: HostCommand = {
   name: 'secrets list',
   about: 'show the names, recipients and ages of the secrets',
@@ -111,7 +117,7 @@ files in the clear. With a key, says which files it does not open.`,
       )
       const state = await stateOf(source, identities)
       const file = source.path.slice(project.root.length + 1)
-      const shown = source.role === 'secret' ? [source.name] : names.length === 0 ? ['?'] : names
+      const shown = namesShown(source, names)
       for (const name of shown)
         rows.push({
           name: on('json') ? name : quote(name),
