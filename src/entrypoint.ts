@@ -42,6 +42,13 @@ const COMMAND_IS_ROOT: Warning = {
   hint: 'leave DISINTO_USER as the image sets it, or name another user',
 }
 
+const NO_INIT: Warning = {
+  code: 'no-init',
+  message:
+    'the shim stays process 1 here, and waits for no process that the command leaves behind: they stay as zombies',
+  hint: 'start the container with an init: docker run --init, init: true in compose',
+}
+
 /** The filter of --redact; says in one line what it can't catch. */
 async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
   const { CANNOT_CATCH, makeFilter } = await import('./redact/filter.ts')
@@ -182,6 +189,7 @@ async function main(words: readonly string[]): Promise<void> {
   }
   // The filter starts children of its own, whose end takes handlers off that had nobody else's beside them.
   catchSignals()
+  if (process.pid === 1) speak.warning(NO_INIT)
   const { supervise } = await import('./handover/supervise.ts')
   await supervise(
     file,

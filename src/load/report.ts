@@ -1,5 +1,6 @@
 /** What a run says about itself: names, files and formats, never a value. */
 import { quote } from '../errors.ts'
+import type { Document } from '../nouns.ts'
 import type { Warning } from '../speak.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
@@ -33,6 +34,23 @@ export async function findingWarnings(findings: readonly Finding[]): Promise<War
   return warnings
 }
 
+/** Whether a secret file does not say which secret it holds: under another name it is taken for that. */
+function isNameless({ source, format }: Document): boolean {
+  return source.role === 'secret' && (format === 'age' || format === 'sops-binary')
+}
+
+function namelessWarning({ source, format }: Document): Warning {
+  const name = source.role === 'secret' ? quote(source.name) : ''
+  return {
+    code: 'file-nameless',
+    message: `${quote(source.path)}: does not say which secret it holds, so that a copy under another name would be taken for that`,
+    hint:
+      format === 'age'
+        ? 'disinto secrets migrate makes a SOPS file of it, which has its name'
+        : `disinto secrets show ${name} --raw | disinto secrets add ${name} --raw --force`,
+  }
+}
+
 /** Warnings that can only be given once everything has been opened. */
 export function warningsOf(entries: readonly Entry[], merged: Merged, options: Options): Warning[] {
   // A file that sets nothing, comments alone for example, holds no secret.
@@ -43,11 +61,15 @@ export function warningsOf(entries: readonly Entry[], merged: Merged, options: O
       message: `${quote(source.path)}: secrets in plaintext`,
       hint: 'disinto secrets migrate encrypts it to .env.enc',
     }))
+  const nameless = [...new Set(entries.map(({ document }) => document))]
+    .filter(isNameless)
+    .map(namelessWarning)
   const absent = (options.only ?? []).filter((name) => !merged.outcome.has(name))
   return absent.length === 0
-    ? plaintext
+    ? [...plaintext, ...nameless]
     : [
         ...plaintext,
+        ...nameless,
         {
           code: 'only-absent',
           message: `--only: in no file: ${absent.map(quote).join(', ')}`,

@@ -94,3 +94,17 @@ describe('a secret file holds its own name and nothing else', () => {
     expect(project.load().get('data')).toBe(MARK)
   })
 })
+
+test.each(['binary', 'age'] as const)(
+  'a file that does not say which secret it holds is read with a warning: %s',
+  (format) => {
+    const project = new Project()
+    if (format === 'age') project.age('secrets/A.enc', MARK)
+    else project.seal('secrets/A.enc', 'binary', MARK)
+    project.write('secrets/COPY.enc', project.bytes('secrets/A.enc'))
+    const { stdout, stderr } = project.run(['--', 'sh', '-c', 'echo $COPY'])
+    expect(stdout).toBe(`${MARK}\n`)
+    expect(stderr).toMatch(/^disinto: warning: .*COPY\.enc: does not say which secret it holds/m)
+    expect(stderr).not.toContain(MARK)
+  },
+)

@@ -84,3 +84,15 @@ describe('--redact', () => {
     expect(withSecret().run(['--redact', '--check']).stdout).toMatch(/^hand-over: child /m)
   })
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'as process 1 the shim says that it waits for nobody’s children (needs root)',
+  () => {
+    const project = new Project()
+    const through = ['unshare', '--pid', '--fork', '--mount-proc']
+    expect(project.run(['--redact', '--', 'true'], { through }).stderr).toMatch(
+      /^disinto: warning: the shim stays process 1/m,
+    )
+    expect(project.run(['--redact', '--', 'true']).stderr).not.toMatch(/process 1/)
+  },
+)

@@ -157,7 +157,7 @@ describe('the shim copied into another image', () => {
   const COMMON = { token: '', fromEnvFile: 'yes', extra: [], readsKey: false }
   const OPTIONS = '--max-http-header-size=20000'
   /** The root directory of the docs’ images, with nothing to load. */
-  const EMPTY = ['--tmpfs', '/etc/disinto']
+  const EMPTY = ['--tmpfs', '/etc/disinto', '--init']
   const withOptions = ['--env', `NODE_OPTIONS=${OPTIONS}`]
   /** Would end the shim with a word on stderr, were it to reach its Node. */
   const hostile = [...EMPTY, '--env', 'NODE_OPTIONS=--require=/nonexistent.js']
@@ -175,7 +175,8 @@ describe('the shim copied into another image', () => {
     await cp(join(REPOSITORY, '.tools/node20/node'), join(context, 'node'))
     await buildText(standIn('node20'), `FROM ${NODE}\nCOPY node /usr/local/bin/node\n`, context)
     const image = await imageOfDocs('node20', standIn('node20'))
-    const told = await look(image, 'node', withOptions)
+    // An init, without which the shim warns of zombies.
+    const told = await look(image, 'node', [...withOptions, '--init'])
     expect(told).toEqual({ ...COMMON, uid: 1000, nodeOptions: OPTIONS, pid1: false })
   })
 
@@ -196,7 +197,7 @@ describe('the shim copied into another image', () => {
 
     test('loads on musl, and NODE_OPTIONS reaches the command alone', async () => {
       const image = await imageOfDocs('alpine', BASE)
-      const told = await look(image, 'node', withOptions)
+      const told = await look(image, 'node', [...withOptions, '--init'])
       expect(told).toEqual({ ...COMMON, uid: 1000, nodeOptions: OPTIONS, pid1: false })
       const plain = await runImage(image, hostile, ['sh', '-c', 'echo "$NODE_OPTIONS"'])
       expect(plain).toEqual({ exitCode: 0, stdout: '--require=/nonexistent.js', stderr: '' })
