@@ -66,7 +66,7 @@ describe('words', () => {
       expect(JSON.parse(host.well(words, { cwd: '/' }))).toMatchObject([{ name: 'A_TOKEN' }])
     const byVariable = host.well(['secrets', 'list'], { cwd: '/', env: { DISINTO_ROOT: host.directory } })
     expect(byVariable).toContain('A_TOKEN')
-    expect(host.fails(['secrets', 'list', '--root', '/nowhere'])).toContain('does not exist')
+    expect(host.fails(['secrets', 'list', '--root', '/proc/nowhere'])).toContain('does not exist')
   })
 
   test('DISINTO_LOG=json makes errors JSON objects', () => {

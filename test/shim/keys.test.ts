@@ -52,8 +52,8 @@ describe('a key that does not open', () => {
   test('SOPS_AGE_KEY_FILE names nothing', () => {
     const project = withSecret()
     rmSync(project.keyFile)
-    expect(project.refused([], { env: { SOPS_AGE_KEY_FILE: '/nowhere' } })).toMatch(
-      /\/nowhere can't be used \(ENOENT\)/,
+    expect(project.refused([], { env: { SOPS_AGE_KEY_FILE: '/proc/nowhere' } })).toMatch(
+      /\/proc\/nowhere can't be used \(ENOENT\)/,
     )
   })
 
@@ -151,7 +151,7 @@ test('the command does not get the key, unless --keep-key', () => {
     SOPS_AGE_KEY: key,
     SOPS_AGE_KEY_FILE: project.keyFile,
     SOPS_AGE_KEY_CMD: 'false',
-    SOPS_AGE_SSH_PRIVATE_KEY_FILE: '/nowhere',
+    SOPS_AGE_SSH_PRIVATE_KEY_FILE: '/proc/nowhere',
     SOPS_AGE_SSH_PRIVATE_KEY_CMD: 'false',
   }
   const without = project.load([], { env })

@@ -139,7 +139,7 @@ describe('what is named and does not exist', () => {
     ['DISINTO_ENV_FILE', /does not exist, though/],
     ['DISINTO_SECRETS_DIR', /does not exist, though/],
   ])('%s', (name, says) => {
-    expect(new Project().refused([], { env: { [name]: '/nowhere' } })).toMatch(says)
+    expect(new Project().refused([], { env: { [name]: '/proc/nowhere' } })).toMatch(says)
   })
 })
 
