@@ -50,6 +50,7 @@ require(file)
 `
 
 async function buildPlain() {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   for (const bundle of ['entrypoint', 'disinto']) {
     await build({
       absWorkingDir: ROOT,
@@ -62,7 +63,7 @@ async function buildPlain() {
       format: 'cjs',
       supported: { 'dynamic-import': false },
       sourcemap: true,
-      define: { DISINTO_VERSION: JSON.stringify('0.0.0') },
+      define: { DISINTO_VERSION: JSON.stringify(version) },
       logLevel: 'warning',
     })
     writeFileSync(join(PLACE, `${bundle}.js`), prelude(bundle))
