@@ -45,14 +45,17 @@ export function isAccepted({ rules, accepted }: World, which: 'env' | 'secrets')
 }
 
 /**
- * Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added just now. A rule
+ * Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added to a rule just now. A rule
  * for other files than before is a new one.
  */
-export function isAllAccepted({ rules, accepted }: World, except: readonly Key[] = []): boolean {
+export function isAllAccepted(
+  { rules, accepted }: World,
+  except: (which: 'env' | 'secrets') => readonly Key[] = () => [],
+): boolean {
   return (['env', 'secrets'] as const).every((one) => {
     const isNew = rules.patterns[one] !== accepted.patterns[one]
     const keys = isNew ? flat(rules[one]).filter((key) => key !== 'me') : []
-    return [...newcomers(rules, accepted, one), ...keys].every((key) => except.includes(key))
+    return [...newcomers(rules, accepted, one), ...keys].every((key) => except(one).includes(key))
   })
 }
 

@@ -272,7 +272,7 @@ async function doGive(stage: Stage, step: Step & { readonly do: 'give' | 'take' 
       !labels.flat().includes(step.key),
   )
   const named = JSON.stringify(made) === JSON.stringify(rules)
-  const accepted = isAllAccepted(world, [step.key])
+  const accepted = isAllAccepted(world, (one) => (chosen.includes(one) ? [step.key] : []))
   const did = await stage.does(
     recipientsAdd,
     [stage.recipients.get(step.key) ?? ''],
@@ -280,7 +280,7 @@ async function doGive(stage: Stage, step: Step & { readonly do: 'give' | 'take' 
   )
   const can = accepted && !(grouped && !named) && !(named && lacking.length === 0)
   expect(did, stage.said).toBe(can)
-  if (accepted && named && !grouped) stage.world = { ...stage.world, accepted: rules }
+  if (accepted && named) stage.world = { ...stage.world, accepted: rules }
   if (!can) return
   stage.world = { ...stage.world, rules: made, accepted: made }
   for (const [file, old] of lacking) stage.set(file, rewritten(old, ruleFor(made, file), [step.key]))

@@ -125,6 +125,20 @@ describe('a recipient that came in by .sops.yaml alone', () => {
     expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(true)
   })
 
+  test('is not let in by recipients add for other files', () => {
+    const { host, me, bob } = project(
+      (me) => `creation_rules:\n  - path_regex: ^secrets/\n    age: ${me}\n  - age: ${me}\n`,
+    )
+    host.write(
+      '.sops.yaml',
+      `creation_rules:\n  - path_regex: ^secrets/\n    age: ${me},${bob.recipient}\n  - age: ${me}\n`,
+    )
+    expect(host.fails(['secrets', 'recipients', 'add', bob.recipient, '--env'])).toContain(
+      'recipients accept',
+    )
+    expect(host.fails(['secrets', 'add', 'OTHER'], { input: MARK })).toContain(bob.recipient)
+  })
+
   test('is no matter on a machine that sees the rules for the first time, which says whom they name', () => {
     const { host, bob } = planted()
     rmSync(join(host.home, '.config/sops/age/project'), { recursive: true })

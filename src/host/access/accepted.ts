@@ -146,6 +146,8 @@ export async function acceptFirst(context: HostContext, rules: CreationRules): P
 /** A file of a project with what is new about who may read it. */
 export interface NewReaders extends Newcomers {
   readonly path: string
+  /** The place of its rule in .sops.yaml. */
+  readonly rule: number
 }
 
 /** What is new in the rules about these files; nothing where no rules were accepted yet. */
@@ -161,7 +163,7 @@ export async function newReaders(
     const rule = ruleOf(rules, path)
     if (rule === undefined) return []
     const found = newcomersOf(rule, accepted, path)
-    return found.recipients.length > 0 || found.loosened ? [{ path, ...found }] : []
+    return found.recipients.length > 0 || found.loosened ? [{ path, rule: rule.index, ...found }] : []
   })
 }
 
@@ -179,12 +181,12 @@ export async function newInRules(context: HostContext, rules: CreationRules): Pr
     const before = accepted.rules.find((one) => pattern(one) === pattern(rule))
     const recipients = keysWithout(rule.recipients, before?.recipients ?? [])
     const path = join(context.project.root, `rule ${rule.index + 1}`)
-    return recipients.length > 0 ? [{ path, recipients, loosened: false }] : []
+    return recipients.length > 0 ? [{ path, rule: rule.index, recipients, loosened: false }] : []
   })
   // The first rule that fits counts: in another order the same rules say something else.
   const common = rules.rules.map(pattern).filter((one) => known.includes(one))
   const inOrder = common.every(
     (one, at) => at === 0 || known.indexOf(one) > known.indexOf(common[at - 1] ?? ''),
   )
-  return inOrder ? found : [...found, { path: rules.path, recipients: [], loosened: true }]
+  return inOrder ? found : [...found, { path: rules.path, rule: -1, recipients: [], loosened: true }]
 }

@@ -23,14 +23,14 @@ function everyPath({ project }: HostContext): string[] {
 }
 
 /**
- * The files for which rules name somebody who was not accepted here, our own keys and those in `except` left out;
+ * The files for which rules name somebody who was not accepted here, our own keys and what `except` says of a rule left out;
  * nothing where no rules were accepted yet. `all` is every file, and every rule, also for those that are not there yet.
  */
 export async function unacceptedReaders(
   context: HostContext,
   rules: CreationRules,
   paths: readonly string[] | 'all',
-  except: readonly string[] = [],
+  except: (rule: number) => readonly string[] = () => [],
 ): Promise<NewReaders[]> {
   const whole = paths === 'all'
   const named = [
@@ -45,20 +45,23 @@ export async function unacceptedReaders(
       owner === 'you' || path === context.project.envFile ? [name] : [],
     )
   return named
-    .map((one) => ({ ...one, recipients: keysWithout(one.recipients, [...except, ...oursFor(one.path)]) }))
+    .map((one) => ({
+      ...one,
+      recipients: keysWithout(one.recipients, [...except(one.rule), ...oursFor(one.path)]),
+    }))
     .filter(({ recipients, loosened }) => recipients.length > 0 || loosened)
 }
 
 /**
  * Makes sure that the rules name nobody for these files, or for any, who was not accepted here: asks, or throws
  * recipient-unaccepted or rule-loosened where nobody can be asked. Rules that are seen for the first time are accepted,
- * which is said. Those in `except` are being added just now.
+ * which is said. What `except` says of a rule is being added to it just now.
  */
 export async function ensureAccepted(
   context: HostContext,
   rules: CreationRules,
   paths: readonly string[] | 'all',
-  except: readonly string[] = [],
+  except: (rule: number) => readonly string[] = () => [],
 ): Promise<void> {
   if (isAcceptedAsIs(context, rules)) return
   if ((await acceptedRules(context)) === undefined) {

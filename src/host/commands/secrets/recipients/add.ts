@@ -68,8 +68,8 @@ in two of them, one key would do where two were wanted.`,
     const old = await rulesOf(project.root)
     const sources = inventory(project)
     // Whom somebody else has added must not be accepted by the way.
-    await ensureAccepted(context, old, 'all', [recipient])
     const isChosen = chosenRules(old, invocation)
+    await ensureAccepted(context, old, 'all', (rule) => (isChosen(rule) ? [recipient] : []))
     const rules = await changeKeys(old, (rule) =>
       isChosen(rule.index) ? withKey(rule, recipient, text('group')) : rule.groups,
     )
