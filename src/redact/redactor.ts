@@ -28,7 +28,7 @@ export function redactor(patterns: readonly Pattern[]): Redactor {
     return openers.get(blockAt(bytes, start))?.some((pattern) => begins(bytes, start, pattern.bytes)) === true
   }
 
-  /** The first place at the end from which a pattern may go on in the next chunk. */
+  /** The first place from `from` on at which a pattern begins that may go on in the next chunk; else the end. */
   const holdFrom = (bytes: Buffer, from: number): number => {
     for (let start = Math.max(from, bytes.length - longest + 1); start < bytes.length; start += 1) {
       if (mayGoOn(bytes, start)) return start
@@ -40,6 +40,7 @@ export function redactor(patterns: readonly Pattern[]): Redactor {
     const out: Buffer[] = []
     let copied = 0
     let start = 0
+    let hold = last ? bytes.length : holdFrom(bytes, 0)
     while (start + window <= bytes.length) {
       const step = shift[blockAt(bytes, start + window - BLOCK)] ?? 1
       if (step > 0) {
@@ -47,16 +48,18 @@ export function redactor(patterns: readonly Pattern[]): Redactor {
         continue
       }
       const pattern = matchAt(index, bytes, start)
-      // A longer pattern that begins here may still be on its way: then the shorter one has to wait.
-      if (pattern === undefined || (!last && mayGoOn(bytes, start))) {
+      if (pattern === undefined) {
         start += 1
         continue
       }
+      // One that began here or before, and is not whole yet, comes first: it would lose its middle to this one, and
+      // its ends would be shown.
+      if (hold <= start) break
       out.push(bytes.subarray(copied, start), marks.get(pattern) ?? Buffer.alloc(0))
       start += pattern.bytes.length
       copied = start
+      if (hold < copied) hold = holdFrom(bytes, copied)
     }
-    const hold = last ? bytes.length : holdFrom(bytes, copied)
     out.push(bytes.subarray(copied, hold))
     held = Buffer.from(bytes.subarray(hold))
     return out.length === 1 ? (out[0] ?? bytes) : Buffer.concat(out)

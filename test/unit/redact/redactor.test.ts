@@ -63,6 +63,17 @@ test('the longest of several values at one place is taken, across chunks too', (
   }
 })
 
+test('a value that began before another inside it is not cut by it, across chunks', () => {
+  const inside = patternsFor([
+    ['OUTER', 'acbcabccaaaa'],
+    ['INNER', 'cbcabcca'],
+  ])
+  for (let at = 0; at <= 12; at += 1) {
+    const chunks = [Buffer.from('acbcabccaaaa'.slice(0, at)), Buffer.from('acbcabccaaaa'.slice(at))]
+    expect(redact(inside, chunks).toString()).toBe('[OUTER]')
+  }
+})
+
 test('what can’t be the beginning of a value is not held back', () => {
   const { push } = redactor(patterns)
   expect(push(Buffer.from('Password: ')).toString()).toBe('Password: ')
