@@ -1,6 +1,7 @@
 /** Two bundles, each one file that runs wherever it is copied: `node FILE`. */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
@@ -25,6 +26,12 @@ const common = {
 /** Packages that most runs never load. */
 const COLD = /^(?:age-encryption|execa|shlex|yaml|re2js|@inquirer\/(?:password|confirm))$/
 
+/**
+ * Cold packages that next to no start needs: they are packed, since even a text that is never looked at is read and
+ * scanned at each start. Brotli gives the same bytes on every machine; unpacking takes a millisecond or two.
+ */
+const PACKED = /^(?:age-encryption|yaml|re2js)$/
+
 /** Cold packages that are a default export and nothing else, which `export *` leaves out. */
 const DEFAULT_ONLY = /^@inquirer\//
 
@@ -46,8 +53,11 @@ const cold = (texts) => ({
         stdin: { contents: `export ${what} from '${path}'`, resolveDir: absWorkingDir },
         write: false,
       })
-      texts[path] = outputFiles[0].text
-      const run = `new Function('module', 'require', DISINTO_COLD['${path}'])`
+      const { text } = outputFiles[0]
+      texts[path] = PACKED.test(path) ? brotliCompressSync(text).toString('base64') : text
+      const cold = `DISINTO_COLD['${path}']`
+      const unpacked = `require('node:zlib').brotliDecompressSync(Buffer.from(${cold}, 'base64')).toString()`
+      const run = `new Function('module', 'require', ${PACKED.test(path) ? unpacked : cold})`
       return {
         // As an ES module where there is a default: Node's way with CommonJS would take the whole for it.
         contents: DEFAULT_ONLY.test(path)
