@@ -6,6 +6,8 @@ import { dirname, resolve } from 'node:path'
 export interface Person {
   readonly uid: number
   readonly groups: readonly number[]
+  /** The directory they are in and those above it, however they came there; none, to come from outside. */
+  readonly within?: readonly Stats[]
 }
 
 /** As the kernel counts them (path_resolution(7)). */
@@ -64,8 +66,21 @@ export function couldRead(path: string, person: Person): boolean {
   return last !== undefined && allows(last.entry, 4, person) && reaches(last, person)
 }
 
-function reaches({ above }: Step, person: Person): boolean {
-  return above.every((directory) => allows(directory, 1, person))
+/** The directory of a path and those above it: where whoever is in it need not be let through to. Empty without one. */
+export function directoriesTo(path: string): readonly Stats[] {
+  try {
+    return stepsTo(resolve(path, '.')).flatMap(({ directory, entry }) => [directory, entry])
+  } catch {
+    return []
+  }
+}
+
+/** Whether the directories let a person through: from the root on, or from the last that they are in already. */
+function reaches({ above }: Step, { within = [], ...person }: Person): boolean {
+  const start = above.findLastIndex(({ dev, ino }) =>
+    within.some((one) => one.dev === dev && one.ino === ino),
+  )
+  return above.slice(Math.max(start, 0)).every((directory) => allows(directory, 1, person))
 }
 
 function couldMove(step: Step, person: Person): boolean {

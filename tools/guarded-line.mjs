@@ -1,5 +1,5 @@
 /**
- * How the shim is started where a NODE_OPTIONS, NODE_DEBUG or OPENSSL_CONF that is meant for the command must not reach
+ * How the shim is started where a NODE_OPTIONS, NODE_COMPILE_CACHE or OPENSSL_CONF that is meant for the command must not reach
  * the Node that holds the key. Dockerfile.agent and the pages of docs/ have copies; test/docs/guarded-line.test.ts holds
  * them equal to what this prints.
  *
@@ -7,8 +7,19 @@
  */
 import { fileURLToPath } from 'node:url'
 
-/** Variables that Node reads before its first line of JavaScript; the shim gives them back to the command. */
-const SET_ASIDE = ['NODE_OPTIONS', 'NODE_DEBUG']
+/**
+ * Variables that Node reads before its first line of JavaScript; the shim gives them back to the command. The directory of
+ * NODE_COMPILE_CACHE is the command's, as a rule: what it puts there for our file Node runs in its place, as root. To those
+ * of the last three our Node would write as root, or read data from them that nobody checks.
+ */
+export const SET_ASIDE = [
+  'NODE_OPTIONS',
+  'NODE_DEBUG',
+  'NODE_COMPILE_CACHE',
+  'NODE_V8_COVERAGE',
+  'NODE_REDIRECT_WARNINGS',
+  'NODE_ICU_DATA',
+]
 
 /**
  * - The warning would be about process.execve.

@@ -4,7 +4,7 @@
  */
 import { join, resolve } from 'node:path'
 import { quote } from '../errors.ts'
-import { couldRead, couldReplace, othersCouldRead, type Person } from '../file-access.ts'
+import { couldRead, couldReplace, directoriesTo, othersCouldRead, type Person } from '../file-access.ts'
 import type { Warning } from '../speak.ts'
 
 export type Variables = ReadonlyMap<string, string>
@@ -80,7 +80,11 @@ export interface Reach {
   readonly hint: string
 }
 
-/** The first key file that the user to become could read, move or replace; undefined when there is none. */
+/**
+ * The first key file that the user to become could read, move or replace; undefined when there is none. From the working
+ * directory, too: the engine entered that as root, by links that the user may have made, and what lies in it can be
+ * opened from within by whoever is kept out above it.
+ */
 export function keyWithinReach(
   variables: Variables,
   workingDirectory: string,
@@ -89,10 +93,11 @@ export function keyWithinReach(
 ): Reach | undefined {
   const ssh = variables.get('SOPS_AGE_SSH_PRIVATE_KEY_FILE')
   const paths = keyFiles(variables, workingDirectory, homes).map(({ path }) => path)
+  const there = { ...person, within: directoriesTo(workingDirectory) }
   for (const path of ssh ? [...paths, resolve(workingDirectory, ssh)] : paths) {
     try {
-      if (couldRead(path, person)) return { path, can: 'read', hint: hintToKeep(path) }
-      if (couldReplace(path, person)) return { path, can: 'move or replace', hint: hintToKeep(path) }
+      if (couldRead(path, there)) return { path, can: 'read', hint: hintToKeep(path) }
+      if (couldReplace(path, there)) return { path, can: 'move or replace', hint: hintToKeep(path) }
     } catch {
       // Not there, or not to be reached by anybody.
     }

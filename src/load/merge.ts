@@ -3,11 +3,8 @@ import { failure } from '../errors.ts'
 import { KEY_VARIABLES, type KeyType } from '../nouns.ts'
 import { CREDENTIALS } from './credentials.ts'
 import type { Entry } from './decrypt.ts'
+import { SAVED, SAVED_NAMES } from './names.ts'
 import type { Options } from './options.ts'
-
-/** With this before their names the image's ENTRYPOINT keeps variables that are for the command's Node, not ours. */
-const SAVED = 'DISINTO_SAVED_'
-const SAVED_NAMES: readonly string[] = ['NODE_OPTIONS', 'NODE_DEBUG'].map((name) => `${SAVED}${name}`)
 
 export interface Merged {
   /** In the inherited order, new names at the end in the order of their sources. */

@@ -37,11 +37,24 @@ const REFUSED: ReadonlyArray<readonly [name: string, reason: string]> = [
   ['SOPS_VAULT_URIS', 'decides for whom sops encrypts'],
 ]
 
+/** With this before their names the image's ENTRYPOINT keeps variables that are for the command's Node, not ours. */
+export const SAVED = 'DISINTO_SAVED_'
+
+/** The names that it has then; tools/guarded-line.mjs says why each. */
+export const SAVED_NAMES: readonly string[] = [
+  'NODE_OPTIONS',
+  'NODE_DEBUG',
+  'NODE_COMPILE_CACHE',
+  'NODE_V8_COVERAGE',
+  'NODE_REDIRECT_WARNINGS',
+  'NODE_ICU_DATA',
+].map((name) => `${SAVED}${name}`)
+
 /** What disinto itself reads: the variable of each option, and those that are no option. */
 const OURS = [
   ...FLAGS.map(({ name }) => variableOf(name)),
   ...['DISINTO_LOG', 'DISINTO_DEBUG', 'DISINTO_PROPOSAL', 'DISINTO_ALLOWED_SIGNERS', 'DISINTO_ALLOW_MOUNT'],
-  ...['DISINTO_SAVED_NODE_OPTIONS', 'DISINTO_SAVED_NODE_DEBUG'],
+  ...SAVED_NAMES,
 ]
 
 /** All of them, each with its reason. */

@@ -158,6 +158,41 @@ describe('a key that the agent can have', () => {
   })
 })
 
+describe('a working directory that leads to the key', () => {
+  const KEYS = '/home/agent/.config/sops/age'
+  /** A key as it is on most people's machines, theirs and so the agent's by its uid: what is above it protects it. */
+  const placeWithKeyOfUid1000 = async () => {
+    const place = await (await Place.make()).secret('TOKEN', 'value')
+    await chown(place.path('age'), 1000, 1000)
+    await chown(place.path('age', 'keys.txt'), 1000, 1000)
+    return place
+  }
+
+  test('can’t be put in the place of the image’s by the agent', async () => {
+    const place = await placeWithKeyOfUid1000()
+    const plant = `cd /; mv ~/work ~/gone; rm -rf ~/work; ln -sfnT ${KEYS} ~/work; echo planted; exec sleep 600`
+    const container = await place.start(shell(plant), ['--init', ...QUIET])
+    await untilSaid(container, 'planted')
+    await must('docker', ['restart', '--time', '0', container])
+    await untilSaid(container, 'planted', 2)
+    const look = shell('pwd; test -e keys.txt || echo no key')
+    for (const words of [[container], ['--user', 'agent', container], [container, 'disinto-entrypoint']])
+      expect((await docker(['exec', ...words, ...look])).stdout).toBe('/home/agent/work\nno key')
+  })
+
+  test('stops the start where it is one all the same', async () => {
+    const place = await placeWithKeyOfUid1000()
+    const result = await place.run(shell('cat keys.txt'), ['--workdir', KEYS])
+    expectFailure(result, 125, /keys\.txt: agent, whom the command would run as, could read this key/)
+  })
+
+  test('a repository in the working directory itself is the agent’s for git', async () => {
+    const place = await Place.make()
+    const { exitCode, stderr } = await place.run(shell('git init -q . && git status -s'))
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.not.stringContaining('dubious') })
+  })
+})
+
 describe('a home that the agent has written', () => {
   test('starts no program and holds up no start', async () => {
     const place = await (await Place.make()).envFile({ TOKEN: 'value' })

@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { Place, shell, useImage } from './image.ts'
+import { Place, scratch, shell, useImage } from './image.ts'
 
 useImage()
 
@@ -47,6 +47,21 @@ test('a NODE_OPTIONS that opens a debugger does not open one in the shim', async
   ])
   expect(stdout).toBe('--inspect-brk=0')
   expect(stderr).not.toMatch(/debugger/i)
+})
+
+test('places for Node’s caches and logs reach the command, and the shim’s Node neither reads nor writes there', async () => {
+  const place = await (await Place.make()).secret('TOKEN', 'value')
+  const home = await scratch()
+  await chown(home, 1000, 1000)
+  const names = ['NODE_COMPILE_CACHE', 'NODE_V8_COVERAGE', 'NODE_REDIRECT_WARNINGS', 'NODE_ICU_DATA']
+  const environment = names.flatMap((name) => ['--env', `${name}=/home/agent/.cache/${name}`])
+  const flags = ['--volume', `${home}:/home/agent/.cache`, ...environment]
+  const { stdout } = await place.run(shell('env | grep -E "^NODE_[A-Z0-9_]+=/home" | cut -d= -f1'), flags)
+  expect(new Set(stdout.split('\n'))).toEqual(new Set(names))
+  // At its own end Node would write them.
+  const failed = await place.run(shell('true'), [...flags, '--env', 'DISINTO_REQUIRE=ABSENT'])
+  expect(failed.exitCode).toBe(125)
+  expect(await readdir(home)).toEqual([])
 })
 
 test('without NODE_OPTIONS the command has none', async () => {

@@ -2,7 +2,13 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { couldRead, couldReplace, othersCouldRead, othersCouldReplace } from '../../src/file-access.ts'
+import {
+  couldRead,
+  couldReplace,
+  directoriesTo,
+  othersCouldRead,
+  othersCouldReplace,
+} from '../../src/file-access.ts'
 
 const AGENT = { uid: 1000, groups: [1000, 2000] }
 
@@ -35,6 +41,23 @@ describe.runIf(process.getuid?.() === 0)('a user (needs root)', () => {
     expect(couldRead(join(root, 'd/keys.txt'), AGENT)).toBe(can)
     chmodSync(join(root, 'd'), 0o700)
     expect(couldRead(join(root, 'd/keys.txt'), AGENT), 'below a closed directory').toBe(false)
+  })
+
+  test('who is in a directory already need not be let through to it', () => {
+    const root = tree(
+      ['closed/', 0, 0, 0o700],
+      ['closed/keys/', 0, 0, 0o755],
+      ['closed/keys/keys.txt', 1000, 0, 0o600],
+      ['closed/keys/below/', 0, 0, 0o755],
+    )
+    const key = join(root, 'closed/keys/keys.txt')
+    const from = (path: string) => couldRead(key, { ...AGENT, within: directoriesTo(join(root, path)) })
+    expect(couldRead(key, AGENT)).toBe(false)
+    expect(from('')).toBe(false)
+    expect(from('closed')).toBe(false)
+    expect(from('closed/keys')).toBe(true)
+    expect(from('closed/keys/below')).toBe(true)
+    expect(from('nowhere')).toBe(false)
   })
 
   test('can move what lies in a directory that they can write, unless it is sticky and not theirs', () => {
