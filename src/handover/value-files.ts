@@ -42,17 +42,29 @@ function makerOf(names: readonly string[]): string {
   return hash([hostname(), String(process.getuid?.()), ...process.argv.slice(1), ...names])
 }
 
-/** The directory to use: one that has the same values already, or a new one; what is left of others is removed. */
-function directoryIn(place: string, maker: string, content: string): string {
+/** Removes a directory of values, as far as it lets itself be removed: the command may have closed what it left. */
+function removeLeft(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {
+    // No start should fail for it.
+  }
+}
+
+/**
+ * A directory that has the same values already, if there is one; what is left of others is removed. A command that
+ * started before could have planted it, as the same user, so that it is no more than an offer.
+ */
+function usedBefore(place: string, maker: string, content: string): string | undefined {
   let same: string | undefined
   for (const { path, mark, label } of ownedDirectories(place, KIND)) {
     const [theirMaker, theirContent] = label.split('-')
     const elsewhere = !mark.startsWith(`${world()}-`)
     if (isGone(mark) || (elsewhere && theirMaker === maker && theirContent !== content)) {
-      rmSync(path, { recursive: true, force: true })
+      removeLeft(path)
     } else if (elsewhere && theirContent === content) same ??= path
   }
-  return same ?? makeDirectory(place, KIND, undefined, `${maker}-${content}`).path
+  return same
 }
 
 /** Writes a file whole or not at all, also where one with the same content may be in use. */
@@ -85,18 +97,28 @@ export function toFiles(
   const content = contentOf(names, merged)
   const places = [environment.get('XDG_RUNTIME_DIR') ?? '', '/dev/shm', '/run'].filter(isTmpfs)
   for (const place of places) {
+    const fill = (directory: string) =>
+      new Map(
+        [...environment].map(([name, value]) =>
+          names.includes(name) ? [`${name}_FILE`, writeValue(directory, name, value)] : [name, value],
+        ),
+      )
+    const before = usedBefore(place, maker, content)
+    if (before !== undefined) {
+      try {
+        return fill(before)
+      } catch {
+        // It may be full, or what it seems to be no more than by its name: one of our own tells.
+      }
+    }
     let directory: string
     try {
-      directory = directoryIn(place, maker, content)
+      directory = makeDirectory(place, KIND, undefined, `${maker}-${content}`).path
     } catch {
-      // Not writable, or not readable, for this user: the next place may be.
+      // Not writable for this user: the next place may be.
       continue
     }
-    return new Map(
-      [...environment].map(([name, value]) =>
-        names.includes(name) ? [`${name}_FILE`, writeValue(directory, name, value)] : [name, value],
-      ),
-    )
+    return fill(directory)
   }
   throw failure('as-file-no-tmpfs', { names })
 }

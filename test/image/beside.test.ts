@@ -193,6 +193,22 @@ describe('a working directory that leads to the key', () => {
   })
 })
 
+describe('directories of values that the agent has planted', () => {
+  test.each([
+    ['by another’s name, with no room for a value', '_000000000000-9-9-00000000', 'true'],
+    ['of a process that is gone, closed to their owner', '-99999-9-00000000', 'chmod 0 $n/TOKEN $n'],
+  ])('hold up no start: %s', async (_, end, close) => {
+    const place = await (await Place.make()).secret('TOKEN', 'value')
+    const name = `n=$(echo $TOKEN_FILE | sed -E 's,/TOKEN$,,; s,${end.startsWith('_') ? '_[^_]*' : '-[0-9]+-[0-9]+-[0-9a-f]{8}'}$,${end},')`
+    const plant = `${name}; mkdir -p $n/TOKEN/x; ${close}; echo planted; exec sleep 600`
+    const files = ['--env', 'DISINTO_AS_FILE=TOKEN']
+    const container = await place.start(shell(plant), ['--init', ...QUIET, ...files])
+    await untilSaid(container, 'planted')
+    const words = [container, 'disinto-entrypoint', ...shell('cat $TOKEN_FILE')]
+    expect(await docker(['exec', ...words])).toEqual({ exitCode: 0, stdout: 'value', stderr: '' })
+  })
+})
+
 describe('a home that the agent has written', () => {
   test('starts no program and holds up no start', async () => {
     const place = await (await Place.make()).envFile({ TOKEN: 'value' })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { EXECVE, expectRefusal, MARK, Project } from './project.ts'
@@ -94,6 +94,16 @@ describe('--as-file', () => {
       // Other containers of the same files, with other names.
       for (const host of ['a', 'b', 'c']) expect(start(host)).toBe(MARK)
       expect(values()).toHaveLength(1)
+    })
+
+    test('what only looks like a directory of the values is not used, and stops no start', () => {
+      const { start, values } = withMemory()
+      start()
+      for (const file of values()) {
+        rmSync(file)
+        mkdirSync(join(file, 'planted'), { recursive: true })
+      }
+      expect(start()).toBe(MARK)
     })
 
     test('a changed secret leaves nothing of the old one, and the files of another host are let be', () => {
