@@ -4,8 +4,9 @@
  * called (DESIGN.md §5).
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { readRegular } from '../load/read.ts'
 
 /** Says in such a directory whose it is. */
 export const PLACE_FILE = 'project.json'
@@ -20,7 +21,7 @@ export interface Place {
 /** Whose a directory is; undefined when it does not say. */
 function placeAt(directory: string): Place | undefined {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(join(directory, PLACE_FILE), 'utf8'))
+    const parsed: unknown = JSON.parse(readRegular(join(directory, PLACE_FILE)).toString())
     if (typeof parsed !== 'object' || parsed === null) return undefined
     const fields = new Map<string, unknown>(Object.entries(parsed))
     const [root, base] = [fields.get('root'), fields.get('base')]
@@ -44,7 +45,7 @@ function directoriesIn(base: string): string[] {
 function recipientsIn(directory: string): string[] {
   return directoriesIn(directory).flatMap((service) => {
     try {
-      const text = readFileSync(join(service, 'keys.txt'), 'utf8')
+      const text = readRegular(join(service, 'keys.txt')).toString()
       const [, recipient] = /^# public key: (age1[a-z0-9]+)$/m.exec(text) ?? []
       return recipient === undefined ? [] : [recipient]
     } catch {
@@ -56,7 +57,7 @@ function recipientsIn(directory: string): string[] {
 function nearestRules(root: string): string {
   for (let directory = root; ; directory = dirname(directory)) {
     try {
-      return readFileSync(join(directory, '.sops.yaml'), 'utf8')
+      return readRegular(join(directory, '.sops.yaml')).toString()
     } catch {
       if (directory === dirname(directory)) return ''
     }

@@ -15,20 +15,12 @@ function kindOf(stats: Stats): string {
   return 'a device'
 }
 
-function openForReading(path: string): number {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT') throw failure('source-dangling', { path })
-    if (errno === 'ENXIO') throw failure('source-irregular', { path, kind: 'a socket or device' })
-    throw failure('source-unreadable', { path, reason: errno })
-  }
-}
-
-/** Reads a whole regular file of at most MAX_FILE_BYTES; never waits on a pipe or a device. */
-export function readWhole(path: string): Buffer {
-  const descriptor = openForReading(path)
+/**
+ * Reads a whole regular file of at most MAX_FILE_BYTES, which a link may lead to; never waits on a pipe, and never reads a
+ * device, which need not end. Throws source-irregular and source-too-large; Node's own errors come through.
+ */
+export function readRegular(path: string): Buffer {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
   try {
     const stats = fstatSync(descriptor)
     if (!stats.isFile()) throw failure('source-irregular', { path, kind: kindOf(stats) })
@@ -43,11 +35,34 @@ export function readWhole(path: string): Buffer {
       if (length === buffer.length)
         buffer = Buffer.concat([buffer], Math.min(buffer.length * 2, MAX_FILE_BYTES + 1))
     }
-  } catch (error) {
-    if (errnoOf(error).startsWith('E')) throw failure('source-unreadable', { path, reason: errnoOf(error) })
-    throw error
   } finally {
     closeSync(descriptor)
+  }
+}
+
+function explained(error: unknown, path: string): unknown {
+  const errno = errnoOf(error)
+  if (errno === 'ENOENT') return failure('source-dangling', { path })
+  if (errno === 'ENXIO') return failure('source-irregular', { path, kind: 'a socket or device' })
+  return errno.startsWith('E') ? failure('source-unreadable', { path, reason: errno }) : error
+}
+
+/** As readRegular, with errors of ours alone: source-dangling and source-unreadable, too. */
+export function readWhole(path: string): Buffer {
+  try {
+    return readRegular(path)
+  } catch (error) {
+    throw explained(error, path)
+  }
+}
+
+/** As readWhole; undefined where there is no such file. */
+export function readIfThere(path: string): Buffer | undefined {
+  try {
+    return readRegular(path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+    throw explained(error, path)
   }
 }
 

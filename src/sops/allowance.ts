@@ -1,6 +1,6 @@
 /** Which master keys of a file's metadata may be used: those of the kinds that are allowed. */
 import { failure } from '../errors.ts'
-import type { KeyType } from '../nouns.ts'
+import type { Covers, KeyType } from '../nouns.ts'
 import { isList, isMap, type JsonMap, type JsonValue } from './json.ts'
 import { isKeyType, PLAIN_ENTRIES } from './metadata.ts'
 
@@ -17,6 +17,7 @@ export class Allowance {
   readonly held = new Set<KeyType>()
   readonly left = new Set<KeyType>()
   readonly vaults: string[] = []
+  #covers: Covers = 'all'
   readonly #path: string
   readonly #allowed: ReadonlySet<KeyType>
   readonly #variables: ReadonlyMap<string, string>
@@ -30,6 +31,17 @@ export class Allowance {
   /** Throws for what this reader can't vouch for. */
   unclear(what: string): never {
     throw failure('key-types-unclear', { path: this.#path, what })
+  }
+
+  /** What the MAC covers by the metadata that was seen. */
+  get covers(): Covers {
+    return this.#covers
+  }
+
+  /** Sees an entry that is no key. Whatever sops may take for true (Go's YAML reads a quoted "yes" so) counts as true. */
+  plain(name: string, value: JsonValue): void {
+    const no = value === null || value === false || value === '' || value === 'false'
+    if (name === 'mac_only_encrypted' && !no) this.#covers = 'encrypted'
   }
 
   /** Whether entries of this kind may stay. */
@@ -84,7 +96,10 @@ export class Allowance {
     if (new Set(members.map(([name]) => name)).size !== members.length) this.unclear('an entry twice')
     return {
       members: members.flatMap(([name, value]): Array<[string, JsonValue]> => {
-        if (PLAIN_ENTRIES.includes(name)) return [[name, value]]
+        if (PLAIN_ENTRIES.includes(name)) {
+          this.plain(name, value)
+          return [[name, value]]
+        }
         if (name !== 'key_groups') return this.#member(name, value)
         if (value === null) return []
         return [[name, isList(value) ? value.map((group) => this.#group(group)) : this.unclear('key groups')]]

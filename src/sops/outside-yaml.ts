@@ -1,12 +1,19 @@
 /** SOPS YAML for outside.ts; apart, so that the shim does not carry a YAML parser. */
 import { mapTree, type Tree } from './outside.ts'
 
-/** Takes a YAML file apart, of several documents the values of all. Throws when it is no YAML. */
+/** Takes a YAML file apart, of several documents the values of all. Throws when it is no YAML, or has aliases. */
 export async function readYamlTree(text: string): Promise<Tree> {
-  const { Lexer, parseAllDocuments } = await import('yaml')
+  const { Lexer, parseAllDocuments, visit } = await import('yaml')
   const [document, ...more] = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false, merge: true })
   if (document === undefined || !('toJS' in document)) throw new Error('no document')
-  const trees = [document, ...more].map((one) => mapTree(one.toJS({ maxAliasCount: 1000 }), []))
+  // sops writes none, and what they stand for can be a thousand times as large as the text.
+  for (const one of [document, ...more])
+    visit(one, {
+      Alias: () => {
+        throw new Error('an alias')
+      },
+    })
+  const trees = [document, ...more].map((one) => mapTree(one.toJS(), []))
   const comments = [...new Lexer().lex(text)].filter((token) => token.startsWith('#'))
   return {
     values: trees.flatMap(({ values }) => values),

@@ -131,15 +131,8 @@ async function valuesOf(
   return members.map(([name, value], at) => [name, isNumber(value) ? (lines[at] ?? '') : String(value)])
 }
 
-/** What SOPS' metadata says the MAC covers, in any of its formats. */
-function coversOf({ bytes }: Document): Covers {
-  return /mac_only_encrypted["']?\s{0,8}[:=]\s{0,8}["']?true/.test(bytes.toString('latin1'))
-    ? 'encrypted'
-    : 'all'
-}
-
 /** sops keeps each value by itself; its text is put together only to be taken apart by the lines of the file. */
-function itemsOf(document: Document, printed: Buffer): Plaintext {
+function itemsOf(document: Document, printed: Buffer, covers: Covers): Plaintext {
   const { source, bytes } = document
   const { path } = source
   // The type is not authenticated, and sops would print such a value in words of its own.
@@ -151,7 +144,7 @@ function itemsOf(document: Document, printed: Buffer): Plaintext {
     throw failure('file-tampered', { path })
   const items = alignLines(bytes, printed)
   if (items === undefined) throw failure('sops-output', { path })
-  return { kind: 'items', items, covers: coversOf(document) }
+  return { kind: 'items', items, covers }
 }
 
 /** sops takes the first of several, of which all but one may be empty and so not authenticated. */
@@ -313,9 +306,9 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     if (format === 'sops-binary') checkOnce(document)
     const output = OUTPUTS[format]
     const opened = await run(document, seen, output, reason)
-    if (format === 'sops-dotenv') return { plaintext: itemsOf(document, opened), keyTypes: used }
+    if (format === 'sops-dotenv') return { plaintext: itemsOf(document, opened, seen.covers), keyTypes: used }
     if (output !== 'json') return { plaintext: { kind: 'bytes', bytes: opened }, keyTypes: used }
     const values = await valuesOf(document, opened, () => run(document, seen, 'dotenv'))
-    return { plaintext: { kind: 'values', values, covers: coversOf(document) }, keyTypes: used }
+    return { plaintext: { kind: 'values', values, covers: seen.covers }, keyTypes: used }
   }
 }

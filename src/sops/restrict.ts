@@ -4,7 +4,7 @@
  * what was read: what this reader does not see, sops does not either.
  */
 import { failure } from '../errors.ts'
-import type { Document, KeyType } from '../nouns.ts'
+import type { Covers, Document, KeyType } from '../nouns.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { jsonText } from './json-text.ts'
 import { isKeyType, PLAIN_ENTRIES } from './metadata.ts'
@@ -21,6 +21,8 @@ export interface Restricted {
   readonly left: ReadonlySet<KeyType>
   /** Vaults that were left out, as nothing in the environment says that they may be asked. */
   readonly vaults: readonly string[]
+  /** What its MAC covers, by the entry that sops is given, and so sees as well. */
+  readonly covers: Covers
 }
 
 function restrictJson(bytes: Buffer, path: string, allowance: Allowance): Buffer {
@@ -37,15 +39,15 @@ function restrictJson(bytes: Buffer, path: string, allowance: Allowance): Buffer
   return Buffer.from(jsonText({ members }))
 }
 
-const FLAT_KEY = /^([a-z_]+?)__list_(?:0|[1-9]\d*)__map_([a-z_]+?)(?:__map_.*)?$/
-const FLAT_GROUP =
-  /^key_groups__list_(?:0|[1-9]\d*)__map_([a-z_]+?)__list_(?:0|[1-9]\d*)__map_([a-z_]+?)(?:__map_.*)?$/
+/** Deeper than a field of a key's map no entry that sops writes goes: more would only be there to be searched. */
+const FLAT_KEY = /^([a-z_]{1,32})__list_(?:0|[1-9]\d{0,5})__map_[a-z_]{1,32}(?:__map_.{0,256})?$/
+const GROUP = /^key_groups__list_(?:0|[1-9]\d{0,5})__map_/
 
 /** What the names of all fields of one Vault begin with. */
 const VAULT_ENTRY = /^((?:key_groups__list_\d+__map_)?hc_vault__list_\d+__map_)/
 
 function typeOf(name: string): KeyType | undefined {
-  const type = (FLAT_GROUP.exec(name) ?? FLAT_KEY.exec(name))?.[1]
+  const type = FLAT_KEY.exec(name.replace(GROUP, ''))?.[1]
   return type !== undefined && isKeyType(type) ? type : undefined
 }
 
@@ -60,8 +62,11 @@ function foreignVaults(entries: ReadonlyArray<readonly [string, string]>, allowa
 /** Flattened metadata (stores/flatten.go), as dotenv and INI files have it: the names of entries that may stay. */
 function restrictFlat(entries: ReadonlyArray<readonly [string, string]>, allowance: Allowance): Set<string> {
   if (new Set(entries.map(([name]) => name)).size !== entries.length) allowance.unclear('an entry twice')
-  const kept = entries.filter(([name]) => {
-    if (PLAIN_ENTRIES.includes(name)) return true
+  const kept = entries.filter(([name, value]) => {
+    if (PLAIN_ENTRIES.includes(name)) {
+      allowance.plain(name, value)
+      return true
+    }
     const type = typeOf(name)
     return type === undefined ? allowance.unclear('an entry that is unknown here') : allowance.allows(type)
   })
@@ -101,7 +106,7 @@ function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer 
     if (text === '' || text.startsWith(';') || text.startsWith('#')) continue
     const [, named] = /^\[([^[\]"`]+)\]$/.exec(text) ?? []
     if (named !== undefined) section = named
-    const [, name, value] = /^(\w+) *= *([^"`'].*)?$/.exec(text) ?? []
+    const [, name, value] = /^(\w+) *= *(?![ "`'])(.*)$/.exec(text) ?? []
     if (named === undefined && name === undefined)
       allowance.unclear('INI that is not in the form sops writes')
     const entries = sections.get(section) ?? []
@@ -157,7 +162,14 @@ export async function restrictKeyTypes(
   const { path } = source
   const allowance = new Allowance(path, allowed, variables)
   const { held, left, vaults } = allowance
-  const restricted = (text: Buffer, type: Restricted['type']) => ({ bytes: text, type, held, left, vaults })
+  const restricted = (text: Buffer, type: Restricted['type']) => ({
+    bytes: text,
+    type,
+    held,
+    left,
+    vaults,
+    covers: allowance.covers,
+  })
   if (format === 'age' || format === 'plaintext') throw failure('source-not-encrypted', { path })
   if (format === 'sops-dotenv') return restricted(restrictDotenv(bytes, allowance), 'dotenv')
   if (format === 'sops-ini') return restricted(restrictIni(bytes, path, allowance), 'json')

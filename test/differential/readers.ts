@@ -15,6 +15,8 @@ import { readOutside } from '../../src/sops/outside.ts'
 import { readYamlTree } from '../../src/sops/outside-yaml.ts'
 import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import { parseEnvelope } from '../../src/sops/envelope.ts'
+import { restrictKeyTypes } from '../../src/sops/restrict.ts'
+import { parseRules } from '../../src/host/access/rules.ts'
 import { SopsFault } from '../../src/sops/fault.ts'
 import { isList, isMap, isNumber, type JsonValue, parseJson } from '../../src/sops/json.ts'
 import { loadPatterns } from '../../src/sops/pattern.ts'
@@ -123,6 +125,19 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
     async outside(bytes) {
       for (const format of [...SOPS_FORMATS, 'sops-yaml', 'sops-ini'] as const)
         await answered(() => readOutside(bytes, format, readYamlTree))
+    },
+
+    /** What sops is given of each format. */
+    async restrict(bytes) {
+      const source = { role: 'env-file', path: '/fuzz/.env.enc', plaintextAllowed: false } as const
+      for (const format of [...SOPS_FORMATS, 'sops-yaml', 'sops-ini'] as const)
+        await answered(() =>
+          restrictKeyTypes({ source, bytes, format }, new Set(['age', 'hc_vault']), new Map()),
+        )
+    },
+
+    async rules(bytes) {
+      await answered(() => parseRules('/fuzz/.sops.yaml', bytes.toString()))
     },
 
     /** Two that are not ours: they show that a crash and a hang are found. */

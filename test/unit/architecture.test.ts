@@ -29,7 +29,7 @@ const ORDER = [
   ['age/', 'redact/', 'load/'],
   ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts'],
   ['node-debug.ts', 'owner.ts', 'speak.ts'],
-  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
+  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts', 'yaml.ts'],
 ] as const
 
 /** The files of src with what each imports, statically or not, types included. */

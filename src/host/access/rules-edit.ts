@@ -47,7 +47,7 @@ class Editor {
 
   constructor(yaml: Yaml, text: string, sharing: Sharing) {
     this.#yaml = yaml
-    this.#document = yaml.parseDocument(text, { merge: true })
+    this.#document = yaml.parseDocument(text, { merge: true, uniqueKeys: false })
     this.#sharing = sharing
   }
 
@@ -287,7 +287,7 @@ export async function insertRule(
   raw: object,
 ): Promise<CreationRules> {
   const { isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text, { merge: true })
+  const document = parseDocument(rules.text, { merge: true, uniqueKeys: false })
   const rest = Object.entries(raw).filter(([name]) => name !== 'path_regex')
   const rule = document.createNode({ path_regex: pattern, ...Object.fromEntries(rest) })
   const list: unknown = document.get('creation_rules')

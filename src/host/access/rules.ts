@@ -1,12 +1,13 @@
 /** The creation rules of .sops.yaml: who may open which file. Read as sops reads them (config/config.go). */
-import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { readIfThere } from '../../load/read.ts'
 import * as v from 'valibot'
-import { errnoOf } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { type KeyKind, nameAzureKey, nameKey, uniqueKeys } from '../../sops/master-key.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
 import type { Matches } from '../../sops/pattern.ts'
+import { parseYaml } from '../../yaml.ts'
 import { matcherOf } from './path-pattern.ts'
 
 const Text = v.nullish(v.string())
@@ -194,13 +195,11 @@ function readRule(raw: RawRule, index: number, config: string, path: string): Cr
 
 /** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
-  const { parseDocument } = await import('yaml')
   let parsed: unknown
   try {
-    const document = parseDocument(text, { merge: true, logLevel: 'silent' })
-    if (document.errors.length > 0) throw new Error('no YAML')
-    // More aliases than a team's rules have are meant to exhaust us.
-    parsed = document.toJS({ maxAliasCount: 10_000 })
+    const document = await parseYaml(text)
+    if (document === undefined) throw new Error('no YAML')
+    parsed = document.toJS({ maxAliasCount: -1 })
   } catch {
     throw failure('sops-config', { path, reason: 'is no YAML' })
   }
@@ -256,16 +255,6 @@ function isOurs(path: string, root: string): boolean {
   })
 }
 
-function textAt(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw failure('source-unreadable', { path, reason: errno })
-    return undefined
-  }
-}
-
 /**
  * The creation rules that are in force for a project: of its .sops.yaml, or of the nearest above, as for a sops that runs
  * in it; one above the project that others can write does not count. undefined: there are none. Throws sops-config or
@@ -274,7 +263,7 @@ function textAt(path: string): string | undefined {
 export async function findRules(root: string): Promise<CreationRules | undefined> {
   for (let directory = root; ; directory = dirname(directory)) {
     const path = join(directory, '.sops.yaml')
-    const text = textAt(path)
+    const text = readIfThere(path)?.toString()
     if (text !== undefined && (directory === root || isOurs(path, root))) return parseRules(path, text)
     if (directory === dirname(directory)) return undefined
   }

@@ -1,7 +1,8 @@
 /** `disinto init`: the files a project begins with; what exists is never touched. */
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, quote } from '../../errors.ts'
+import { readIfThere, readRegular } from '../../load/read.ts'
+import { quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { composeFiles } from '../compose/settings.ts'
@@ -28,13 +29,8 @@ function checkNoLink(path: string): void {
 
 /** Adds the lines that a list of patterns lacks. */
 async function addEntries(path: string, entries: readonly string[]): Promise<boolean> {
-  let before: Buffer | undefined
   checkNoLink(path)
-  try {
-    before = readFileSync(path)
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw failure('source-unreadable', { path, reason: errnoOf(error) })
-  }
+  const before = readIfThere(path)
   const text = withEntries(before?.toString() ?? '', entries)
   if (text === undefined) return false
   await writeFile(path, Buffer.from(text), { mode: 0o644, over: before ?? 'new' })
@@ -51,7 +47,7 @@ function dockerfilesOf(root: string): string[] {
     try {
       return readdirSync(directory, { withFileTypes: true })
         .filter((entry) => entry.isFile() && /(?:^|\.)(?:Docker|Container)file(?:\.|$)/i.test(entry.name))
-        .map((entry) => readFileSync(join(directory, entry.name), 'utf8'))
+        .map((entry) => readRegular(join(directory, entry.name)).toString())
     } catch {
       // A directory that can't be read has none that we build.
       return []
@@ -75,7 +71,7 @@ async function initialize(context: HostContext): Promise<void> {
   if (!existsSync(project.plainEnvFile) && !existsSync(project.envFile)) {
     // The example holds no secrets; the copy soon will. What a link leads to may.
     checkNoLink(at('.env.example'))
-    await writeFile(project.plainEnvFile, readFileSync(at('.env.example')), { mode: 0o600, over: 'new' })
+    await writeFile(project.plainEnvFile, readRegular(at('.env.example')), { mode: 0o600, over: 'new' })
     speak.note('wrote .env from .env.example')
   }
   // Before anyone can commit what was copied.

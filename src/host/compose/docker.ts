@@ -8,6 +8,12 @@ import { runAttached } from '../process.ts'
 import { composeWords } from './settings.ts'
 import { failure } from '../errors.ts'
 
+/**
+ * A compose file can include what is elsewhere, by git or from a registry, and its address can have a value in it. Whom
+ * we call is not for a file to say: who means it says so in the environment.
+ */
+const REMOTES = ['COMPOSE_EXPERIMENTAL_GIT_REMOTE', 'COMPOSE_EXPERIMENTAL_OCI_REMOTE']
+
 /** Our environment without keys, and the values; what is set there already wins, as in compose. */
 export function dockerEnvironment(
   { variables }: HostContext,
@@ -15,6 +21,7 @@ export function dockerEnvironment(
 ): Map<string, string> {
   const environment = new Map(variables)
   for (const name of KEY_VARIABLES) environment.delete(name)
+  for (const name of REMOTES) if (!environment.get(name)) environment.set(name, 'false')
   for (const [name, value] of values) if (!environment.has(name)) environment.set(name, value.reveal())
   return environment
 }

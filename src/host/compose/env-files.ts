@@ -1,8 +1,8 @@
 /** The env files as compose meets them: plaintext, which it reads by itself, or encrypted. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
-import { read } from '../../load/read.ts'
+import { read, readRegular } from '../../load/read.ts'
 import type { Source } from '../../nouns.ts'
 import type { HostContext } from '../context.ts'
 import type { Project } from '../project.ts'
@@ -12,7 +12,7 @@ import { visibleNames } from '../store/inventory.ts'
 export function hasPlainEnv(path: string): boolean {
   let bytes: Buffer
   try {
-    bytes = readFileSync(path)
+    bytes = readRegular(path)
   } catch {
     return false
   }
@@ -22,7 +22,7 @@ export function hasPlainEnv(path: string): boolean {
 /** The names and values of a plaintext `.env`; none where there is none. compose's own reading is what counts. */
 export async function plainValues({ project }: HostContext): Promise<Map<string, string>> {
   if (!hasPlainEnv(project.plainEnvFile)) return new Map()
-  return new Map(await parseDotenv(readFileSync(project.plainEnvFile, 'utf8')))
+  return new Map(await parseDotenv(readRegular(project.plainEnvFile).toString()))
 }
 
 /** The encrypted env file: `.env.enc`, or where there is none a `.env` that sops has encrypted in place. */

@@ -1,6 +1,6 @@
 /** The compose files of a project and those that they take in, read for what they refer to. */
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { readRegular } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
 import { type Follow, type Reference, readReferences } from './references.ts'
 import { composeFiles } from './settings.ts'
@@ -22,7 +22,7 @@ const MOST_FILES = 500
 
 function textAt(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    return readRegular(path).toString()
   } catch {
     // compose says what is wrong with it.
     return undefined

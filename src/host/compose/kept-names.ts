@@ -1,12 +1,13 @@
 /** Names that a project lets through for good: `x-disinto: {allow: [NAME]}`. */
-import { readFileSync } from 'node:fs'
+import { readRegular } from '../../load/read.ts'
+import { parseYaml } from '../../yaml.ts'
 import type { HostContext } from '../context.ts'
 import { composeFiles } from './settings.ts'
 
 /** The texts of the compose files; none where there is none. */
 function textsOf(context: HostContext): string[] {
   try {
-    return composeFiles(context).map((path) => readFileSync(path, 'utf8'))
+    return composeFiles(context).map((path) => readRegular(path).toString())
   } catch {
     // What is wrong with them is said where they are needed.
     return []
@@ -35,14 +36,8 @@ function namesBelow(value: unknown, depth = 0): string[] {
 export async function withKeptNames(context: HostContext): Promise<HostContext> {
   const texts = textsOf(context).filter((text) => text.includes('x-disinto'))
   if (texts.length === 0) return context
-  const { parse } = await import('yaml')
-  const names = texts.flatMap((text) => {
-    try {
-      return namesBelow(parse(text, { logLevel: 'silent' }))
-    } catch {
-      return []
-    }
-  })
+  const parsed = await Promise.all(texts.map(parseYaml))
+  const names = parsed.flatMap((document) => namesBelow(document?.toJS({ maxAliasCount: -1 })))
   const all = [context.variables.get('DISINTO_ALLOW') ?? '', ...names].filter((name) => /^[\w,]+$/.test(name))
   if (all.length === 0) return context
   const variables = new Map(context.variables).set('DISINTO_ALLOW', all.join(','))

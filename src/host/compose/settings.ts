@@ -8,7 +8,8 @@ import { hasPlainEnv, plainValues, encryptedNames } from './env-files.ts'
 import { openValues } from './values.ts'
 import { failure } from '../errors.ts'
 
-const SETTING = /^COMPOSE_/
+/** Not those that let compose call others: these are for the environment alone. */
+const SETTING = /^COMPOSE_(?!EXPERIMENTAL_)/
 
 export interface Settings {
   /** The context with the settings among its variables. */

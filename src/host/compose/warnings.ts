@@ -1,6 +1,7 @@
 /** What `up` and `doctor` say of a stack before it starts. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { readRegular } from '../../load/read.ts'
 import { quote } from '../../errors.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
@@ -30,7 +31,7 @@ export function readTold({ project }: HostContext, model: Model): Told {
   const path = join(project.root, '.env.example')
   let text = ''
   try {
-    text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+    text = existsSync(path) ? readRegular(path).toString() : ''
   } catch {
     // Then it has told nothing.
   }

@@ -1,11 +1,11 @@
 /** `.env`: plaintext in use or left over, compose's own file, or encrypted already. */
-import { existsSync, readFileSync, type Stats, statSync } from 'node:fs'
+import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { quote } from '../../errors.ts'
 import { diagnoseText, type Problem, summarizeProblems } from '../../load/diagnosis.ts'
 import { readDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
-import { readWhole } from '../../load/read.ts'
+import { readWhole, readRegular } from '../../load/read.ts'
 import { isSecretive, type Told, toldIn } from '../compose/exposures.ts'
 import { encryptedNames } from '../compose/env-files.ts'
 import type { HostContext } from '../context.ts'
@@ -70,7 +70,7 @@ function modeFindings(path: string, { mode }: Stats): Finding[] {
 
 function toldOf({ project }: HostContext): Told {
   const example = join(project.root, '.env.example')
-  return toldIn(existsSync(example) ? readFileSync(example, 'utf8') : '')
+  return toldIn(existsSync(example) ? readRegular(example).toString() : '')
 }
 
 /** Examines `.env`, if there is one. Names that `.env.enc` has not, and that are no secrets, are compose's own. */

@@ -1,10 +1,10 @@
 /** The files that `disinto secrets check` looks at, and the rules that count for each. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { asDisintoError, DisintoError, errnoOf } from '../../errors.ts'
+import { asDisintoError, DisintoError } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { detectFormat } from '../../load/format.ts'
-import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
+import { MAX_FILE_BYTES, readWhole, readIfThere } from '../../load/read.ts'
 import { type CreationRules, findRules, parseRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { unacceptedReaders } from '../store/consent.ts'
@@ -128,14 +128,7 @@ async function examineAll(
 
 /** The text of a file of the work tree; undefined where there is none. */
 function textOnDisk(directory: string): string | undefined {
-  const path = join(directory, RULES)
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
-    throw failure('source-unreadable', { path, reason: errno })
-  }
+  return readIfThere(join(directory, RULES))?.toString()
 }
 
 /** A file of the work tree. */

@@ -61,7 +61,6 @@ async function plainFindings(
   bytes: Buffer,
   isSecret: (name: string) => boolean = () => true,
 ): Promise<Facts[]> {
-  if (detectFormat(bytes) !== undefined) return []
   const values = (await parseDotenv(bytes.toString())).filter(
     ([name, value]) => value !== '' && isSecret(name),
   )
@@ -300,8 +299,12 @@ export async function examineFile(
   bytes: Buffer,
   surroundings: Surroundings,
 ): Promise<CheckFinding[]> {
-  const kind = kindOfPath(path) ?? (detectFormat(bytes) === undefined ? undefined : 'sealed')
-  if (kind === undefined) return []
+  const format = detectFormat(bytes)
+  const named = kindOfPath(path) ?? (format === undefined ? undefined : 'sealed')
+  if (named === undefined) return []
+  // A `.env` that is a SOPS file is one: it can hold lines that somebody has added in the clear.
+  const inPlace = format === 'age' ? 'sealed' : 'env'
+  const kind = named === 'plain-env' && format !== undefined ? inPlace : named
   if (kind === 'plain-env')
     return (await plainFindings(path, bytes, surroundings.isSecret)).map((facts) => ({
       file: path,

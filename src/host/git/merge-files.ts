@@ -1,7 +1,7 @@
 /** The merge driver: opens three versions, merges them by name and encrypts, all in memory. */
-import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { readRegular } from '../../load/read.ts'
 import { DisintoError, errnoOf, quote } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
@@ -51,7 +51,7 @@ async function openVersion(
 ): Promise<OpenedVersion | undefined> {
   let bytes: Buffer
   try {
-    bytes = readFileSync(path)
+    bytes = readRegular(path)
   } catch (error) {
     throw failure('merge-unopened', { path: source.path, side, reason: errnoOf(error) })
   }

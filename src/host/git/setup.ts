@@ -1,7 +1,8 @@
 /** git told about our files: attributes, drivers in its configuration, hooks. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, quote } from '../../errors.ts'
+import { readIfThere } from '../../load/read.ts'
+import { quote } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
@@ -52,12 +53,7 @@ exec ${callLine(ours, 'secrets check --staged')}
 
 /** The text of a file; undefined where there is none. Throws source-unreadable. */
 function textAt(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw failure('source-unreadable', { path, reason: errnoOf(error) })
-  }
+  return readIfThere(path)?.toString()
 }
 
 /** The entries that the repository has for our drivers. */

@@ -1,6 +1,8 @@
 /** Which services of the compose files name `.env` in `env_file:`. Without it compose does nothing. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { readRegular } from '../../load/read.ts'
+import { parseYaml } from '../../yaml.ts'
 
 /** One entry of `env_file:` that is `.env`. */
 export interface EnvFileUser {
@@ -40,10 +42,8 @@ async function readCompose(text: string): Promise<{
   services: ReadonlyMap<string, unknown>
   includes: readonly unknown[]
 }> {
-  const { parseDocument } = await import('yaml')
   // What is no YAML compose does not take either: it says why.
-  const document = parseDocument(text, { merge: true, logLevel: 'silent' })
-  const fields = fieldsOf(document.errors.length > 0 ? undefined : document.toJS({ maxAliasCount: 10_000 }))
+  const fields = fieldsOf((await parseYaml(text))?.toJS({ maxAliasCount: -1 }))
   return { services: fieldsOf(fields.get('services')), includes: listOf(fields.get('include')) }
 }
 
@@ -57,7 +57,7 @@ async function usersIn(file: string, envFile: string, seen: Set<string>): Promis
   if (seen.has(file) || !existsSync(file)) return []
   seen.add(file)
   const directory = dirname(file)
-  const { services, includes } = await readCompose(readFileSync(file, 'utf8'))
+  const { services, includes } = await readCompose(readRegular(file).toString())
   const isIt = (entry: unknown) => pathsOf(entry).some((path) => resolve(directory, path) === envFile)
   const own = [...services]
     .filter(([, service]) => listOf(fieldsOf(service).get('env_file')).some(isIt))

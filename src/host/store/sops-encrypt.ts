@@ -1,5 +1,5 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
-import { readFileSync } from 'node:fs'
+import { readRegular } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import { plainWords, unwrap } from '../../sops/refusal.ts'
@@ -48,7 +48,7 @@ export async function encryptBySops(
   )
   if (ended.status === 0) return ended.stdout
   // The rules are no secret: of a recipient that is wrong, sops says which.
-  const rules = readFileSync(config, 'utf8')
+  const rules = readRegular(config).toString()
   const text = plainWords(unwrap(ended.stderr), plain.toString(), (word) => rules.includes(word))
   throw failure('sops-encrypt', { path, text: text || 'without a word' })
 }
@@ -68,7 +68,7 @@ async function onCopy(
     const ended = await run([...words, '--input-type', type, copy.temporary], path, missing)
     if (ended.status !== 0)
       throw failure('sops-failed', { path, type, text: 'it could not be encrypted anew' })
-    return { printed: ended.stdout, copy: readFileSync(copy.temporary) }
+    return { printed: ended.stdout, copy: readRegular(copy.temporary) }
   } finally {
     copy.discard()
   }

@@ -78,3 +78,8 @@ describe('a file, seen from outside', () => {
     },
   )
 })
+
+test('aliases, which sops never writes, make YAML one that can’t be taken apart', async () => {
+  const long = `a: &a [${'0,'.repeat(100_000)}]\nb: [${'*a,'.repeat(999)}]\nsops:\n    mac: x\n`
+  expect((await outside(long)).whole).toBe(false)
+})

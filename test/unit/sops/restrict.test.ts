@@ -244,3 +244,37 @@ describe('a Vault', () => {
     },
   )
 })
+
+describe('what the MAC covers', () => {
+  const flat = (line: string) => `A=x\nsops_mac=m\n${line}\n`
+  test.each<[string, SopsFormat, string]>([
+    ['{"A":"x","sops":{"mac":"m","mac_only\\u005fencrypted":true}}', 'sops-json', 'encrypted'],
+    ['{"A":"x","sops":{"mac":"m","mac_only_encrypted"           :  true}}', 'sops-json', 'encrypted'],
+    ['{"A":"x","sops":{"mac":"m","mac_only_encrypted":false}}', 'sops-json', 'all'],
+    ['{"A":"mac_only_encrypted: true","sops":{"mac":"m"}}', 'sops-json', 'all'],
+    ['A: x\nsops:\n  mac: m\n  mac_only_encrypted: "yes"\n', 'sops-yaml', 'encrypted'],
+    ['A: x\nsops:\n  mac: m\n  "mac_only\\x5fencrypted": True\n', 'sops-yaml', 'encrypted'],
+    ['A: x\nsops:\n  mac: m\n', 'sops-yaml', 'all'],
+    ['[DEFAULT]\nA = x\n\n[sops]\nmac = m\nmac_only_encrypted            = true\n', 'sops-ini', 'encrypted'],
+    [flat('sops_mac_only_encrypted=true'), 'sops-dotenv', 'encrypted'],
+    [flat('sops_mac_only_encrypted=false'), 'sops-dotenv', 'all'],
+  ])('is told by the entry that sops sees, however it is written: %j', async (text, format, covers) => {
+    expect((await restrict(text, format)).covers).toBe(covers)
+  })
+})
+
+describe('a text that is made to be searched for ever', () => {
+  const MANY = 200_000
+  const metadata = (name: string) => `A=x\nsops_${name}\r=x\nsops_mac=m\n`
+  test.each<[string, string, SopsFormat]>([
+    ['the name of a key', metadata(`age__list_0${'__map_a'.repeat(MANY)}`), 'sops-dotenv'],
+    [
+      'the name of a key in a group',
+      metadata(`key_groups__list_0__map_a__list_0${'__map_a'.repeat(MANY)}`),
+      'sops-dotenv',
+    ],
+    ['blanks before a value', `[DEFAULT]\na =${' '.repeat(MANY)}\rx\rx\n[sops]\nmac=m\n`, 'sops-ini'],
+  ])('is refused in time that goes with its length: %s', async (_, text, format) => {
+    await expect(restrict(text, format)).rejects.toThrow(unclear)
+  })
+})

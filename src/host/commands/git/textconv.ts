@@ -1,6 +1,6 @@
 /** `disinto git textconv`: an encrypted file as names and recipients; called by git. */
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { readRegular } from '../../../load/read.ts'
 import { errnoOf } from '../../../errors.ts'
 import { failure } from '../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
@@ -23,7 +23,7 @@ values changed in a file that was encrypted anew.`,
     const path = resolve(context.workingDirectory, words[0] ?? '')
     let bytes: Buffer
     try {
-      bytes = readFileSync(path)
+      bytes = readRegular(path)
     } catch (error) {
       throw failure('source-unreadable', { path, reason: errnoOf(error) })
     }

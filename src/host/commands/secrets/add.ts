@@ -1,5 +1,6 @@
 /** `disinto secrets add`: a value from a prompt, a pipe or a file to a secret file of its own. */
-import { existsSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { readRegular } from '../../../load/read.ts'
 import { errnoOf, quote } from '../../../errors.ts'
 import { checkName } from '../../../load/names.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
@@ -71,7 +72,7 @@ recipients that .sops.yaml has for it.`,
     if (name === 'sops') throw failure('name-kept', { name })
     const source = secretSource(project, name)
     checkName(name, source.path, allowed(context.variables, texts('allow')))
-    const before = isTaken(source.path) ? readFileSync(source.path) : undefined
+    const before = isTaken(source.path) ? readRegular(source.path) : undefined
     // Before the prompt: who is not going to overwrite it should not have to type it.
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
       throw failure('interrupted-nothing')

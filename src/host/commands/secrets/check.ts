@@ -1,6 +1,7 @@
 /** `disinto secrets check`: what must not be pushed, told without a key; for hooks and CI. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { readRegular } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { isSecretive, toldIn } from '../../compose/exposures.ts'
 import { checkFiles, lineOf } from '../../git/check.ts'
@@ -37,7 +38,7 @@ found, 1: something was found, 2: wrong use.`,
   takesRest: true,
   run: async ({ context, words, rest, on, text, texts }) => {
     const example = join(context.project.root, '.env.example')
-    const told = toldIn(existsSync(example) ? readFileSync(example, 'utf8') : '')
+    const told = toldIn(existsSync(example) ? readRegular(example).toString() : '')
     const { findings, files } = await checkFiles(context, {
       files: [...words, ...rest],
       staged: on('staged'),

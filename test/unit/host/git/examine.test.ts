@@ -46,6 +46,7 @@ describe('examines', () => {
     ['.env', 'A=1\n', ['plaintext-env']],
     ['.env', '# only\nA=\n', []],
     ['.env', '', []],
+    ['.env', 'TOKEN=in the clear\nsops_version=1\nsops_mac=x\n', ['form', 'value-in-clear']],
     ['x.enc', 'not ours', []],
     ['notes.txt', 'AGE-SECRET-KEY-1', []],
     ['keys.txt', '# made\nAGE-SECRET-KEY-1\n', ['key-in-git']],
