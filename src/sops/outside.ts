@@ -4,6 +4,7 @@
  * None of it is authenticated: it is shown and compared, and decides nothing.
  */
 import type { Format, SopsFormat } from '../nouns.ts'
+import { splitLines } from './dotenv-lines.ts'
 import { KEY_KINDS, type KeyKind, nameAzureKey, nameKey, nameVaultKey, uniqueKeys } from './master-key.ts'
 import type { AgeKey } from './metadata.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from './rule.ts'
@@ -197,20 +198,15 @@ function unflatten(lines: ReadonlyArray<readonly [name: string, value: string]>)
   return fieldsOf(finished(root))
 }
 
-/** stores/dotenv/store.go: one item a line; metadata is what begins with `sops_`, and nothing else is. */
 function dotenvTree(text: string): Tree {
-  const values: Array<[string, Node]> = []
-  const comments: string[] = []
-  const metadata: Array<[string, string]> = []
-  for (const line of text.split('\n')) {
-    const equals = line.indexOf('=')
-    if (line.startsWith('#')) comments.push(line.slice(1))
-    else if (equals < 0) continue
-    else if (line.startsWith('sops_'))
-      metadata.push([line.slice('sops_'.length, equals), line.slice(equals + 1)])
-    else values.push([line.slice(0, equals), line.slice(equals + 1)])
+  const lines = splitLines(text)
+  const pairsOf = (wanted: 'value' | 'metadata') =>
+    lines.flatMap((line) => (line.kind === wanted ? [[line.name, line.text] as const] : []))
+  return {
+    values: pairsOf('value'),
+    comments: lines.flatMap((line) => (line.kind === 'comment' ? [line.text] : [])),
+    metadata: unflatten(pairsOf('metadata')),
   }
-  return { values, comments, metadata: unflatten(metadata) }
 }
 
 /** stores/ini/store.go: the section `sops` holds the metadata, flattened. */

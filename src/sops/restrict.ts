@@ -7,6 +7,7 @@ import { failure } from '../errors.ts'
 import type { Covers, Document, KeyType } from '../nouns.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { jsonText } from './json-text.ts'
+import { splitLines } from './dotenv-lines.ts'
 import { isKeyType, PLAIN_ENTRIES } from './metadata.ts'
 import { Allowance } from './allowance.ts'
 
@@ -79,22 +80,17 @@ function restrictFlat(entries: ReadonlyArray<readonly [string, string]>, allowan
   return new Set(names)
 }
 
-/** The text and name of each line of SOPS dotenv that begins as metadata does (stores/dotenv/store.go). */
+/** SOPS dotenv without the lines of metadata that may not stay. */
 function restrictDotenv(bytes: Buffer, allowance: Allowance): Buffer {
-  const lines = bytes.toString('latin1').split('\n')
-  const entryOf = (line: string): [string, string] | undefined => {
-    const equals = line.indexOf('=')
-    return line.startsWith('sops_') && equals >= 0
-      ? [line.slice('sops_'.length, equals), line.slice(equals + 1)]
-      : undefined
-  }
-  const entries = lines.map(entryOf).filter((entry) => entry !== undefined)
-  const kept = restrictFlat(entries, allowance)
-  const stays = (line: string) => {
-    const entry = entryOf(line)
-    return entry === undefined || kept.has(entry[0])
-  }
-  return Buffer.from(lines.filter(stays).join('\n'), 'latin1')
+  const text = bytes.toString('latin1')
+  const metadata = splitLines(text).flatMap((line) => (line.kind === 'metadata' ? [line] : []))
+  const kept = restrictFlat(
+    metadata.map(({ name, text: value }) => [name, value]),
+    allowance,
+  )
+  const gone = new Set(metadata.filter(({ name }) => !kept.has(name)).map(({ line }) => line))
+  const stays = text.split('\n').filter((_, at) => !gone.has(at + 1))
+  return Buffer.from(stays.join('\n'), 'latin1')
 }
 
 /** SOPS INI as JSON, which has the same paths and the same MAC: each section is a map of texts. */

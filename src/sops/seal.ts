@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sealAgeFile } from '../age/file.ts'
 import { encryptValue } from './cipher.ts'
+import { splitLines } from './dotenv-lines.ts'
 import { DEFAULT_SUFFIX, type Rule, type Selector, selectorOf } from './rule.ts'
 import { MAC_ONLY_ENCRYPTED } from './values.ts'
 
@@ -36,17 +37,14 @@ interface Line {
   readonly value: Buffer
 }
 
-/** Reads dotenv text as sops does, raw: one line each, no quotes, blank lines dropped (stores/dotenv/store.go). */
+/** The lines of dotenv text as sops reads it, raw: no quotes. Throws CannotHold. */
 function readLines(text: string): Line[] {
-  return text.split('\n').flatMap((line, at): Line[] => {
-    if (line === '') return []
-    if (line.startsWith('#'))
-      return [{ comment: Buffer.from(line.slice(1)), name: '', value: Buffer.alloc(0) }]
-    const equals = line.indexOf('=')
-    if (equals < 0) throw new CannotHold(at + 1, 'a line that is neither a comment nor NAME=value')
-    const name = line.slice(0, equals)
-    if (name.startsWith('sops_')) throw new CannotHold(at + 1, 'a name that sops keeps for itself')
-    return [{ name, value: Buffer.from(line.slice(equals + 1).replaceAll('\\n', '\n')) }]
+  return splitLines(text).map((raw): Line => {
+    if (raw.kind === 'comment') return { comment: Buffer.from(raw.text), name: '', value: Buffer.alloc(0) }
+    if (raw.kind === 'nothing')
+      throw new CannotHold(raw.line, 'a line that is neither a comment nor NAME=value')
+    if (raw.kind === 'metadata') throw new CannotHold(raw.line, 'a name that sops keeps for itself')
+    return { name: raw.name, value: Buffer.from(raw.text.replaceAll('\\n', '\n')) }
   })
 }
 
