@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
 import { Host, MARK } from './host.ts'
-import { AGE, DISINTO } from '../helpers/parts.ts'
+import { AGE, DISINTO, SHIM } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()
@@ -115,6 +115,20 @@ describe('show', () => {
     expect(host.well(['secrets', 'show', 'B'])).toBe('2\n')
     expect(host.well(['secrets', 'show', '.env.enc'])).toBe(`A=${MARK}\nB=2\n`)
     expect(host.fails(['secrets', 'show', 'TOKN'])).toContain('did you mean TOKEN?')
+  })
+
+  test('fills in references of one value as the shim does, and shows the whole of .env.enc as it stands', () => {
+    const host = project()
+    const text = `A=${MARK}\nB=x-\${A}-\${TOKEN:-none}\n`
+    host.write('.env.enc', encrypt('dotenv', text, host.recipient()))
+    const { stdout } = spawnSync(process.execPath, [SHIM, '--', 'printenv', 'B'], {
+      cwd: host.directory,
+      env: host.environment(),
+      encoding: 'utf8',
+    })
+    expect(stdout).toBe(`x-${MARK}-none\n`)
+    expect(host.well(['secrets', 'show', 'B'])).toBe(stdout)
+    expect(host.well(['secrets', 'show', '.env.enc'])).toBe(text)
   })
 })
 

@@ -82,6 +82,19 @@ describe('migrate', () => {
     expect([host.read('.env.enc'), host.exists('.env')]).toEqual([encrypted, false])
   })
 
+  test('compares what a command gets, with references filled in, not how it is written', () => {
+    const host = new Host()
+    host.write('.env', `A=${MARK}\nB=x-\${A}\n`)
+    host.well(['secrets', 'migrate'])
+    host.write('.env', `B=x-${MARK}\nA=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    expect(host.exists('.env')).toBe(false)
+    // The same text, but A is another, and so is B.
+    host.write('.env', `A=${MARK}-other\nB=x-\${A}\n`)
+    expect(host.fails(['secrets', 'migrate'])).toContain('differs in A, B')
+    expect(host.exists('.env')).toBe(true)
+  })
+
   test('leaves a .env whose names .env.enc has not: it is compose’s own', () => {
     const host = new Host()
     host.write('.env', `A=${MARK}\n`)
