@@ -384,6 +384,14 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: no line of SOPS dotenv holds ${list(apart)}, and SOPS JSON can’t refer to HOME, as ${list(names)} does`,
     hint: `write the path in place of HOME, or move ${list(apart)} to a file of its own (disinto secrets add NAME --from-file FILE), then do it again`,
   }),
+  'link-out': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is behind a link that leads out of the directory`,
+    hint: `see where it leads (realpath ${quote(path)}), and put a file in place of the link`,
+  }),
+  'rules-writable': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: other users can change it, and so who may open what is written`,
+    hint: `chmod go-w ${quote(path)}, and chown it where it is another user's`,
+  }),
   'init-link': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is a link, which init neither reads nor writes through`,
     hint: `see where it points (ls -l ${quote(path)}), put a file in its place, then do it again`,

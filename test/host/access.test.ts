@@ -1,6 +1,15 @@
 /** Who can open what: rules as sops reads them, changes that do what they say, and nobody by a claim. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -423,4 +432,70 @@ test('no data key and no token goes to an address that only a file names', async
   expect(connections).toBe(0)
   expect(host.read('secrets/TOKEN.enc')).not.toContain('hc_vault')
   expect(host.bySops('TOKEN')).toBe(MARK)
+})
+
+describe('a link that leads out of the project', () => {
+  /** Another project of the same person, whose files this one's lead to. */
+  const linked = (name: string) => {
+    const other = new Host()
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    other.write(name, host.read(name))
+    rmSync(host.path(name))
+    symlinkSync(other.path(name), host.path(name))
+    return { host, other, before: other.read(name), key: readFileSync(host.keyFile, 'utf8') }
+  }
+
+  test.each(['.env.enc', 'secrets/TOKEN.enc'])('gives nobody what it leads to: %s', async (name) => {
+    const { host, other, before, key } = linked(name)
+    expect(host.fails(['secrets', 'rotate-key'])).toContain('leads out of')
+    const { recipient } = generateKey()
+    expect(host.fails(['secrets', 'recipients', 'add', recipient])).toContain('leads out of')
+    if (name === '.env.enc') expect(await grant(host)).toBe('link-out')
+    expect([other.read(name), readFileSync(host.keyFile, 'utf8')]).toEqual([before, key])
+    expect(other.files()).toEqual([name])
+  })
+
+  test('gives nobody what it leads to where secrets/ itself is one', () => {
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    const other = new Host()
+    renameSync(host.path('secrets'), other.path('secrets'))
+    symlinkSync(other.path('secrets'), host.path('secrets'))
+    const before = other.read('secrets/TOKEN.enc')
+    expect(host.fails(['secrets', 'rotate-key'])).toContain('leads out of')
+    expect([other.files(), other.read('secrets/TOKEN.enc')]).toEqual([['secrets/TOKEN.enc'], before])
+  })
+
+  test('gives nobody a place in the rules of others', () => {
+    const { host, other, before } = linked('.sops.yaml')
+    const { recipient } = generateKey()
+    expect(host.fails(['secrets', 'recipients', 'add', recipient])).toContain('leads out of')
+    expect(other.read('.sops.yaml')).toBe(before)
+  })
+
+  test('is told of by edit, which gives nobody anything', () => {
+    const { host } = linked('.env.enc')
+    const told = host.run(['secrets', 'edit', '.env.enc'], { env: { EDITOR: 'sed -i s/^A=.*/A=2/' } })
+    expect([told.status, told.stderr.includes('leads out of')]).toEqual([0, true])
+    expect(host.envBySops()).toBe('A=2\n')
+  })
+
+  test('is followed within the project', () => {
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    renameSync(host.path('.env.enc'), host.path('real.env.enc'))
+    symlinkSync('real.env.enc', host.path('.env.enc'))
+    host.well(['secrets', 'rotate-key'])
+    const { stderr } = host.run(['secrets', 'edit', '.env.enc'], { env: { EDITOR: 'sed -i s/^A=.*/A=2/' } })
+    expect([stderr.includes('leads out of'), host.envBySops()]).toEqual([false, 'A=2\n'])
+  })
+})
+
+test('rules that other users can change are told of by doctor, and where they are accepted for the first time', () => {
+  const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+  const told = () => host.run(['doctor']).stdout.includes('rules-writable')
+  expect(told()).toBe(false)
+  chmodSync(host.path('.sops.yaml'), 0o666)
+  expect(told()).toBe(true)
+  rmSync(join(host.home, '.config/sops/age/project'), { recursive: true })
+  const { status, stderr } = host.run(['secrets', 'add', 'OTHER'], { input: MARK })
+  expect([status, stderr.includes('other users can change it')]).toEqual([0, true])
 })

@@ -11,7 +11,7 @@ import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
 import { PLACE_FILE, placeOf } from '../place.ts'
 import { makeKeyDirectory, ownersOf } from './keys.ts'
-import { type CreationRule, type CreationRules, parseRules } from './rules.ts'
+import { type CreationRule, type CreationRules, isOurs, parseRules } from './rules.ts'
 
 interface State {
   /** Relative to the project, so that a project that moves takes it along. */
@@ -133,6 +133,10 @@ export async function acceptFirst(context: HostContext, rules: CreationRules): P
     `new secrets for ${await whom(context, secrets)}`,
   ]
   if (others.length > 0) parts.push(`other rules name ${await whom(context, others)}`)
+  if (!isOurs(rules.path, project.root)) {
+    const { code, message, hint } = failure('rules-writable', { path: rules.path })
+    speak.warning({ code, message, hint })
+  }
   speak.note(`${quote(rules.path)}: accepted, as it is the first time here: ${parts.join('; ')}`)
   try {
     await acceptRules(context, rules)

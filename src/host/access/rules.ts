@@ -243,8 +243,13 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
   }
 }
 
+/** How new rules are written over these: while they are what was read, and through no link that leads elsewhere. */
+export function overRules({ path, text }: CreationRules): { over: Buffer; within: string } {
+  return { over: Buffer.from(text), within: dirname(path) }
+}
+
 /** Whether users other than this one, root and the project's owner can't change a file. */
-function isOurs(path: string, root: string): boolean {
+export function isOurs(path: string, root: string): boolean {
   const owners = [process.geteuid?.(), 0, statSync(root).uid]
   return [lstatSync(path), statSync(path)].every(({ uid, gid, mode }, at) => {
     // The mode of a link says nothing.

@@ -6,7 +6,8 @@ import { checkName } from '../../load/names.ts'
 import { diagnoseItems } from '../../load/diagnosis.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
-import { type CreationRules, findRules } from '../access/rules.ts'
+import { type CreationRules, findRules, isOurs } from '../access/rules.ts'
+import { failure } from '../errors.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
@@ -139,6 +140,8 @@ export async function examineFiles(context: HostContext): Promise<Finding[]> {
       fix: 'disinto secrets keygen makes it',
     })
   }
+  if (rules !== undefined && !isOurs(rules.path, context.project.root))
+    findings.push(findingOf(failure('rules-writable', { path: rules.path }), 'warning'))
   const services = new Map<string, readonly string[]>()
   for (const [service, path] of serviceKeyFiles(context)) {
     services.set(service, (await recipientsOfFile(path).catch(() => undefined)) ?? [])

@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
@@ -17,7 +18,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import { whenLeaving } from './cleanup.ts'
 import { temporaryName } from './leftovers.ts'
@@ -30,6 +31,8 @@ export interface WriteOptions {
   readonly mode?: number
   /** `new`: throws file-exists when there is one by then. Otherwise what the file must still hold. */
   readonly over?: 'new' | Buffer
+  /** The directory that no link may lead out of (checkWithin). */
+  readonly within?: string
 }
 
 /** A file that is written and checked, but does not have its name yet. */
@@ -63,6 +66,17 @@ function realPath(path: string): string {
   } catch {
     return path
   }
+}
+
+/** Whether a link leads a path out of a directory. */
+export function leadsOut(directory: string, path: string): boolean {
+  const target = existsSync(path) ? realPath(path) : join(realPath(dirname(path)), basename(path))
+  return !target.startsWith(`${realPath(directory).replace(/\/$/, '')}/`)
+}
+
+/** Throws link-out where a link leads a path out of a directory: a repository must not choose who is given what else. */
+export function checkWithin(directory: string, path: string): void {
+  if (leadsOut(directory, path)) throw failure('link-out', { path })
 }
 
 /** Mode and owner of the file that this one replaces. */
@@ -124,6 +138,7 @@ export async function prepareFile(
   bytes: Buffer,
   options: WriteOptions = {},
 ): Promise<Prepared> {
+  if (options.within !== undefined) checkWithin(options.within, path)
   // Over a link goes what it points at: the file may live elsewhere for a reason.
   const target = options.over === 'new' ? path : realPath(path)
   const directory = dirname(target)

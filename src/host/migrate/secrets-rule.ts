@@ -2,7 +2,7 @@
 import { DisintoError, quote } from '../../errors.ts'
 import { ensureRules, operatorRecipient } from '../access/first-use.ts'
 import { acceptRules } from '../access/accepted.ts'
-import type { CreationRules } from '../access/rules.ts'
+import { type CreationRules, overRules } from '../access/rules.ts'
 import { insertRule } from '../access/rules-edit.ts'
 import { anchoredPattern } from '../access/service-rule.ts'
 import { confirmed } from '../cli/prompt.ts'
@@ -49,7 +49,7 @@ export async function rulesForSecrets(
   const known = [...secretNames(project), ...names].map(project.secretFile)
   await ensureAccepted(context, rules, [project.envFile, project.vaultEnvFile, ...known])
   const added = await insertRule(rules, undefined, pattern, { age: recipient })
-  await writeFile(rules.path, Buffer.from(added.text), { over: Buffer.from(rules.text) })
+  await writeFile(rules.path, Buffer.from(added.text), overRules(rules))
   await acceptRules(context, added)
   speak.note(`${quote(rules.path)}: added a rule for secrets/*.enc, for you alone (${recipient})`)
   return added

@@ -16,7 +16,7 @@ import { acceptedRules, acceptRules, claimPlace, isAcceptedAsIs } from '../acces
 import { makeRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
 import { refuseKeyBySudo } from '../access/sudo.ts'
-import { type CreationRules, findRules } from '../access/rules.ts'
+import { type CreationRules, findRules, overRules } from '../access/rules.ts'
 import { withService } from '../access/service-rule.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
@@ -109,6 +109,7 @@ async function addRecipient(
   })
   await writeFile(path, bytes, {
     over: document.bytes,
+    within: context.project.root,
     verify: async (written, temporary) => {
       const made = await readOutsideOf(written)
       if (!areSameKeys(made.recipients, [...outside.recipients, recipient]))
@@ -180,7 +181,7 @@ async function nameInRules(
   await ensureAccepted(context, rules, [project.envFile])
   const changed = await withService(rules, project, recipient, await ownRecipients(context))
   if (changed === rules) return acceptService(context, recipient)
-  await writeFile(rules.path, Buffer.from(changed.text), { over: Buffer.from(rules.text) })
+  await writeFile(rules.path, Buffer.from(changed.text), overRules(rules))
   await acceptService(context, recipient)
   speak.note(`${quote(rules.path)}: ${quote(service)} may open .env.enc, too`)
 }

@@ -7,10 +7,10 @@ import { areSameKeys, hasKey, uniqueKeys } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { acceptRules } from '../access/accepted.ts'
 import { ownRecipients } from '../access/keys.ts'
-import type { CreationRule, CreationRules } from '../access/rules.ts'
+import { type CreationRule, type CreationRules, overRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { type Prepared, prepareFile } from '../files/write.ts'
+import { checkWithin, type Prepared, prepareFile } from '../files/write.ts'
 import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
@@ -100,6 +100,7 @@ async function prepareAll(
   const ours = await ownRecipients(context)
   const opened = []
   for (const source of sources) {
+    checkWithin(context.project.root, source.path)
     const document = read(source)
     if (document.format === 'age') throw failure('age-left', { path: source.path })
     const file = await outsideOf(source)
@@ -137,7 +138,7 @@ export async function reencrypt(
   reencryption: Reencryption,
 ): Promise<void> {
   const { rules } = reencryption
-  const config = await prepareFile(rules.path, Buffer.from(rules.text), { over: Buffer.from(old.text) })
+  const config = await prepareFile(rules.path, Buffer.from(rules.text), overRules(old))
   let files: Awaited<ReturnType<typeof prepareAll>>
   try {
     files = await prepareAll(context, sources, reencryption)

@@ -18,7 +18,7 @@ import { ensureAccepted } from './consent.ts'
 import { outsideOf, readOutsideOf } from './inventory.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
-import { type Prepared, prepareFile, type WriteOptions } from '../files/write.ts'
+import { type Prepared, prepareFile, leadsOut, type WriteOptions } from '../files/write.ts'
 import type { Plaintext, Source } from '../../nouns.ts'
 import { type ErrorCode, failure } from '../errors.ts'
 
@@ -257,6 +257,11 @@ export async function prepareSealed(
   over?: WriteOptions['over'],
 ): Promise<Sealed> {
   const { path } = target.source
+  if (leadsOut(context.project.root, path)) {
+    // Nobody gains by it: a file is written again for those whom it names already.
+    const { code, message, hint } = failure('link-out', { path })
+    context.speak.warning({ code, message, hint })
+  }
   const bytes = await sealContent(context, content, target)
   if (bytes.length > MAX_FILE_BYTES) throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
   let opened = false
