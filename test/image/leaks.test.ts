@@ -86,6 +86,8 @@ test('the build sees the sources and nothing else', async () => {
   const { stdout } = await docker(words)
   expect(stdout.split('\n').sort()).toEqual([
     '/context',
+    '/context/entrypoint',
+    '/context/entrypoint/disinto-entrypoint',
     '/context/esbuild.config.mjs',
     '/context/package-lock.json',
     '/context/package.json',
