@@ -37,11 +37,18 @@ export type DotenvItem =
 /** What an engine makes of a document. A name may occur twice in items and in values, as in the file. */
 export type Plaintext =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
-  | { readonly kind: 'items'; readonly items: readonly DotenvItem[]; readonly covers: Covers }
+  | {
+      readonly kind: 'items'
+      readonly items: readonly DotenvItem[]
+      readonly covers: Covers
+      readonly unproved?: readonly string[]
+    }
   | {
       readonly kind: 'values'
       readonly values: ReadonlyArray<readonly [name: string, value: string]>
       readonly covers: Covers
+      /** Names whose values stand in the clear where the MAC covers only what is encrypted. */
+      readonly unproved?: readonly string[]
     }
 
 /** What the MAC of a file covers: all values, or the encrypted ones alone; never what is empty. */

@@ -22,6 +22,8 @@ export interface Finding {
   readonly problems: readonly Problem[]
   /** Names that stand twice in a file without lines. */
   readonly doubled: readonly string[]
+  /** Names whose values the MAC does not cover, so that anyone can have written them. */
+  readonly unproved: readonly string[]
 }
 
 /** What was loaded from all documents. */
@@ -73,7 +75,8 @@ async function openOne(
       return { name, value: new Secret(value), document, by }
     })
   const problems = named.problems.filter(({ name }) => name === undefined || (only?.has(name) ?? true))
-  return { entries, findings: [{ document, problems, doubled: named.doubled }] }
+  const unproved = 'unproved' in plaintext ? (plaintext.unproved ?? []) : []
+  return { entries, findings: [{ document, problems, doubled: named.doubled, unproved }] }
 }
 
 /**

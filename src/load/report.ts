@@ -15,7 +15,7 @@ const MOST = 8
  */
 export async function findingWarnings(findings: readonly Finding[]): Promise<Warning[]> {
   const warnings: Warning[] = []
-  for (const { document, problems, doubled } of findings) {
+  for (const { document, problems, doubled, unproved } of findings) {
     const path = quote(document.source.path)
     const lost = problems.some((problem) => problem.lost)
     const said = problems.filter((problem) => problem.lost || (lost && problem.kind === 'sops'))
@@ -29,6 +29,12 @@ export async function findingWarnings(findings: readonly Finding[]): Promise<War
         code: 'name-doubled',
         message: `${path}: set twice, and the last counts: ${doubled.slice(0, MOST).map(quote).join(', ')}`,
         hint: 'take one of the two out: disinto secrets edit, or sops edit',
+      })
+    if (unproved.length > 0)
+      warnings.push({
+        code: 'value-unproved',
+        message: `${path}: in the clear, and its MAC covers only what is encrypted, so that anyone can have written: ${unproved.slice(0, MOST).map(quote).join(', ')}`,
+        hint: 'take mac_only_encrypted out of .sops.yaml, and encrypt the file anew',
       })
   }
   return warnings

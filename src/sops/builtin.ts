@@ -14,6 +14,7 @@ import {
 import type { Identity } from '../age/identities.ts'
 import { failure } from '../errors.ts'
 import { damageOf } from '../load/damage.ts'
+import { isClear } from './clear-names.ts'
 import { type Envelope, parseEnvelope } from './envelope.ts'
 import { SopsFault } from './fault.ts'
 import { type AgeKey, type Declined, KEY_TYPE_TITLES } from './metadata.ts'
@@ -140,16 +141,21 @@ function binaryContent(items: readonly OpenedItem[], path: string): Buffer {
   return item.value.bytes
 }
 
+function unprovedIn({ items }: Envelope): string[] {
+  return items.flatMap((item) => (item.kind === 'value' && isClear(item.value) ? [item.name] : []))
+}
+
 function plaintextOf(envelope: Envelope, dataKey: Buffer, path: string): Plaintext {
   const nested = nestedName(envelope)
   if (nested !== undefined) throw failure('value-type', { path, name: nested.name, type: nested.what })
   const items = openValues(envelope, dataKey)
   const covers = envelope.macOnlyEncrypted ? 'encrypted' : 'all'
+  const unproved = envelope.macOnlyEncrypted ? { unproved: unprovedIn(envelope) } : {}
   switch (envelope.format) {
     case 'sops-json':
-      return { kind: 'values', values: exactValues(items, path), covers }
+      return { kind: 'values', values: exactValues(items, path), covers, ...unproved }
     case 'sops-dotenv':
-      return { kind: 'items', items: dotenvItems(items, envelope.encoding), covers }
+      return { kind: 'items', items: dotenvItems(items, envelope.encoding), covers, ...unproved }
     case 'sops-binary':
       return { kind: 'bytes', bytes: binaryContent(items, path) }
   }

@@ -15,6 +15,7 @@ import {
   type SopsFormat,
 } from '../nouns.ts'
 import { rootEnvironment } from '../root-environment.ts'
+import { clearNames } from './clear-names.ts'
 import { alignLines, splitLines } from './dotenv-lines.ts'
 import { isList, isMap, isNumber, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { refusalOf } from './refusal.ts'
@@ -131,8 +132,16 @@ async function valuesOf(
   return members.map(([name, value], at) => [name, isNumber(value) ? (lines[at] ?? '') : String(value)])
 }
 
+type Proved = { readonly covers: Covers; readonly unproved?: readonly string[] }
+
+/** What is proved of what sops has opened. */
+function provedIn(seen: Restricted): Proved {
+  const { covers } = seen
+  return covers === 'all' ? { covers } : { covers, unproved: clearNames(seen) }
+}
+
 /** sops keeps each value by itself; its text is put together only to be taken apart by the lines of the file. */
-function itemsOf(document: Document, printed: Buffer, covers: Covers): Plaintext {
+function itemsOf(document: Document, printed: Buffer, proved: Proved): Plaintext {
   const { source, bytes } = document
   const { path } = source
   // The type is not authenticated, and sops would print such a value in words of its own.
@@ -144,7 +153,7 @@ function itemsOf(document: Document, printed: Buffer, covers: Covers): Plaintext
     throw failure('file-tampered', { path })
   const items = alignLines(bytes, printed)
   if (items === undefined) throw failure('sops-output', { path })
-  return { kind: 'items', items, covers }
+  return { kind: 'items', items, ...proved }
 }
 
 /** sops takes the first of several, of which all but one may be empty and so not authenticated. */
@@ -306,9 +315,10 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     if (format === 'sops-binary') checkOnce(document)
     const output = OUTPUTS[format]
     const opened = await run(document, seen, output, reason)
-    if (format === 'sops-dotenv') return { plaintext: itemsOf(document, opened, seen.covers), keyTypes: used }
+    if (format === 'sops-dotenv')
+      return { plaintext: itemsOf(document, opened, provedIn(seen)), keyTypes: used }
     if (output !== 'json') return { plaintext: { kind: 'bytes', bytes: opened }, keyTypes: used }
     const values = await valuesOf(document, opened, () => run(document, seen, 'dotenv'))
-    return { plaintext: { kind: 'values', values, covers: seen.covers }, keyTypes: used }
+    return { plaintext: { kind: 'values', values, ...provedIn(seen) }, keyTypes: used }
   }
 }
