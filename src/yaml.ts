@@ -25,7 +25,11 @@ class Measure {
   /** How many nodes this one stands for; an alias inside of what it stands for is endless. */
   weigh(node: unknown): number {
     const { isAlias, isCollection, isMap, isPair, isScalar } = this.#yaml
-    if (isPair(node)) return this.weigh(node.key) + this.weigh(node.value)
+    if (isPair(node)) {
+      // To be made a name it is written out, once more at each level above it.
+      if (isCollection(node.key) || isAlias(node.key)) return Number.POSITIVE_INFINITY
+      return this.weigh(node.key) + this.weigh(node.value)
+    }
     this.values++
     if (isAlias(node)) {
       this.aliases++

@@ -3,12 +3,16 @@ import { mapTree, type Tree } from './outside.ts'
 
 /** Takes a YAML file apart, of several documents the values of all. Throws when it is no YAML, or has aliases. */
 export async function readYamlTree(text: string): Promise<Tree> {
-  const { Lexer, parseAllDocuments, visit } = await import('yaml')
+  const { isScalar, Lexer, parseAllDocuments, visit } = await import('yaml')
   const [document, ...more] = parseAllDocuments(text, { logLevel: 'silent', uniqueKeys: false, merge: true })
   if (document === undefined || !('toJS' in document)) throw new Error('no document')
   // sops writes none, and what they stand for can be a thousand times as large as the text.
   for (const one of [document, ...more])
     visit(one, {
+      // A map that is a name would be written out once more at each level above it.
+      Pair: (_, { key }) => {
+        if (!isScalar(key)) throw new Error('a name that is no text')
+      },
       Alias: () => {
         throw new Error('an alias')
       },

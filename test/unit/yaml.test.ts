@@ -35,6 +35,8 @@ describe('a document that is made to exhaust', () => {
   test.each([
     ['long lists, again and again', `a: &a [${'0,'.repeat(20_000)}]\nb: [${'*a,'.repeat(900)}]\n`],
     ['doubling', `a0: &a0 [x, x]\n${many(40, (at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}]\n`)}`],
+    ['maps that are names of maps', '{&'.repeat(1000)],
+    ['maps that are names', `${'{'.repeat(200)}a${'}'.repeat(200)}`],
     ['an alias of what it stands in', 'a: &a [*a]\n'],
     ['an alias for each of many anchors', many(10_000, (at) => `a${at}: &b${at} 1\nc${at}: *b${at}\n`)],
   ])('is refused: %s', async (_, text) => {

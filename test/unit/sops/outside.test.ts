@@ -83,3 +83,9 @@ test('aliases, which sops never writes, make YAML one that can’t be taken apar
   const long = `a: &a [${'0,'.repeat(100_000)}]\nb: [${'*a,'.repeat(999)}]\nsops:\n    mac: x\n`
   expect((await outside(long)).whole).toBe(false)
 })
+
+test('maps that are names of maps do, too', async () => {
+  expect((await outside(`? ${'{'.repeat(200)}a${'}'.repeat(200)}\n: x\nsops:\n    mac: x\n`)).whole).toBe(
+    false,
+  )
+})
