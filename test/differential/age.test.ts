@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { openAgeFile, sealAgeFile } from '../../src/age/file.ts'
 import { parseIdentities } from '../../src/age/identities.ts'

@@ -1,5 +1,5 @@
 /** Random environments, as hostile as they come. */
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import type { CreationRule } from './reference.ts'
 
 const PEM = `-----BEGIN PRIVATE KEY-----\n${'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC+/=\n'.repeat(8)}-----END PRIVATE KEY-----\n`

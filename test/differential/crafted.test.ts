@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { sealAgeFile } from '../../src/age/file.ts'
 import { parseIdentities } from '../../src/age/identities.ts'

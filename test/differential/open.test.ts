@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { anyDotenv, anyMembers, anyRule } from './arbitrary.ts'
 import { builtin, deep, printed, seed, sopsDecrypt, sopsEncrypt, sopsValues } from './reference.ts'

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import * as vectors from 'cctv-age'
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseIdentities } from '../../src/age/identities.ts'
 import { armor } from '../../src/age/armor.ts'

@@ -10,12 +10,9 @@ import { DisintoError } from '../../src/errors.ts'
 import { textOf } from '../../src/load/dotenv.ts'
 import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import type { Document, Format, Plaintext } from '../../src/nouns.ts'
+import { deep, seed } from '../helpers/property.ts'
 
-export const deep = process.env['DEEP'] === '1'
-
-/** One seed for a whole run, printed so that it can be repeated. */
-export const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-console.log(`seed ${seed}: SEED=${seed} repeats this run${deep ? '' : '; DEEP=1 runs many more'}`)
+export { deep, seed }
 
 function findSops(): string {
   const candidates = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'sops'))

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { parseIdentities } from '../../src/age/identities.ts'
 import { generatePostQuantumKey } from '../../src/age/keygen.ts'

@@ -1,6 +1,6 @@
 /** The merge driver through git itself: merge, rebase, cherry-pick, stash. Read back with stock sops. */
 import { spawnSync } from 'node:child_process'
-import fc from 'fast-check'
+import fc from '../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
 import { Repository, repositoryWith } from './repository.ts'

@@ -1,5 +1,5 @@
 import { Decrypter, Encrypter } from 'age-encryption'
-import fc from 'fast-check'
+import fc from '../../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { armor, dearmor } from '../../../src/age/armor.ts'
 import { AgeFault } from '../../../src/age/fault.ts'

@@ -1,5 +1,5 @@
 import { parse } from 'dotenv'
-import fc from 'fast-check'
+import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { parseDotenv, readDotenv, readItems, valuesOf } from '../../../src/load/dotenv.ts'
 import type { DotenvItem } from '../../../src/nouns.ts'

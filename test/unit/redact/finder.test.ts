@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { finder } from '../../../src/redact/finder.ts'
 import { type Pattern, patternsFor } from '../../../src/redact/forms.ts'

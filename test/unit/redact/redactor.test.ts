@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { type Pattern, patternsFor } from '../../../src/redact/forms.ts'
 import { redactor } from '../../../src/redact/redactor.ts'

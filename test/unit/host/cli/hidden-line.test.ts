@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { HiddenLine } from '../../../../src/host/cli/hidden-line.ts'
 

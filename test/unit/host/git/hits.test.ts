@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { lineCounter, searchFor } from '../../../../src/host/git/hits.ts'
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { objectParser } from '../../../../src/host/git/objects.ts'
 import { readRawLog } from '../../../../src/host/git/scan-objects.ts'

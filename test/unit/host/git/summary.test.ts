@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../../../src/age/keygen.ts'
 import { markOf, summaryOf } from '../../../../src/host/git/summary.ts'

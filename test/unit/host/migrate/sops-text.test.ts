@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { toSopsText } from '../../../../src/host/migrate/sops-text.ts'
 import { readDotenv } from '../../../../src/load/dotenv.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { lineHolding } from '../../../../src/host/store/dotenv-line.ts'
 import { meaningOf } from '../../../../src/host/store/env-text.ts'
