@@ -50,8 +50,9 @@ export function beforeChildren(work: () => void): void {
 }
 
 /**
- * Runs a program to its end, with no standard input unless there is some, and its output on pipes. Rejects with a system error when it
- * can't be started, with node-debug when Node would tell its environment. The words end up in `ps`: never a secret among them.
+ * Runs a program to its end, with no standard input unless there is some, and its output on pipes; its errors on ours
+ * where it may speak to a person. Rejects with a system error when it can't be started, with node-debug when Node would
+ * tell its environment. The words end up in `ps`: never a secret among them.
  */
 export async function capture(
   program: string,
@@ -59,6 +60,7 @@ export async function capture(
   environment: ReadonlyMap<string, string>,
   workingDirectory: string,
   input?: Buffer,
+  errors: 'pipe' | 'inherit' = 'pipe',
 ): Promise<Ended> {
   refuseDebugLog()
   const { spawn } = await import('node:child_process')
@@ -67,7 +69,7 @@ export async function capture(
     const child = spawn(program, words, {
       cwd: workingDirectory,
       env: Object.fromEntries(environment),
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', errors],
     })
     living.add(child)
     const stdout: Buffer[] = []

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { lendTerminal, whenLeaving } from '../files/cleanup.ts'
 import { failure } from '../errors.ts'
+import { startProgram } from '../process.ts'
 
 /** Vim copies what it edits to its history, undo files and backups, which are on disk: here it must not. */
 const VIM_KEEPS_NOTHING = [
@@ -36,22 +37,15 @@ export async function editFile(path: string, variables: ReadonlyMap<string, stri
   const { split } = await import('shlex')
   const [program = 'vi', ...words] = split(editor)
   if (isVim(program, variables)) words.unshift(...VIM_KEEPS_NOTHING)
-  const { spawn } = await import('node:child_process')
-  const status = await lendTerminal(
-    () =>
-      new Promise<number | null>((resolve, reject) => {
-        const child = spawn(program, [...words, path], {
-          stdio: 'inherit',
-          env: Object.fromEntries(variables),
-        })
-        // Ended by a signal, we take the plaintext away; an editor that lived on could write it back.
-        const forget = whenLeaving(() => child.kill('SIGKILL'))
-        child.once('error', () => reject(failure('editor-missing', { editor })))
-        child.once('close', (code) => {
-          forget()
-          resolve(code)
-        })
-      }),
-  )
+  const status = await lendTerminal(async () => {
+    const started = startProgram(program, [...words, path], { environment: variables }, { stdio: 'inherit' })
+    // Ended by a signal, we take the plaintext away; an editor that lived on could write it back.
+    const forget = whenLeaving(() => started.child.kill('SIGKILL'))
+    return started.status
+      .catch(() => {
+        throw failure('editor-missing', { editor })
+      })
+      .finally(forget)
+  })
   if (status !== 0) throw failure('editor-failed', { editor })
 }

@@ -1,8 +1,7 @@
 /** What the containers of the project wrote, as streams. */
-import { spawn } from 'node:child_process'
-import { refuseDebugLog } from '../../node-debug.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { type Streaming, streamProgram } from '../process.ts'
 import { askDocker, dockerEnvironment, lastLine } from './docker.ts'
 
 /** The containers of the project, also those that have ended. Throws docker-missing and engine-silent. */
@@ -23,22 +22,20 @@ export async function containersOf(
     })
 }
 
+/** What a container wrote to its two streams; its status is not 0 where the engine does not keep it. */
+export function logsOf(context: HostContext, container: string): Streaming {
+  const environment = dockerEnvironment(context)
+  return streamProgram('docker', ['logs', container], { cwd: context.project.root, environment })
+}
+
 /** Reads what a container wrote to its two streams; false where the engine does not keep it. */
 export async function readLogs(
   context: HostContext,
   id: string,
   take: { readonly output: (chunk: Buffer) => void; readonly error: (chunk: Buffer) => void },
 ): Promise<boolean> {
-  refuseDebugLog()
-  const child = spawn('docker', ['logs', id], {
-    env: Object.fromEntries(dockerEnvironment(context)),
-    cwd: context.project.root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  child.stdout.on('data', take.output)
-  child.stderr.on('data', take.error)
-  return new Promise((resolve) => {
-    child.on('error', () => resolve(false))
-    child.on('close', (status) => resolve(status === 0))
-  })
+  const { output, errors, status } = logsOf(context, id)
+  output.on('data', take.output)
+  errors.on('data', take.error)
+  return (await status) === 0
 }

@@ -31,9 +31,10 @@ export async function askDocker(
   context: HostContext,
   words: readonly string[],
   values: ReadonlyMap<string, Secret> = new Map(),
+  input?: Buffer,
 ): Promise<Ended> {
   try {
-    return await capture('docker', words, dockerEnvironment(context, values), context.project.root)
+    return await capture('docker', words, dockerEnvironment(context, values), context.project.root, input)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw failure('docker-missing')
     throw error

@@ -2,9 +2,11 @@
 
 const undoings = new Set<() => void>()
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
-let listening = false
-/** While another program has the terminal, Ctrl-C there is meant for it: it decides what that means. */
-let terminalLent = false
+type Taker = (signal: NodeJS.Signals) => void
+
+const listening = new Set<NodeJS.Signals>()
+/** The last one gets what comes. */
+const takers: Taker[] = []
 
 function undoAll(): void {
   for (const undo of undoings) {
@@ -17,16 +19,24 @@ function undoAll(): void {
   }
 }
 
-function listen(): void {
-  if (listening) return
-  listening = true
-  process.on('exit', undoAll)
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      if (terminalLent && (signal === 'SIGINT' || signal === 'SIGQUIT')) return
-      undoAll()
-      dieOf(signal)
-    })
+function listen(signals: readonly NodeJS.Signals[] = SIGNALS): void {
+  if (listening.size === 0) process.on('exit', undoAll)
+  for (const signal of signals) {
+    if (listening.has(signal)) continue
+    listening.add(signal)
+    process.on(signal, () => (takers.at(-1) ?? dieOf)(signal))
+  }
+}
+
+/**
+ * Has signals, INT, TERM, HUP, QUIT and `more`, handed over instead of ending us; returns what ends that. What is to be
+ * undone is undone at our end all the same.
+ */
+export function takeSignals(take: Taker, more: readonly NodeJS.Signals[] = []): () => void {
+  listen([...SIGNALS, ...more])
+  takers.push(take)
+  return () => {
+    if (takers.includes(take)) takers.splice(takers.lastIndexOf(take), 1)
   }
 }
 
@@ -48,13 +58,10 @@ export function whenLeaving(undo: () => void): () => void {
   }
 }
 
-/** Runs something that has the terminal, an editor for example. */
+/** Runs something that has the terminal, an editor for example: what Ctrl-C means is for it to decide. */
 export async function lendTerminal<Result>(work: () => Promise<Result>): Promise<Result> {
-  listen()
-  terminalLent = true
-  try {
-    return await work()
-  } finally {
-    terminalLent = false
-  }
+  const release = takeSignals((signal) => {
+    if (signal !== 'SIGINT' && signal !== 'SIGQUIT') dieOf(signal)
+  })
+  return work().finally(release)
 }

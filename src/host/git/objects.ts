@@ -1,7 +1,6 @@
 /** The objects of a repository as streams of bytes, however large they are. */
-import { spawn } from 'node:child_process'
 import { failure } from '../errors.ts'
-import { refuseDebugLog } from '../../node-debug.ts'
+import { streamProgram } from '../process.ts'
 import { gitProgram } from './program.ts'
 
 export interface GitObject {
@@ -64,22 +63,16 @@ async function streamGit(
   input: string,
   push: (chunk: Buffer) => void,
 ): Promise<void> {
-  refuseDebugLog()
   const git = gitProgram(variables)
   if (git === undefined) throw failure('git-missing')
-  const child = spawn(git.path, [...git.words, ...words], {
-    cwd: directory,
-    env: Object.fromEntries(git.variables),
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  const ended = new Promise<number | null>((resolve) => {
-    child.on('error', () => resolve(null))
-    child.on('close', resolve)
-  })
-  // A git that ends early is told by its status.
-  child.stdin.on('error', () => {})
-  child.stdin.end(input)
-  for await (const chunk of child.stdout) push(chunk as Buffer)
+  const surroundings = { cwd: directory, environment: git.variables }
+  const {
+    output,
+    errors,
+    status: ended,
+  } = streamProgram(git.path, [...git.words, ...words], surroundings, input)
+  errors.resume()
+  for await (const chunk of output) push(chunk as Buffer)
   const status = await ended
   if (status !== 0)
     throw failure('git-failed', { command: words[0] ?? '', reason: `exit status ${status ?? 'none'}` })

@@ -15,7 +15,6 @@ import { VAULT_RUNNER } from '../project.ts'
 import type { Mount } from './mounts.ts'
 import type { Proposal } from './proposal.ts'
 import { tarOf, type TarFile } from './tar.ts'
-import { runWithInput } from './with-input.ts'
 
 /** Where the run's files are in the container. A directory for each of the three, so that a volume can be one. */
 const PLACES = {
@@ -127,15 +126,8 @@ export async function handOverByVolumes(
   const holder = ['--name', holderOf(run), '--pull', 'never', '--detach', ...safe, '--entrypoint', 'sleep']
   await mustDo(context, ['run', ...holder, ...mounts, '--', image, HOLDER_SECONDS])
   const words = ['cp', '-', `${holderOf(run)}:${HOLDER_ROOT}`]
-  const copied = await runWithInput(context, 'docker', words, {
-    directory: context.project.root,
-    input: tarOf(files),
-  })
-  if (copied.status !== 0)
-    throw failure('run-uncreated', {
-      service: VAULT_RUNNER,
-      reason: copied.stderr.trim().split('\n').at(-1) ?? '',
-    })
+  const copied = await askDocker(context, words, new Map(), tarOf(files))
+  if (copied.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(copied) })
   return volumeMounts(run)
 }
 

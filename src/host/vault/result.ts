@@ -2,13 +2,12 @@
  * What became of a run, beside its proposal.
  * Exit status, begin, end, and its last lines without a value.
  */
-import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { asDisintoError } from '../../errors.ts'
 import { type Pattern, patternsFor } from '../../redact/forms.ts'
 import { redactor } from '../../redact/redactor.ts'
-import { dockerEnvironment } from '../compose/docker.ts'
+import { logsOf } from '../compose/container-logs.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
 import type { Json } from './json.ts'
@@ -86,16 +85,8 @@ export async function lastLinesOf(
   container: string,
   values: Values,
 ): Promise<string[] | undefined> {
-  const child = spawn('docker', ['logs', container], {
-    cwd: context.project.root,
-    env: Object.fromEntries(dockerEnvironment(context)),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const status = new Promise<number | null>((done) => {
-    child.on('error', () => done(null))
-    child.on('close', done)
-  })
-  const lines = await lastLines([child.stdout, child.stderr], values)
+  const { output, errors, status } = logsOf(context, container)
+  const lines = await lastLines([output, errors], values)
   return (await status) === 0 ? lines : undefined
 }
 

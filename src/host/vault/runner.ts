@@ -4,10 +4,10 @@
  *   beginning ── a signal before the command is there ──► abandoned: the container is removed, nothing ran
  *       └─────── the command is there ──► running ── each signal is its own ──► ended: its exit status
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { isatty } from 'node:tty'
 import { askDocker, dockerEnvironment } from '../compose/docker.ts'
-import { statusOfSignal } from '../process.ts'
+import { type Started, startProgram } from '../process.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { removeContainer } from './container.ts'
@@ -38,22 +38,14 @@ const MINUTE = 60_000
 export const hasTerminal = (): boolean => isatty(0) && isatty(1)
 
 /** Starts the container with our streams, or none. */
-function begin(context: HostContext, container: string, attached: boolean): ChildProcess {
+function begin(context: HostContext, container: string, attached: boolean): Started {
   const words = ['start', '--attach', ...(attached ? ['--interactive'] : []), container]
-  return spawn('docker', words, {
-    cwd: context.project.root,
-    env: Object.fromEntries(dockerEnvironment(context)),
+  const surroundings = { cwd: context.project.root, environment: dockerEnvironment(context) }
+  return startProgram('docker', words, surroundings, {
     stdio: attached ? 'inherit' : 'ignore',
     // docker would hand on signals, too: only we get those of a terminal. With a terminal of its own the container
     // gets Ctrl-C as a letter, and docker must stay to read it.
     detached: !(attached && hasTerminal()),
-  })
-}
-
-function ended(child: ChildProcess): Promise<number> {
-  return new Promise((done, failed) => {
-    child.on('error', failed)
-    child.on('close', (status, signal) => done(status ?? statusOfSignal(signal ?? 'SIGTERM')))
   })
 }
 
@@ -124,8 +116,7 @@ export async function runContainer(
   let state: State = 'beginning'
   let timedOut = false
   if (signals.first !== undefined) return { status: undefined, timedOut }
-  const child = begin(context, container, attached)
-  const end = ended(child)
+  const { child, status: end } = begin(context, container, attached)
   // One signal after another, so that a later one does not overtake.
   let handed: Promise<void> = Promise.resolve()
   const take = (signal: NodeJS.Signals): void => {

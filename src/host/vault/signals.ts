@@ -1,9 +1,9 @@
 /** Signals to us, kept until there is somebody to hand them to. */
 
-import { whenLeaving } from '../files/cleanup.ts'
+import { takeSignals } from '../files/cleanup.ts'
 
-/** What a command in a container may want to hear of. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const
+/** What a command in a container may want to hear of, besides what ends a program. */
+const FOR_COMMANDS: readonly NodeJS.Signals[] = ['SIGUSR1', 'SIGUSR2']
 /** So many of one kind are a person who has had enough. */
 const ENOUGH = 3
 
@@ -14,18 +14,13 @@ export class Signals {
 
   /** Takes signals from here on: none of them ends this process any more. */
   listen(): void {
-    // Its own listeners come now, and go below: what is to be undone is then undone at our end.
-    whenLeaving(() => {})()
-    for (const signal of SIGNALS) {
-      process.removeAllListeners(signal)
-      process.on(signal, () => {
-        this.#first ??= signal
-        const count = (this.#counts.get(signal) ?? 0) + 1
-        this.#counts.set(signal, count)
-        const told = count >= ENOUGH && signal !== 'SIGUSR1' && signal !== 'SIGUSR2' ? 'SIGKILL' : signal
-        for (const take of this.#takers) take(told)
-      })
-    }
+    takeSignals((signal) => {
+      this.#first ??= signal
+      const count = (this.#counts.get(signal) ?? 0) + 1
+      this.#counts.set(signal, count)
+      const told = count >= ENOUGH && !FOR_COMMANDS.includes(signal) ? 'SIGKILL' : signal
+      for (const take of this.#takers) take(told)
+    }, FOR_COMMANDS)
   }
 
   /** The first signal that came; undefined as long as there is none. */

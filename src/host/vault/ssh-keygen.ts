@@ -2,10 +2,11 @@
  * `ssh-keygen -Y`: OpenSSH signatures over bytes from a pipe.
  * It reads no configuration.
  */
+import { capture } from '../../child.ts'
 import { errnoOf } from '../../errors.ts'
+import { dockerEnvironment } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { type InputEnded, runWithInput } from './with-input.ts'
 
 /** What a signature is for (PROTOCOL.sshsig): one made for git, or for a login, is none of an action. */
 export const NAMESPACE = 'disinto-approval'
@@ -19,10 +20,13 @@ export async function runKeygen(
   words: readonly string[],
   input: Buffer,
   person = false,
-): Promise<InputEnded> {
+): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   try {
     // Not in the project, where nothing is to be found that it might read.
-    return await runWithInput(context, 'ssh-keygen', words, { directory: '/', input, person })
+    const environment = dockerEnvironment(context)
+    const errors = person ? 'inherit' : 'pipe'
+    const { status, stdout, stderr } = await capture('ssh-keygen', words, environment, '/', input, errors)
+    return { status, stdout: stdout.toString(), stderr: stderr.toString() }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw failure('ssh-keygen-missing')
     throw error
