@@ -1,6 +1,6 @@
 /** The stack as the engine knows it, for when its files can't be read. */
 import type { HostContext } from '../context.ts'
-import { askDocker, lastLine, runDocker } from './docker.ts'
+import { linesOfDocker, runDocker } from './docker.ts'
 import { failure } from '../errors.ts'
 
 const LABEL = 'com.docker.compose'
@@ -12,9 +12,8 @@ export async function projectInEngine(context: HostContext): Promise<string> {
   if (named !== undefined && named !== '') return named
   const format = `{{.Label "${LABEL}.project"}}`
   const filter = `label=${LABEL}.project.working_dir=${project.root}`
-  const ended = await askDocker(context, ['ps', '--all', '--filter', filter, '--format', format])
-  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
-  const names = [...new Set(ended.stdout.toString().split('\n'))].filter((name) => name !== '')
+  const words = ['ps', '--all', '--filter', filter, '--format', format]
+  const names = [...new Set(await linesOfDocker(context, words))]
   if (names.length > 1) throw failure('project-unclear', { root: project.root, names })
   return names[0] ?? project.name
 }
@@ -54,14 +53,8 @@ export async function containersOf(context: HostContext, name: string): Promise<
   )
   const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}`
   const words = ['ps', '--all', ...filters.flatMap((filter) => ['--filter', filter]), '--format', format]
-  const ended = await askDocker(context, words)
-  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
-  return ended.stdout
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [id = '', service = '', state = '', stamp = ''] = line.split('\t')
-      return { id, service, state, stamp }
-    })
+  return (await linesOfDocker(context, words)).map((line) => {
+    const [id = '', service = '', state = '', stamp = ''] = line.split('\t')
+    return { id, service, state, stamp }
+  })
 }

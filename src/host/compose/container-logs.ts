@@ -1,8 +1,7 @@
 /** What the containers of the project wrote, as streams. */
 import type { HostContext } from '../context.ts'
-import { failure } from '../errors.ts'
 import { type Streaming, streamProgram } from '../process.ts'
-import { askDocker, dockerEnvironment, lastLine } from './docker.ts'
+import { dockerEnvironment, linesOfDocker } from './docker.ts'
 
 /** The containers of the project, also those that have ended. Throws docker-missing and engine-silent. */
 export async function containersOf(
@@ -10,16 +9,10 @@ export async function containersOf(
 ): Promise<Array<{ readonly id: string; readonly name: string }>> {
   const words = ['ps', '--all', '--no-trunc', '--format', '{{.ID}} {{.Names}}']
   const label = `label=com.docker.compose.project=${context.project.name}`
-  const ended = await askDocker(context, [...words, '--filter', label])
-  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
-  return ended.stdout
-    .toString()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [id = '', name = ''] = line.split(' ')
-      return { id, name }
-    })
+  return (await linesOfDocker(context, [...words, '--filter', label])).map((line) => {
+    const [id = '', name = ''] = line.split(' ')
+    return { id, name }
+  })
 }
 
 /** What a container wrote to its two streams; its status is not 0 where the engine does not keep it. */

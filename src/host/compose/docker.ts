@@ -55,6 +55,16 @@ export function lastLine({ stderr }: Ended): string {
   )
 }
 
+/** The lines that docker prints, empty ones left out. Throws docker-missing, and engine-silent where docker fails. */
+export async function linesOfDocker(context: HostContext, words: readonly string[]): Promise<string[]> {
+  const ended = await askDocker(context, words)
+  if (ended.status !== 0) throw failure('engine-silent', { reason: lastLine(ended) })
+  return ended.stdout
+    .toString()
+    .split('\n')
+    .filter((line) => line !== '')
+}
+
 /** Throws engine-silent unless an engine answers, docker-missing unless there is docker; the engine's version. */
 export async function checkEngine(context: HostContext): Promise<string> {
   const ended = await askDocker(context, ['version', '--format', '{{.Server.Version}}'])

@@ -1,8 +1,8 @@
 /** What exists now, told to the user and handed to compose, for `up` and `restart`. */
 import { createHash } from 'node:crypto'
-import { lstatSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { errnoOf, quote } from '../../errors.ts'
+import { quote } from '../../errors.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
@@ -21,6 +21,7 @@ import { encryptedNames, plainValues } from './env-files.ts'
 import { openForStack, operatorsOnly, warnOfLeftOut } from './values.ts'
 import { hasShim, type Known, noticesOf } from './warnings.ts'
 import { failure } from '../errors.ts'
+import { isThere } from '../files/there.ts'
 
 export interface Stack {
   readonly model: Model
@@ -35,16 +36,6 @@ export interface Given {
   readonly allow: readonly string[]
   /** Names of secrets/ that compose may have. */
   readonly allowSecret: readonly string[]
-}
-
-function isThere(path: string): boolean {
-  try {
-    lstatSync(path)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
-    throw failure('source-unreadable', { path, reason: errnoOf(error) })
-  }
 }
 
 /** A hash of ciphertext; of plaintext it would be one of the secrets themselves, so there it is the time of change. */

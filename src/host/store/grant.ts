@@ -1,5 +1,5 @@
 /** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { AgeFault } from '../../age/fault.ts'
 import { sealAgeFile } from '../../age/file.ts'
@@ -21,6 +21,7 @@ import { withService } from '../access/service-rule.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { isThere } from '../files/there.ts'
 import { writeFile } from '../files/write.ts'
 import { audienceOfFile, sopsConfigFor } from './audience.ts'
 import { ensureAccepted } from './consent.ts'
@@ -154,12 +155,7 @@ async function refuseCopy(context: HostContext, document: Document, service: str
 }
 
 function encryptedEnvFile(path: string): Document | undefined {
-  try {
-    lstatSync(path)
-  } catch {
-    return undefined
-  }
-  return read({ role: 'env-file', path, plaintextAllowed: false })
+  return isThere(path) ? read({ role: 'env-file', path, plaintextAllowed: false }) : undefined
 }
 
 /** Has a service count as accepted for .env.enc, and nothing else that .sops.yaml may say by now. */

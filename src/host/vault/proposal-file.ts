@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { dirname, join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import { failure } from '../errors.ts'
+import { isThere } from '../files/there.ts'
 import { ID } from './proposal-schema.ts'
 
 const MAX_BYTES = 1024 * 1024
@@ -25,16 +26,6 @@ export interface ProposalFile {
   readonly path: string
   readonly bytes: Buffer
   readonly format: 'json' | 'toml'
-}
-
-function isThere(path: string): boolean {
-  try {
-    lstatSync(path)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false
-    throw failure('source-unreadable', { path, reason: errnoOf(error) })
-  }
 }
 
 /** Throws for a link in place of a file or of a directory above it. */
