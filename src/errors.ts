@@ -262,7 +262,7 @@ export const CORE_CATALOGUE = {
     hint: 'if it may: set VAULT_ADDR to it, or SOPS_HC_VAULT_ALLOWLIST to all that may',
   }),
   'sops-old': ({ path, program, version }: Texts<'path' | 'program' | 'version'>) => ({
-    message: `${quote(path)}: needs sops 3.9 or later, and ${quote(program)} is ${version}, which is too old`,
+    message: `${quote(path)}: needs sops 3.10 or later, and ${quote(program)} is ${version}, which is too old`,
     hint: 'install a newer one, or put it first on PATH: https://github.com/getsops/sops/releases',
   }),
   'key-service-silent': ({ path, types }: Texts<'path'> & { readonly types: readonly string[] }) => ({

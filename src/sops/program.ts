@@ -165,8 +165,8 @@ function checkOnce({ source, bytes }: Document): void {
 
 const KEY_COMMANDS = ['SOPS_AGE_KEY_CMD', 'SOPS_AGE_SSH_PRIVATE_KEY_CMD']
 
-/** The oldest sops with the command decrypt; one before it would take that word for a file to edit. */
-const OLDEST = [3, 9] as const
+/** The oldest sops that reads what it decrypts from standard input; one before 3.9 takes the word decrypt for a file. */
+const OLDEST = [3, 10] as const
 
 /** The version of a sops program that is older than we need, "3.8.1"; undefined for all others. */
 export function oldVersion(printed: string): string | undefined {

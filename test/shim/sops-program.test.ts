@@ -80,16 +80,24 @@ describe('the sops program', () => {
     ])
   })
 
-  test('of before 3.9, which has no decrypt, is named as too old and opens no editor', () => {
-    const { project, env } = withSops(
-      '[ "$1" = --version ] && echo "sops 3.8.1 (latest: 3.13.3)" && exit; "${EDITOR:-vi}" decrypt; exit 1',
-    )
-    const editor = project.write('bin/editor', `#!/bin/sh\ntouch ${project.path('EDITED')}\n`)
-    chmodSync(editor, 0o755)
-    const said = project.refused([], { env: { ...env, EDITOR: editor, VISUAL: editor, SOPS_EDITOR: editor } })
-    expect(said).toMatch(/needs sops 3\.9 or later, and .*bin\/sops is 3\.8\.1, which is too old/)
-    expect(project.exists('EDITED')).toBe(false)
-  })
+  test.each(['3.8.1', '3.9.4'])(
+    '%s, which can’t read from a pipe, is named as too old and opens no editor',
+    (version) => {
+      const { project, env } = withSops(
+        `[ "$1" = --version ] && echo "sops ${version} (latest: 3.13.3)" && exit; "\${EDITOR:-vi}" decrypt; exit 1`,
+      )
+      const editor = project.write('bin/editor', `#!/bin/sh\ntouch ${project.path('EDITED')}\n`)
+      chmodSync(editor, 0o755)
+      const said = project.refused([], {
+        env: { ...env, EDITOR: editor, VISUAL: editor, SOPS_EDITOR: editor },
+      })
+      const old = version.replaceAll('.', '\\.')
+      expect(said).toMatch(
+        new RegExp(`needs sops 3\\.10 or later, and .*bin/sops is ${old}, which is too old`),
+      )
+      expect(project.exists('EDITED')).toBe(false)
+    },
+  )
 
   test('runs at most once a core at a time', () => {
     const { project, env } = withSops(
