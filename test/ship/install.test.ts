@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -27,7 +27,6 @@ async function freshCopy(): Promise<string> {
   for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE']) {
     await cp(join(REPOSITORY, file), join(project, file))
   }
-  await mkdir(join(project, 'entrypoint'))
   await cp(join(REPOSITORY, 'entrypoint/package.json'), join(project, 'entrypoint/package.json'))
   await symlink(join(REPOSITORY, 'node_modules'), join(project, 'node_modules'))
   return project

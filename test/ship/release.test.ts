@@ -14,7 +14,7 @@ describe('the bill of materials', () => {
 
   test('has every package that is in the bundles, in the version that is installed', async () => {
     const { components } = JSON.parse(
-      await must('npm', ['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx']),
+      await must('npm', ['sbom', '--package-lock-only', '--sbom-format', 'cyclonedx'], { cwd: REPOSITORY }),
     ) as {
       components: Component[]
     }
