@@ -1,7 +1,6 @@
 /** A real Kubernetes of one node, and a project whose files and key go there as docs/kubernetes.md says. */
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,8 +85,6 @@ export function useCluster(images: () => Promise<readonly string[]> = async () =
     },
   }
 }
-
-export const freshValue = (name: string): string => `${name}-${randomBytes(16).toString('hex')}`
 
 /** A namespace that is to keep a Pod Security Standard, with the Secret of the page. */
 export interface Deployed {
@@ -233,10 +230,6 @@ export class Project {
 
   logs(namespace: string, pod: string): Promise<string> {
     return this.cluster.kubectl('-n', namespace, 'logs', pod)
-  }
-
-  read(...parts: string[]): Promise<string> {
-    return readFile(this.path(...parts), 'utf8')
   }
 }
 

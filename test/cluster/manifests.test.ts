@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { makeKey, must, run } from '../image/image.ts'
-import { freshValue, type Pod, Project, STAY, until, useCluster } from './cluster.ts'
+import { freshValue, makeKey, must, run } from '../image/image.ts'
+import { type Pod, Project, STAY, until, useCluster } from './cluster.ts'
 
 const { node } = useCluster()
 let project: Project
