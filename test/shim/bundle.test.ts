@@ -52,9 +52,10 @@ describe.each(['entrypoint.js', 'disinto.js'])('%s', (name) => {
     symlinkSync(join(ROOT, 'node_modules'), join(elsewhere, 'node_modules'))
     const { status, stderr } = spawnSync(process.execPath, ['esbuild.config.mjs'], {
       cwd: elsewhere,
+      env: {},
       encoding: 'utf8',
     })
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(status, stderr).toBe(0)
     expect(readFileSync(join(elsewhere, 'entrypoint', name)).equals(readFileSync(bundle))).toBe(true)
   })
 })
