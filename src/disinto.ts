@@ -5,10 +5,10 @@ import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
 import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { sudoUser } from './host/access/sudo.ts'
-import { processContext } from './host/context.ts'
+import { hostSpeaker, processContext, processVariables } from './host/context.ts'
 import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
-import { speaker, writeAll } from './speak.ts'
+import { writeAll } from './speak.ts'
 import { failure } from './host/errors.ts'
 
 function invocation({ words, rest, given }: CutWords, here: boolean): Invocation {
@@ -81,14 +81,15 @@ main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (thrown: unknown) => {
     const error = asDisintoError(thrown)
-    const speak = speaker(process.env.DISINTO_LOG, process.env.DISINTO_DEBUG)
+    const variables = processVariables()
+    const speak = hostSpeaker(variables)
     // Somebody was asked, and answered No: that is an answer, and no error.
     if (error.code === 'interrupted-nothing') {
       speak.note(error.message)
       process.exit(0)
     }
     speak.error(error)
-    const user = sudoUser(new Map([['SUDO_USER', process.env.SUDO_USER ?? '']]))
+    const user = sudoUser(variables)
     if (error.code === 'key-missing' && user !== undefined)
       speak.note(
         `root by sudo has root's keys: run it as ${user}, or name the key: sudo SOPS_AGE_KEY_FILE=FILE disinto …`,

@@ -34,8 +34,22 @@ export function visibleLines(text: string): string {
   return text.replaceAll(/[^\n\t]+/g, escapeUnseen)
 }
 
+/** Whether a line is on the terminal that what comes next takes the place of. */
+let isDrawn = false
+
+/** Draws a line on the terminal behind descriptor 2, in place of the one before; an empty one leaves nothing there. */
+export function drawLine(text: string): void {
+  if (text === '' && !isDrawn) return
+  writeAll(2, text)
+  isDrawn = text !== ''
+}
+
 /** Writes all of the text to a descriptor; a reader that went away is not our failure. */
 export function writeAll(descriptor: number, text: string): void {
+  if (isDrawn) {
+    isDrawn = false
+    writeAll(2, '\r\x1b[K')
+  }
   let rest = Buffer.from(text)
   while (rest.length > 0) {
     try {
@@ -49,20 +63,26 @@ export function writeAll(descriptor: number, text: string): void {
 
 /**
  * Returns a speaker in plain lines, or in JSON objects a line where DISINTO_LOG is "json". Where DISINTO_DEBUG is "1",
- * an unexpected error tells where it was thrown.
+ * an unexpected error tells where it was thrown. `paint` colours the word that says how bad it is.
  */
-export function speaker(log: string | undefined, debug?: string): Speaker {
+export function speaker(
+  log: string | undefined,
+  debug?: string,
+  paint: (level: 'error' | 'warning' | 'hint', word: string) => string = (_, word) => word,
+): Speaker {
+  const say = (text: string, level?: 'error' | 'warning' | 'hint') =>
+    `disinto: ${level === undefined ? '' : `${paint(level, `${level}:`)} `}${escapeUnseen(text)}\n`
   const line =
     log === 'json'
-      ? (level: string, facts: Facts) =>
+      ? (level: 'error' | 'warning' | 'note', facts: Facts) =>
           writeAll(2, `${escapeUnseen(JSON.stringify({ program: 'disinto', level, ...facts }))}\n`)
-      : (level: string, { message, hint, frames = [] }: Facts) => {
+      : (level: 'error' | 'warning' | 'note', { message, hint, frames = [] }: Facts) => {
           const lines = [
-            `${level === 'note' ? '' : `${level}: `}${message}`,
-            ...(hint === undefined ? [] : [`hint: ${hint}`]),
-            ...frames,
+            say(message, level === 'note' ? undefined : level),
+            ...(hint === undefined ? [] : [say(hint, 'hint')]),
+            ...frames.map((frame) => say(frame)),
           ]
-          writeAll(2, lines.map((text) => `disinto: ${escapeUnseen(text)}\n`).join(''))
+          writeAll(2, lines.join(''))
         }
   return {
     error: ({ code, message, hint, frames }) =>

@@ -5,6 +5,7 @@ import { errnoOf, quote } from '../errors.ts'
 import { type Speaker, speaker, visibleLines, writeAll } from '../speak.ts'
 import { type Project, projectAt, rootAbove } from './project.ts'
 import { failure } from './errors.ts'
+import { type Paint, paintFor } from './terminal.ts'
 
 export interface HostContext {
   readonly project: Project
@@ -16,8 +17,11 @@ export interface HostContext {
   readonly speak: Speaker
   /** Whether somebody can be asked: standard input is a terminal, and so is standard error. */
   readonly interactive: boolean
-  /** Writes lines of ours to standard output; what they show of files can't pretend to be more than text. */
-  print(text: string): void
+  /**
+   * Writes lines of ours to standard output; what they show of files can't pretend to be more than text. `colour` is
+   * given what is then left of them.
+   */
+  print(text: string, colour?: (visible: string, paint: Paint) => string): void
   /** Writes a value or a file to standard output, exactly. */
   write(text: string): void
   /** All of standard input, which must be no longer than a file of ours may be. */
@@ -50,15 +54,32 @@ function readInput(): Buffer {
   }
 }
 
+const LEVEL_STYLES = { error: 'red', warning: 'yellow', hint: 'dim' } as const
+
+/** The speaker of the host command: in colours where a terminal shows them. */
+export function hostSpeaker(variables: ReadonlyMap<string, string>): Speaker {
+  const paint = paintFor(2, variables)
+  return speaker(variables.get('DISINTO_LOG'), variables.get('DISINTO_DEBUG'), (level, word) =>
+    paint(LEVEL_STYLES[level], word),
+  )
+}
+
+/** The variables of this process. */
+export function processVariables(): Map<string, string> {
+  const variables = new Map<string, string>()
+  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables.set(name, value)
+  return variables
+}
+
 /**
  * The context of this process, for the project at `root` or DISINTO_ROOT, else for that which the working directory is
  * in, or, `here`, for the working directory itself.
  */
 export function processContext(root: string | undefined, here: boolean): HostContext {
-  const variables = new Map<string, string>()
-  for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables.set(name, value)
+  const variables = processVariables()
   const workingDirectory = process.cwd()
-  const speak = speaker(variables.get('DISINTO_LOG'))
+  const paint = paintFor(1, variables)
+  const speak = hostSpeaker(variables)
   const given = root ?? (variables.get('DISINTO_ROOT') || undefined)
   const above = given === undefined && !here ? rootAbove(workingDirectory) : workingDirectory
   if (above !== workingDirectory) speak.note(`the project is ${quote(above)}, above the working directory`)
@@ -68,7 +89,7 @@ export function processContext(root: string | undefined, here: boolean): HostCon
     workingDirectory,
     speak,
     interactive: isatty(0) && isatty(2),
-    print: (text) => writeAll(1, visibleLines(text)),
+    print: (text, colour = (visible) => visible) => writeAll(1, colour(visibleLines(text), paint)),
     write: (text) => writeAll(1, text),
     readInput,
   }

@@ -255,7 +255,8 @@ test('recipients add joins one key group, and never two by itself', () => {
   expect(host.well(['secrets', 'recipients', 'list'])).not.toContain(carol.recipient)
   host.well([...add, '--group', '2'], { env })
   const listed = host.well(['secrets', 'recipients', 'list'])
-  expect(listed).toMatch(new RegExp(`group 2:\\n +${bob.recipient}.*\\n +${carol.recipient}`))
+  const short = (recipient: string) => `${recipient.slice(0, 12)}…`
+  expect(listed).toMatch(new RegExp(`group 2:\\n +${short(bob.recipient)}\\n +${short(carol.recipient)}\\n`))
   expect(opens(host, carol.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
   const both = `${readFileSync(host.keyFile, 'utf8')}\n${carol.text}`
   expect(opens(host, both, 'secrets/TOKEN.enc', 'json')).toBe(true)

@@ -81,6 +81,33 @@ describe('recipients', () => {
     })
   })
 
+  test('a recipient goes by the name that it was added with, until it is taken out', () => {
+    const host = project()
+    const { recipient } = host.stranger()
+    const add = ['secrets', 'recipients', 'add', recipient, '--secrets', '--name']
+    expect(host.fails([...add, 'x: #'], { status: 2 })).toContain('--name')
+    host.well([...add, 'Bob of ops'])
+    const short = `${recipient.slice(0, 12)}… "Bob of ops"`
+    const listed = host.well(['secrets', 'recipients', 'list'])
+    expect(listed).toContain(`secrets/TOKEN.enc:\n    you\n    ${short}\n`)
+    expect(listed).toContain(`    ${recipient}  ("Bob of ops")\n`)
+    const whole = host.well(['secrets', 'recipients', 'list', '--verbose'])
+    expect(whole).toContain(`TOKEN.enc:\n    ${host.recipient()}  (you)\n    ${recipient}  ("Bob of ops")\n`)
+    expect(host.well(['secrets', 'list'])).toMatch(new RegExp(`^TOKEN .*  you, ${short}$`, 'm'))
+    expect(host.well(['secrets', 'list', '--verbose'])).toContain(recipient)
+    host.well(['secrets', 'recipients', 'rm', recipient])
+    expect(host.read('.sops.yaml')).not.toContain('Bob')
+  })
+
+  test('a name goes over to the key that takes the place of another', () => {
+    const host = project()
+    const old = host.recipient()
+    host.write('.sops.yaml', `${host.read('.sops.yaml')}# me: ${old}\n`)
+    host.well(['secrets', 'rotate-key'])
+    expect(host.read('.sops.yaml')).toContain(`# me: ${host.recipient()}\n`)
+    expect(host.read('.sops.yaml')).not.toContain(old)
+  })
+
   test('a format that sops alone writes goes through sops: by a relative key file, and never by a sops of the project', () => {
     const host = project()
     const { recipient, keyFile } = host.stranger()

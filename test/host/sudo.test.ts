@@ -55,7 +55,7 @@ describe('an operator key with a passphrase', () => {
   test('is no missing one: doctor says what it is, and nothing makes another', () => {
     const host = new Host()
     const recipient = locked(host)
-    const shown = host.run(['doctor']).stdout
+    const shown = host.run(['doctor', '--verbose']).stdout
     expect(shown).toContain('key-foreign: the operator key is an encrypted identity file')
     expect(shown).not.toContain('key-absent')
     const told = host.fails(['secrets', 'keygen'])

@@ -22,7 +22,7 @@ const ORDER = [
   ['host/access/', 'host/cli/'],
   ['host/context.ts'],
   ['host/process.ts'],
-  ['host/files/', 'host/project.ts', 'host/template.ts'],
+  ['host/files/', 'host/project.ts', 'host/template.ts', 'host/terminal.ts'],
   ['host/place.ts'],
   ['host/errors.ts'],
   ['sops/', 'handover/'],

@@ -78,6 +78,16 @@ export function isAcceptedAsIs(context: HostContext, rules: CreationRules): bool
   return state?.text === rules.text && state.path === relative(context.project.root, rules.path)
 }
 
+/** The text of the rules that were accepted here, as it was then; undefined when none were, or it can't be read. */
+export function acceptedText(context: HostContext): string | undefined {
+  try {
+    return stateOf(context)?.text
+  } catch (error) {
+    if (error instanceof DisintoError) return undefined
+    throw error
+  }
+}
+
 /** The rules that were accepted here; undefined when none were, or it can't be kept which. */
 export async function acceptedRules(context: HostContext): Promise<CreationRules | undefined> {
   const state = stateOf(context)

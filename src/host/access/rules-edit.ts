@@ -261,7 +261,7 @@ export async function changeKeys(
     const made = await tried(rules, wanted, () => {
       const editor = new Editor(yaml, rules.text, 'together')
       editor.rename(renamed.old, renamed.now)
-      return editor.text
+      return editor.text.replaceAll(/^\s*#.*/gm, (line) => line.replaceAll(renamed.old, () => renamed.now))
     })
     if (made !== undefined) return made
   }

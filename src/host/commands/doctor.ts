@@ -1,4 +1,5 @@
 /** `disinto doctor`: every mistake we know of, each with its fix. Changes nothing. */
+import { recipientNames, type Show } from '../access/recipient-names.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { examineFiles } from '../doctor/files.ts'
@@ -9,6 +10,7 @@ import { examineKeys } from '../doctor/keys.ts'
 import { examineStack } from '../doctor/stack.ts'
 import { examineTools } from '../doctor/tools.ts'
 import { examineVault } from '../doctor/vault.ts'
+import { type Paint, type Style, withProgress } from '../terminal.ts'
 
 const EXAMINATIONS: readonly Examine[] = [
   examineKeys,
@@ -21,10 +23,10 @@ const EXAMINATIONS: readonly Examine[] = [
 ]
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note']
 
-async function examine(context: HostContext): Promise<Finding[]> {
+async function examine(context: HostContext, show: Show): Promise<Finding[]> {
   const found = await Promise.all(
     // One that fails is a finding, too, and the others still count.
-    EXAMINATIONS.map((look) => look(context).catch((error: unknown) => [findingOf(error)])),
+    EXAMINATIONS.map((look) => look(context, show).catch((error: unknown) => [findingOf(error)])),
   )
   const findings = found.flat()
   return SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity))
@@ -35,27 +37,43 @@ function lines({ code, severity, message, fix }: Finding): string {
   return `${severity}: ${code}: ${message}\n${fix === undefined ? '' : `  fix: ${fix}\n`}`
 }
 
+const STYLES: Readonly<Record<Severity, Style>> = { error: 'red', warning: 'yellow', note: 'dim' }
+
+function coloured(visible: string, paint: Paint): string {
+  return visible.replaceAll(/^(error|warning|note):|^ {2}fix:/gm, (word, severity?: Severity) =>
+    paint(severity === undefined ? 'dim' : STYLES[severity], word),
+  )
+}
+
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
 
 export const doctor: HostCommand = {
   name: 'doctor',
   about: 'look for every mistake we know of, and say how to mend it',
-  usage: '[--json]',
+  usage: '[OPTION ...]',
   details: `Keys, files, names, recipients, git's history, what docker inspect would show,
 mounts, proposals, tools. Changes nothing and shows no value. Exit status 1 when
-there is an error; warnings and notes alone are 0.`,
+there is an error; warnings and notes alone are 0. Notes are facts, and shown
+with --verbose, and recipients in full.`,
   examples: ['disinto doctor', 'disinto doctor --json | jq ".findings[].code"'],
-  options: [{ name: 'json', about: 'JSON: findings with code, severity, message, fix' }],
+  options: [
+    { name: 'json', about: 'JSON: findings with code, severity, message, fix' },
+    { name: 'verbose', about: 'show notes, and recipients in full' },
+  ],
   words: [0, 0],
   run: async ({ context, on }) => {
-    const findings = await examine(context)
-    const errors = findings.filter(({ severity }) => severity === 'error').length
-    const warnings = findings.filter(({ severity }) => severity === 'warning').length
+    const names = await recipientNames(context)
+    const show = on('verbose') || on('json') ? names.whole : names.short
+    const findings = await withProgress(context.variables, 'looking', () => examine(context, show))
+    const numberOf = (wanted: Severity) => findings.filter(({ severity }) => severity === wanted).length
+    const [errors, warnings, notes] = [numberOf('error'), numberOf('warning'), numberOf('note')]
     if (on('json')) context.print(`${JSON.stringify({ findings, errors, warnings }, null, 2)}\n`)
-    else
-      context.print(
-        `${findings.map(lines).join('')}${count(errors, 'error')}, ${count(warnings, 'warning')}\n`,
-      )
+    else {
+      const shown = findings.filter(({ severity }) => severity !== 'note' || on('verbose'))
+      const hidden = on('verbose') || notes === 0 ? '' : `, ${count(notes, 'note')} (--verbose shows them)`
+      const sum = `${count(errors, 'error')}, ${count(warnings, 'warning')}${hidden}\n`
+      context.print(`${shown.map(lines).join('')}${sum}`, coloured)
+    }
     return errors === 0 ? 0 : 1
   },
 }

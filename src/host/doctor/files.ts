@@ -6,6 +6,8 @@ import { checkName } from '../../load/names.ts'
 import { diagnoseItems } from '../../load/diagnosis.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
+import type { Show } from '../access/recipient-names.ts'
+import { shownRecipient } from '../access/recipients.ts'
 import { type CreationRules, findRules, isOurs } from '../access/rules.ts'
 import { failure } from '../errors.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
@@ -50,13 +52,16 @@ function strayFindings({ project }: HostContext): Finding[] {
   return findings
 }
 
+/** What a file is looked at beside. */
+interface Beside {
+  readonly context: HostContext
+  readonly rules: CreationRules | undefined
+  readonly services: ReadonlyMap<string, readonly string[]>
+  readonly show: Show
+}
+
 /** What a file says without a key: its names must fit, and its readers be those of the rules. */
-function outside(
-  seen: Seen,
-  context: HostContext,
-  rules: CreationRules | undefined,
-  services: ReadonlyMap<string, readonly string[]>,
-): Finding[] {
+function outside(seen: Seen, { context, rules, services, show }: Beside): Finding[] {
   const { source } = seen
   const { names, format } = seen.outside
   const findings: Finding[] = []
@@ -91,7 +96,7 @@ function outside(
       message: `${quote(source.path)}: is an age file, which does not say whom it is for`,
       fix: 'disinto secrets migrate makes a SOPS file of it',
     })
-  } else if (rules !== undefined && format !== undefined) findings.push(...ruleFindings(seen, rules))
+  } else if (rules !== undefined && format !== undefined) findings.push(...ruleFindings(seen, rules, show))
   return [...findings, ...clearFindings(seen), ...serviceFindings(seen, services)]
 }
 
@@ -122,7 +127,7 @@ async function hasKey(context: HostContext): Promise<boolean> {
 }
 
 /** Examines every file of the project. */
-export async function examineFiles(context: HostContext): Promise<Finding[]> {
+export async function examineFiles(context: HostContext, show: Show = shownRecipient): Promise<Finding[]> {
   const findings = [...(await examinePlainEnvFile(context)), ...strayFindings(context)]
   let sources: readonly Source[] = []
   let rules: CreationRules | undefined
@@ -151,7 +156,7 @@ export async function examineFiles(context: HostContext): Promise<Finding[]> {
     try {
       const one = { source, outside: await outsideOf(source) }
       seen.push(one)
-      findings.push(...outside(one, context, rules, services), ...(await inside(source, context)))
+      findings.push(...outside(one, { context, rules, services, show }), ...(await inside(source, context)))
     } catch (error) {
       findings.push(findingOf(error))
     }

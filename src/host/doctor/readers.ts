@@ -4,6 +4,7 @@ import type { Source } from '../../nouns.ts'
 import { areSameKeys, hasKey, keysWithout } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { newReaders } from '../access/accepted.ts'
+import type { Show } from '../access/recipient-names.ts'
 import { shownRecipients } from '../access/recipients.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
@@ -17,7 +18,7 @@ export interface Seen {
 }
 
 /** Where a file is not for those whom its rule names. */
-export function ruleFindings({ source, outside }: Seen, rules: CreationRules): Finding[] {
+export function ruleFindings({ source, outside }: Seen, rules: CreationRules, show: Show): Finding[] {
   const { recipients, groups } = outside
   let wanted: ReturnType<CreationRules['for']>
   try {
@@ -31,10 +32,10 @@ export function ruleFindings({ source, outside }: Seen, rules: CreationRules): F
     groups.length === wanted.groups.length &&
     groups.every((keys, at) => areSameKeys(keys, wanted.groups[at] ?? []))
   const parts = [
-    ...(missing.length === 0 ? [] : [`not encrypted to ${shownRecipients(missing)}`]),
+    ...(missing.length === 0 ? [] : [`not encrypted to ${missing.map(show).join(', ')}`]),
     ...(extra.length === 0
       ? []
-      : [`encrypted to ${shownRecipients(extra)}, which ${quote(rules.path)} does not name`]),
+      : [`encrypted to ${extra.map(show).join(', ')}, which ${quote(rules.path)} does not name`]),
     ...(grouped || missing.length + extra.length > 0
       ? []
       : ['its keys are in other groups than in the rule']),

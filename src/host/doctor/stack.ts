@@ -161,8 +161,8 @@ export async function examineStack(context: HostContext): Promise<Finding[]> {
     reading = await readStack(settled)
   } catch (error) {
     const finding = findingOf(error)
-    const severity = /^(?:docker|compose)-missing$/.test(finding.code) ? 'warning' : 'error'
-    return [...findings, { ...finding, severity }]
+    // That a program is missing is said of the program.
+    return /^(?:docker|compose)-missing$/.test(finding.code) ? findings : [...findings, finding]
   }
   return [...findings, ...(await findingsOf(settled, reading))]
 }

@@ -8,8 +8,12 @@ import { type Finding, findingOf } from './finding.ts'
 
 /** Name, words that make it tell its version, and what is missing without it. */
 const TOOLS: ReadonlyArray<readonly [name: string, words: readonly string[], without: string | undefined]> = [
-  ['docker', ['--version'], 'up, down, shell and vault-run need it'],
-  ['docker compose', ['version', '--short'], 'up, down, shell and vault-run need it'],
+  ['docker', ['--version'], 'up, down, shell and vault-run need it, and doctor for the compose file'],
+  [
+    'docker compose',
+    ['version', '--short'],
+    'up, down, shell and vault-run need it, and doctor for the compose file',
+  ],
   ['sops', ['--version', '--disable-version-check'], undefined],
   ['age', ['--version'], undefined],
   ['git', ['--version'], undefined],

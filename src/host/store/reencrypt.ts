@@ -17,6 +17,7 @@ import { openWith, plaintextOf } from './open.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { rekeyBySops, rotateBySops } from './sops-encrypt.ts'
 import { textOf } from '../../load/dotenv.ts'
+import { type Advance, withProgress } from '../terminal.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, each encrypted or left as the file's rule says. */
 async function isPlain({ bytes, format }: Document): Promise<boolean> {
@@ -95,11 +96,13 @@ async function prepareAll(
   context: HostContext,
   sources: readonly Source[],
   { rules, own, given, opener }: Reencryption,
+  advance: Advance,
 ): Promise<Array<Prepared & { readonly source: Source; readonly audience: Audience }>> {
   const open = openWith(context)
   const ours = await ownRecipients(context)
   const opened = []
-  for (const source of sources) {
+  for (const [at, source] of sources.entries()) {
+    advance(at, sources.length)
     checkWithin(context.project.root, source.path)
     const document = read(source)
     if (document.format === 'age') throw failure('age-left', { path: source.path })
@@ -141,7 +144,9 @@ export async function reencrypt(
   const config = await prepareFile(rules.path, Buffer.from(rules.text), overRules(old))
   let files: Awaited<ReturnType<typeof prepareAll>>
   try {
-    files = await prepareAll(context, sources, reencryption)
+    files = await withProgress(context.variables, 'encrypting files anew', (advance) =>
+      prepareAll(context, sources, reencryption, advance),
+    )
     // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.
     for (const file of [config, ...files]) file.check()
   } catch (error) {

@@ -9,8 +9,9 @@ import type { HostCommand } from '../../cli/command.ts'
 import { outsideOf, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
 import type { Outside } from '../../../sops/outside.ts'
-import { shownRecipient } from '../../access/recipients.ts'
+import { recipientNames, type Show } from '../../access/recipient-names.ts'
 import { since } from '../../store/since.ts'
+import { withProgress } from '../../terminal.ts'
 import type { Source } from '../../../nouns.ts'
 
 /** What the key at hand makes of a file; `unknown` where that takes sops, or there is no key. */
@@ -59,15 +60,7 @@ const MARKS: Readonly<Record<State, string>> = {
   unknown: '',
 }
 
-function shortened(recipients: readonly string[]): string {
-  return recipients
-    .map((recipient) =>
-      recipient.startsWith('age1') ? `${recipient.slice(0, 12)}…` : shownRecipient(recipient),
-    )
-    .join(' ')
-}
-
-function table(rows: readonly Row[]): string {
+function table(rows: readonly Row[], show: Show): string {
   const cells = rows.map(
     ({ name, file, format, recipients, lastModified, state, clear }) =>
       [
@@ -75,7 +68,7 @@ function table(rows: readonly Row[]): string {
         file,
         format,
         since(lastModified ?? undefined),
-        shortened(recipients) || '-',
+        recipients.map(show).join(', ') || '-',
         `${MARKS[state]}${clear ? '(not encrypted: plaintext)' : ''}`,
       ] as const,
   )
@@ -103,15 +96,21 @@ export const list: HostCommand = {
   about: 'show the names, recipients and ages of the secrets',
   usage: '[OPTION ...]',
   details: `Needs no key: names, recipients and the time of the last change stand in the
-files in the clear. With a key, says which files it does not open.`,
+files in the clear. With a key, says which files it does not open. Recipients
+are shown by what they are called: you, a service, or the comment that
+.sops.yaml has for them.`,
   examples: ['disinto secrets list', 'disinto secrets list --json | jq -r ".[].name"'],
-  options: [{ name: 'json', about: 'JSON: name, file, format, recipients, lastModified, state, clear' }],
+  options: [
+    { name: 'json', about: 'JSON: name, file, format, recipients, lastModified, state, clear' },
+    { name: 'verbose', about: 'show recipients in full' },
+  ],
   words: [0, 0],
   run: async ({ context, on }) => {
     const { project, variables, workingDirectory, print, speak } = context
     const { identities } = await readKeyring(variables, workingDirectory)
     const rows: Row[] = []
-    for (const source of inventory(project)) {
+    const sources = inventory(project)
+    const look = async (source: Source) => {
       const { format, names, recipients, lastModified, clear } = await outsideOf(source).catch(
         () => UNREADABLE,
       )
@@ -129,9 +128,22 @@ files in the clear. With a key, says which files it does not open.`,
           clear: clear.includes(names.length === 0 ? 'data' : name),
         })
     }
+    await withProgress(variables, 'opening files', async (advance) => {
+      for (const [at, source] of sources.entries()) {
+        advance(at, sources.length)
+        await look(source)
+      }
+    })
     if (on('json')) print(`${JSON.stringify(rows, null, 2)}\n`)
     else if (rows.length === 0) speak.note('no secrets yet: disinto secrets add NAME')
-    else print(table(rows))
+    else {
+      const { short, whole } = await recipientNames(context)
+      print(table(rows, on('verbose') ? whole : short), (visible, paint) =>
+        visible
+          .replace(/^.*/, (head) => paint('bold', head))
+          .replaceAll(/\((?:this key|damaged|not encrypted).*/g, (mark) => paint('yellow', mark)),
+      )
+    }
     return 0
   },
 }

@@ -7,6 +7,8 @@ import { inventory, outsideOf } from '../../store/inventory.ts'
 import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
 import { failure } from '../../errors.ts'
+import type { Source } from '../../../nouns.ts'
+import { withProgress } from '../../terminal.ts'
 
 interface Checked {
   readonly file: string
@@ -40,7 +42,7 @@ values. With --key, that key alone is used: the test for a backup.`,
       key === undefined ? context : { ...context, variables: withOnlyKey(variables, key) },
     )
     const checked: Checked[] = []
-    for (const source of inventory(project)) {
+    const look = async (source: Source) => {
       const file = source.path.slice(project.root.length + 1)
       try {
         const entries = await entriesAt(source, open, allowed(variables))
@@ -62,6 +64,13 @@ values. With --key, that key alone is used: the test for a backup.`,
         })
       }
     }
+    const sources = inventory(project)
+    await withProgress(variables, 'opening files', async (advance) => {
+      for (const [at, source] of sources.entries()) {
+        advance(at, sources.length)
+        await look(source)
+      }
+    })
     const failed = checked.filter(({ error }) => error !== null).length
     if (on('json')) print(`${JSON.stringify(checked, null, 2)}\n`)
     else {

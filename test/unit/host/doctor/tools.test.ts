@@ -12,8 +12,8 @@ const examined = async (place: Place) =>
 test('what is not installed is told, and which commands want it', async () => {
   expect(await examined(new Place())).toEqual([
     expect.stringMatching(/^note node \d+/),
-    'warning docker: not found: up, down, shell and vault-run need it',
-    'warning docker compose: not found: up, down, shell and vault-run need it',
+    'warning docker: not found: up, down, shell and vault-run need it, and doctor for the compose file',
+    'warning docker compose: not found: up, down, shell and vault-run need it, and doctor for the compose file',
     'note sops: not installed; not needed for what disinto writes',
     'note age: not installed; not needed for what disinto writes',
     'note git: not installed; not needed for what disinto writes',

@@ -3,6 +3,7 @@ import { quote } from '../../../../errors.ts'
 import { hasKey } from '../../../../sops/master-key.ts'
 import { acceptRules } from '../../../access/accepted.ts'
 import { ownRecipients } from '../../../access/keys.ts'
+import { withName } from '../../../access/recipient-names.ts'
 import { recipientGiven } from '../../../access/recipients.ts'
 import { type CreationRule, type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeKeys } from '../../../access/rules-edit.ts'
@@ -51,12 +52,13 @@ rules of .sops.yaml and encrypts the files anew that they are for. Every file or
 none. Where a rule wants keys of several groups, --group says which one it joins:
 in two of them, one key would do where two were wanted.`,
   examples: [
-    'disinto secrets recipients add age1…',
+    'disinto secrets recipients add age1… --name alice',
     'disinto secrets recipients add age1… --env      # a service: .env.enc alone',
   ],
   options: [
     { name: 'env', about: 'the rule for .env.enc' },
     { name: 'secrets', about: 'the rule for secrets/*.enc' },
+    { name: 'name', value: 'NAME', about: 'what to call it: a comment in .sops.yaml' },
     { name: 'group', value: 'NUMBER', about: 'the key group, where a rule has several' },
   ],
   words: [1, 1],
@@ -70,9 +72,11 @@ in two of them, one key would do where two were wanted.`,
     // Whom somebody else has added must not be accepted by the way.
     const isChosen = chosenRules(old, invocation)
     await ensureAccepted(context, old, 'all', (rule) => (isChosen(rule) ? [recipient] : []))
-    const rules = await changeKeys(old, (rule) =>
+    const changed = await changeKeys(old, (rule) =>
       isChosen(rule.index) ? withKey(rule, recipient, text('group')) : rule.groups,
     )
+    const name = text('name')
+    const rules = name === undefined ? changed : await withName(changed, recipient, name)
     const lacking = []
     for (const source of sources) {
       const { recipients } = await outsideOf(source)

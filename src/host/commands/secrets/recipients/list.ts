@@ -1,12 +1,14 @@
 /** `disinto secrets recipients list`: who can open what, by the rules and by the files. */
 import { quote } from '../../../../errors.ts'
-import { areSameKeys, bareKey } from '../../../../sops/master-key.ts'
+import { areSameKeys, uniqueKeys } from '../../../../sops/master-key.ts'
 import { newReaders } from '../../../access/accepted.ts'
-import { ownersOf } from '../../../access/keys.ts'
+import { recipientNames, type Show } from '../../../access/recipient-names.ts'
 import { shownRecipient } from '../../../access/recipients.ts'
 import { type CreationRules, findRules } from '../../../access/rules.ts'
 import type { HostCommand } from '../../../cli/command.ts'
+import type { HostContext } from '../../../context.ts'
 import { envSource, inventory, outsideOf, secretSource } from '../../../store/inventory.ts'
+import type { Paint } from '../../../terminal.ts'
 
 type Groups = ReadonlyArray<readonly string[]>
 
@@ -31,18 +33,52 @@ function hasSameGroups(one: Groups, other: Groups): boolean {
   return one.length === other.length && one.every((keys, at) => areSameKeys(keys, other[at] ?? []))
 }
 
+/** Keys a line each, by their groups where there are several. */
+function keyLines({ groups, threshold }: Omit<Ruled, 'unknown'>, show: Show): string {
+  const indented = (keys: readonly string[], indent: string) =>
+    keys.map((one) => `${indent}${show(one)}\n`).join('')
+  if (groups.length < 2) return indented(groups.flat(), '    ')
+  const parts = groups.map((keys, at) => `    group ${at + 1}:\n${indented(keys, '      ')}`)
+  return `    keys of ${threshold} of these groups together\n${parts.join('')}`
+}
+
+async function warnOfUnaccepted(
+  context: HostContext,
+  rules: CreationRules,
+  paths: readonly string[],
+): Promise<void> {
+  const found = await newReaders(context, rules, paths)
+  const unaccepted = [...new Set(found.flatMap(({ recipients }) => recipients))]
+  if (unaccepted.length > 0)
+    context.speak.warning({
+      code: 'recipient-unaccepted',
+      message: `${quote(rules.path)}: names ${unaccepted.map(quote).join(', ')}, which nobody accepted on this machine`,
+      hint: 'find out whose it is; then disinto secrets recipients accept',
+    })
+}
+
+const coloured = (visible: string, paint: Paint): string =>
+  visible
+    .replace(/^\S.*?:/, (head) => paint('bold', head))
+    .replace(/\(not as .*\)/, (mark) => paint('yellow', mark))
+
 export const recipientsList: HostCommand = {
   name: 'secrets recipients list',
   about: 'show who can open which file',
   usage: '[OPTION ...]',
   details: `For each file, all recipients it is encrypted to: age and SSH keys, PGP keys by
 fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
-.sops.yaml say otherwise. Needs no key; with keys, marks which recipient is you and which a service.`,
+.sops.yaml say otherwise. Needs no key. Recipients are shown by what they are
+called, you, a service, or the comment that .sops.yaml has for them, and once in
+full.`,
   examples: ['disinto secrets recipients list', 'disinto secrets recipients list --json'],
-  options: [{ name: 'json', about: 'JSON: file, recipients, groups, threshold, expected' }],
+  options: [
+    { name: 'json', about: 'JSON: file, recipients, groups, threshold, expected' },
+    { name: 'verbose', about: 'show recipients in full at every file' },
+  ],
   words: [0, 0],
   run: async ({ context, on }) => {
-    const { project, print, speak } = context
+    const { project, print } = context
     const rules = await findRules(project.root)
     const sources = inventory(project)
     const rows = []
@@ -59,22 +95,8 @@ fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
       print(`${JSON.stringify(shown, null, 2)}\n`)
       return 0
     }
-    const owners = new Map([...(await ownersOf(context))].map(([name, owner]) => [bareKey(name), owner]))
-    const line = (recipient: string, indent: string) => {
-      const owner = owners.get(bareKey(recipient))
-      return `${indent}${shownRecipient(recipient)}${owner === undefined ? '' : `  (${owner})`}\n`
-    }
-    const lines = (groups: Groups, threshold: number) => {
-      if (groups.length < 2)
-        return groups
-          .flat()
-          .map((one) => line(one, '    '))
-          .join('')
-      const parts = groups.map(
-        (keys, at) => `    group ${at + 1}:\n${keys.map((one) => line(one, '      ')).join('')}`,
-      )
-      return `    keys of ${threshold} of these groups together\n${parts.join('')}`
-    }
+    const names = await recipientNames(context)
+    const show = on('verbose') ? names.whole : names.short
     const ruled = [
       ['new .env.enc', envSource(project).path],
       ['new secrets', secretSource(project, 'NAME').path],
@@ -82,29 +104,29 @@ fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
     for (const [what, path] of ruled) {
       const { groups, threshold, unknown } = ruledBy(rules, path)
       const nobody = `    nobody: ${unknown === undefined ? 'there is no rule' : shownRecipient(unknown)}\n`
-      print(`${what}, by .sops.yaml:\n${lines(groups, threshold) || nobody}`)
+      print(`${what}, by .sops.yaml:\n${keyLines({ groups, threshold }, show) || nobody}`, coloured)
     }
     for (const { file, groups, threshold, ruled: wanted } of rows) {
       const differs =
         groups.length === 0 || hasSameGroups(groups, wanted.groups)
           ? ''
           : '  (not as .sops.yaml has it: disinto secrets recipients add or rm, or sops updatekeys)'
-      print(`${quote(file)}:${differs}\n${lines(groups, threshold) || '    not told in the file\n'}`)
+      print(
+        `${quote(file)}:${differs}\n${keyLines({ groups, threshold }, show) || '    not told in the file\n'}`,
+        coloured,
+      )
     }
-    const found =
-      rules === undefined
-        ? []
-        : await newReaders(context, rules, [
-            ...ruled.map(([, path]) => path),
-            ...sources.map(({ path }) => path),
-          ])
-    const unaccepted = [...new Set(found.flatMap(({ recipients }) => recipients))]
-    if (unaccepted.length > 0)
-      speak.warning({
-        code: 'recipient-unaccepted',
-        message: `${quote(rules?.path ?? '')}: names ${unaccepted.map(quote).join(', ')}, which nobody accepted on this machine`,
-        hint: 'find out whose it is; then disinto secrets recipients accept',
-      })
+    const all = uniqueKeys([
+      ...ruled.flatMap(([, path]) => ruledBy(rules, path).groups.flat()),
+      ...rows.flatMap(({ recipients }) => recipients),
+    ])
+    if (!on('verbose') && all.length > 0)
+      print(`keys:\n${all.map((one) => `    ${names.whole(one)}\n`).join('')}`, coloured)
+    if (rules !== undefined)
+      await warnOfUnaccepted(context, rules, [
+        ...ruled.map(([, path]) => path),
+        ...sources.map(({ path }) => path),
+      ])
     return 0
   },
 }

@@ -2,8 +2,9 @@
 import { quote } from '../../../../errors.ts'
 import { hasKey, keysWithout } from '../../../../sops/master-key.ts'
 import { ownRecipients } from '../../../access/keys.ts'
+import { withoutName } from '../../../access/recipient-names.ts'
 import { recipientKnown } from '../../../access/recipients.ts'
-import { type CreationRules, rulesOf } from '../../../access/rules.ts'
+import { type CreationRules, parseRules, rulesOf } from '../../../access/rules.ts'
 import { changeKeys } from '../../../access/rules-edit.ts'
 import type { HostCommand } from '../../../cli/command.ts'
 import { confirmed } from '../../../cli/prompt.ts'
@@ -13,14 +14,15 @@ import { sayDueForChange } from '../../../store/due-for-change.ts'
 import { inventory, outsideOf } from '../../../store/inventory.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
 
-function withoutRecipient(old: CreationRules, recipient: string): Promise<CreationRules> {
-  return changeKeys(old, ({ groups, index, recipients }) => {
+async function withoutRecipient(old: CreationRules, recipient: string): Promise<CreationRules> {
+  const rules = await changeKeys(old, ({ groups, index, recipients }) => {
     if (!hasKey(recipients, recipient)) return groups
     const left = groups.map((keys) => keysWithout(keys, [recipient]))
     if (left.some((keys) => keys.length === 0))
       throw failure('recipient-last', { recipient, where: `rule ${index + 1} of ${quote(old.path)}` })
     return left
   })
+  return rules.text === old.text ? rules : parseRules(old.path, withoutName(rules.text, recipient))
 }
 
 export const recipientsRm: HostCommand = {
