@@ -31,6 +31,10 @@ export const HOST_CATALOGUE = {
     message: `${option}: needs ${wanted}`,
     hint: `disinto help ${command} shows each option with an example`,
   }),
+  'due-unreadable': ({ path, problem }: Texts<'path' | 'problem'>) => ({
+    message: `${quote(path)}: ${problem}`,
+    hint: 'it is an object of names with days, {"TOKEN": "2027-01-31"}: correct it, or remove it',
+  }),
   'words-missing': ({ command, usage }: Texts<'command' | 'usage'>) => ({
     message: `${command}: something is missing`,
     hint: `usage: disinto ${command} ${usage}`,

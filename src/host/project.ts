@@ -10,6 +10,9 @@ export const AGENTS = 'agents'
 /** The service that runs approved actions. */
 export const VAULT_RUNNER = 'vault-runner'
 
+/** The file in secrets/ with the days by which values are due for change. */
+export const DUE_FILE = 'due.json'
+
 export interface Project {
   readonly root: string
   /** As docker compose makes it from the directory, unless COMPOSE_PROJECT_NAME says otherwise. */

@@ -1,5 +1,5 @@
 /** A project and a home in temporary directories, as a command of the host program sees them, in process. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -32,6 +32,10 @@ export class Place {
     mkdirSync(dirname(at), { recursive: true, mode: 0o700 })
     writeFileSync(at, content, { mode })
     return at
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.root, path), 'utf8')
   }
 
   /** Puts the operator's key where it is looked for. */

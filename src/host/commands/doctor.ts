@@ -2,6 +2,7 @@
 import { recipientNames, type Show } from '../access/recipient-names.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
+import { examineDue } from '../doctor/due.ts'
 import { examineFiles } from '../doctor/files.ts'
 import { type Examine, type Finding, findingOf, type Severity } from '../doctor/finding.ts'
 import { examineGit } from '../doctor/git.ts'
@@ -10,6 +11,8 @@ import { examineKeys } from '../doctor/keys.ts'
 import { examineStack } from '../doctor/stack.ts'
 import { examineTools } from '../doctor/tools.ts'
 import { examineVault } from '../doctor/vault.ts'
+import { failure } from '../errors.ts'
+import { daysOf } from '../store/due.ts'
 import { type Paint, type Style, withProgress } from '../terminal.ts'
 
 const EXAMINATIONS: readonly Examine[] = [
@@ -23,10 +26,11 @@ const EXAMINATIONS: readonly Examine[] = [
 ]
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note']
 
-async function examine(context: HostContext, show: Show): Promise<Finding[]> {
+async function examine(context: HostContext, show: Show, maxDays: number | undefined): Promise<Finding[]> {
+  const dues: Examine = (where) => examineDue(where, maxDays)
   const found = await Promise.all(
     // One that fails is a finding, too, and the others still count.
-    EXAMINATIONS.map((look) => look(context, show).catch((error: unknown) => [findingOf(error)])),
+    [...EXAMINATIONS, dues].map((look) => look(context, show).catch((error: unknown) => [findingOf(error)])),
   )
   const findings = found.flat()
   return SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity))
@@ -55,16 +59,29 @@ export const doctor: HostCommand = {
 mounts, proposals, tools. Changes nothing and shows no value. Exit status 1 when
 there is an error; warnings and notes alone are 0. Notes are facts, and shown
 with --verbose, and recipients in full.`,
-  examples: ['disinto doctor', 'disinto doctor --json | jq ".findings[].code"'],
+  examples: [
+    'disinto doctor',
+    'disinto doctor --max-age 90d',
+    'disinto doctor --json | jq ".findings[].code"',
+  ],
   options: [
+    { name: 'max-age', value: 'AGE', about: 'an error for each value stored longer ago: 90d, 12w, 6m, 1y' },
     { name: 'json', about: 'JSON: findings with code, severity, message, fix' },
     { name: 'verbose', about: 'show notes, and recipients in full' },
   ],
   words: [0, 0],
-  run: async ({ context, on }) => {
+  run: async ({ context, on, text }) => {
+    const age = text('max-age')
+    const maxDays = age === undefined ? undefined : daysOf(age)
+    if (age !== undefined && maxDays === undefined)
+      throw failure('option-value', {
+        command: 'doctor',
+        option: '--max-age',
+        wanted: 'an age: 90d, 12w, 6m or 1y',
+      })
     const names = await recipientNames(context)
     const show = on('verbose') || on('json') ? names.whole : names.short
-    const findings = await withProgress(context.variables, 'looking', () => examine(context, show))
+    const findings = await withProgress(context.variables, 'looking', () => examine(context, show, maxDays))
     const numberOf = (wanted: Severity) => findings.filter(({ severity }) => severity === wanted).length
     const [errors, warnings, notes] = [numberOf('error'), numberOf('warning'), numberOf('note')]
     if (on('json')) context.print(`${JSON.stringify({ findings, errors, warnings }, null, 2)}\n`)

@@ -10,6 +10,7 @@ import type { Show } from '../access/recipient-names.ts'
 import { shownRecipient } from '../access/recipients.ts'
 import { type CreationRules, findRules, isOurs } from '../access/rules.ts'
 import { failure } from '../errors.ts'
+import { DUE_FILE } from '../project.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
@@ -41,7 +42,9 @@ function strayFindings({ project }: HostContext): Finding[] {
     existsSync(project.secretsDir) && statSync(project.secretsDir).isDirectory()
       ? readdirSync(project.secretsDir)
       : []
-  for (const name of stray.filter((entry) => !entry.endsWith('.enc') && !entry.startsWith('.'))) {
+  for (const name of stray.filter(
+    (entry) => !entry.endsWith('.enc') && !entry.startsWith('.') && entry !== DUE_FILE,
+  )) {
     findings.push({
       code: 'secrets-stray',
       severity: 'warning',

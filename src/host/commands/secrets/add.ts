@@ -13,6 +13,7 @@ import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
+import { dayGiven, DUE_OPTION, setDueOfNew } from '../../store/due.ts'
 import { prepareSealed } from '../../store/seal.ts'
 import { failure } from '../../errors.ts'
 
@@ -55,10 +56,12 @@ recipients that .sops.yaml has for it.`,
   examples: [
     'disinto secrets add CLAWHUB_TOKEN',
     'pass show clawhub | disinto secrets add CLAWHUB_TOKEN',
+    'disinto secrets add CLAWHUB_TOKEN --due 2027-01-31',
     'disinto secrets add DEPLOY_KEY --from-file ~/.ssh/deploy --raw',
   ],
   options: [
     ...VALUE_OPTIONS,
+    DUE_OPTION,
     { name: 'force', about: 'replace a secret without asking' },
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
@@ -66,10 +69,12 @@ recipients that .sops.yaml has for it.`,
   changes: true,
   completes: 'secrets',
   run: async (invocation) => {
-    const { context, texts } = invocation
+    const { context, texts, text } = invocation
     const { project, speak } = context
     const name = secretNameOf(invocation.words[0] ?? '', 'secrets add', context)
     if (name === 'sops') throw failure('name-kept', { name })
+    const dueText = text('due')
+    const due = dueText === undefined ? undefined : dayGiven(dueText, 'secrets add')
     const source = secretSource(project, name)
     checkName(name, source.path, allowed(context.variables, texts('allow')))
     const before = isTaken(source.path) ? readRegular(source.path) : undefined
@@ -91,6 +96,7 @@ recipients that .sops.yaml has for it.`,
     sealed.commit()
     speak.note(`${quote(source.path)}: ${before === undefined ? 'added' : 'replaced'}`)
     if (!sealed.opened) speak.note('no key here opens it: it is encrypted to others, and was not tested')
+    await setDueOfNew(context, name, due)
     sayWhatIsOdd(context, name, value)
     warnOfKeyFiles(context)
     await noteIfInEnvFile(context, name)

@@ -6,6 +6,7 @@ import { DisintoError, quote } from '../../../errors.ts'
 import { read } from '../../../load/read.ts'
 import { prepareBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import { daysUntil, readDueDates, SOON_DAYS } from '../../store/due.ts'
 import { outsideOf, inventory } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
 import type { Outside } from '../../../sops/outside.ts'
@@ -39,6 +40,8 @@ interface Row {
   readonly format: string
   readonly recipients: readonly string[]
   readonly lastModified: string | null
+  /** By when it is due for change at its issuer, YYYY-MM-DD. */
+  readonly due: string | null
   readonly state: State
   /** Whether its value stands in the file as it is. */
   readonly clear: boolean
@@ -60,20 +63,32 @@ const MARKS: Readonly<Record<State, string>> = {
   unknown: '',
 }
 
+/** How a day stands to today. */
+function dueMark(due: string | null): string {
+  if (due === null) return ''
+  const days = daysUntil(due)
+  if (days < 0) return '(overdue: change it at its issuer)'
+  return days <= SOON_DAYS ? '(due soon: change it at its issuer)' : ''
+}
+
 function table(rows: readonly Row[], show: Show): string {
+  // A column for what few projects have would be in the way of the others.
+  const dated = rows.some(({ due }) => due !== null)
   const cells = rows.map(
-    ({ name, file, format, recipients, lastModified, state, clear }) =>
+    ({ name, file, format, recipients, lastModified, state, clear, due }) =>
       [
         name,
         file,
         format,
         since(lastModified ?? undefined),
+        ...(dated ? [due ?? '-'] : []),
         recipients.map(show).join(', ') || '-',
-        `${MARKS[state]}${clear ? '(not encrypted: plaintext)' : ''}`,
+        `${MARKS[state]}${clear ? '(not encrypted: plaintext)' : ''}${dueMark(due)}`,
       ] as const,
   )
-  const all = [['NAME', 'FILE', 'FORMAT', 'CHANGED', 'RECIPIENTS', ''] as const, ...cells]
-  const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)))
+  const head = ['NAME', 'FILE', 'FORMAT', 'CHANGED', ...(dated ? ['DUE'] : []), 'RECIPIENTS']
+  const all = [[...head, ''], ...cells]
+  const widths = head.map((_, at) => at).map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)))
   return all
     .map((row) =>
       row
@@ -83,6 +98,13 @@ function table(rows: readonly Row[], show: Show): string {
     )
     .map((line) => `${line}\n`)
     .join('')
+}
+
+/** Those that have a day, the next first. */
+function byDue(rows: readonly Row[]): Row[] {
+  return rows
+    .filter(({ due }) => due !== null)
+    .sort((one, other) => ((one.due ?? '') < (other.due ?? '') ? -1 : 1))
 }
 
 /** The names to list for a file; a mark where it does not say. */
@@ -99,16 +121,22 @@ export const list: HostCommand = {
 files in the clear. With a key, says which files it does not open. Recipients
 are shown by what they are called: you, a service, or the comment that
 .sops.yaml has for them.`,
-  examples: ['disinto secrets list', 'disinto secrets list --json | jq -r ".[].name"'],
+  examples: [
+    'disinto secrets list',
+    'disinto secrets list --due',
+    'disinto secrets list --json | jq -r ".[].name"',
+  ],
   options: [
-    { name: 'json', about: 'JSON: name, file, format, recipients, lastModified, state, clear' },
+    { name: 'json', about: 'JSON: name, file, format, recipients, lastModified, due, state, clear' },
+    { name: 'due', about: 'only those with a day by which they are due for change, the next first' },
     { name: 'verbose', about: 'show recipients in full' },
   ],
   words: [0, 0],
   run: async ({ context, on }) => {
     const { project, variables, workingDirectory, print, speak } = context
     const { identities } = await readKeyring(variables, workingDirectory)
-    const rows: Row[] = []
+    const { dates } = readDueDates(project)
+    const found: Row[] = []
     const sources = inventory(project)
     const look = async (source: Source) => {
       const { format, names, recipients, lastModified, clear } = await outsideOf(source).catch(
@@ -118,12 +146,13 @@ are shown by what they are called: you, a service, or the comment that
       const file = source.path.slice(project.root.length + 1)
       const shown = namesShown(source, names)
       for (const name of shown)
-        rows.push({
+        found.push({
           name: on('json') ? name : quote(name),
           file: on('json') ? file : quote(file),
           format: format ?? 'none',
           recipients,
           lastModified: lastModified ?? null,
+          due: dates.get(name) ?? null,
           state,
           clear: clear.includes(names.length === 0 ? 'data' : name),
         })
@@ -134,14 +163,18 @@ are shown by what they are called: you, a service, or the comment that
         await look(source)
       }
     })
+    const rows = on('due') ? byDue(found) : found
     if (on('json')) print(`${JSON.stringify(rows, null, 2)}\n`)
-    else if (rows.length === 0) speak.note('no secrets yet: disinto secrets add NAME')
+    else if (found.length === 0) speak.note('no secrets yet: disinto secrets add NAME')
+    else if (rows.length === 0) speak.note('no secret has a due date: disinto secrets add NAME --due DAY')
     else {
       const { short, whole } = await recipientNames(context)
       print(table(rows, on('verbose') ? whole : short), (visible, paint) =>
         visible
           .replace(/^.*/, (head) => paint('bold', head))
-          .replaceAll(/\((?:this key|damaged|not encrypted).*/g, (mark) => paint('yellow', mark)),
+          .replaceAll(/\((?:this key|damaged|not encrypted|overdue|due soon).*/g, (mark) =>
+            paint('yellow', mark),
+          ),
       )
     }
     return 0

@@ -4,6 +4,7 @@ import { errnoOf, quote } from '../../../errors.ts'
 import type { Source } from '../../../nouns.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { followers, openEnvFile, sayRestartIsDue, withoutValue, writeEnvFile } from '../../store/env-file.ts'
+import { setDue } from '../../store/due.ts'
 import { allNames, findSecret } from '../../store/find.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
@@ -62,6 +63,7 @@ revoked at its issuer.`,
     const source = await findSecret(context.project, name)
     if (source.role === 'secret') await removeFile(source, name, invocation)
     else await removeFromEnvFile(name, invocation)
+    if (!(await allNames(context.project)).includes(name)) await setDue(context, name, undefined)
     return 0
   },
 }

@@ -8,6 +8,7 @@ import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { failure } from '../../errors.ts'
+import { dayGiven, DUE_OPTION, setDueOfNew } from '../../store/due.ts'
 import {
   followers,
   namesIn,
@@ -30,6 +31,7 @@ is refused; secrets add NAME keeps any value.`,
   examples: ['disinto secrets set FORGE_TOKEN', 'pass show forge | disinto secrets set FORGE_TOKEN --force'],
   options: [
     ...VALUE_OPTIONS,
+    DUE_OPTION,
     { name: 'force', about: 'replace a value without asking' },
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
@@ -37,10 +39,12 @@ is refused; secrets add NAME keeps any value.`,
   changes: true,
   completes: 'secrets',
   run: async (invocation) => {
-    const { context, on, texts } = invocation
+    const { context, on, texts, text } = invocation
     const { project, speak } = context
     const name = secretNameOf(invocation.words[0] ?? '', 'secrets set', context)
     if (name === 'sops' || name.startsWith('sops_')) throw failure('name-kept', { name })
+    const dueText = text('due')
+    const due = dueText === undefined ? undefined : dayGiven(dueText, 'secrets set')
     checkName(name, project.envFile, allowed(context.variables, texts('allow')))
     const file = await openEnvFile(context)
     const isThere = namesIn(file.content).has(name)
@@ -57,6 +61,7 @@ is refused; secrets add NAME keeps any value.`,
     if (others.length > 0) speak.note(`with it changed, as they refer to it: ${others.map(quote).join(', ')}`)
     if (secretNames(project).includes(name))
       speak.note(`${quote(project.secretFile(name))} holds ${name}, too: who can open both gets that value`)
+    await setDueOfNew(context, name, due)
     sayWhatIsOdd(context, name, value)
     sayRestartIsDue(context)
     return 0
