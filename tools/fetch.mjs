@@ -25,7 +25,11 @@ const PROGRAMS = {
   node20: { node20: join(ROOT, 'node20', 'node') },
   node26: { node26: join(ROOT, 'node26', 'node') },
   sops: { sops: join(ROOT, 'bin', 'sops') },
-  age: { age: join(ROOT, 'bin', 'age'), ageKeygen: join(ROOT, 'bin', 'age-keygen') },
+  age: {
+    age: join(ROOT, 'bin', 'age'),
+    ageKeygen: join(ROOT, 'bin', 'age-keygen'),
+    agePlugin: join(ROOT, 'bin', 'age-plugin-batchpass'),
+  },
 }
 export const PARTS = Object.keys(PROGRAMS)
 /** Where pip puts what one test wants: a directory for PYTHONPATH, not a program. */
@@ -199,7 +203,7 @@ async function sweep() {
 /**
  * Makes sure that the named parts are there, side by side.
  * @param {readonly string[]} names of PARTS
- * @returns {Promise<Record<string, string>>} absolute paths: node20, node26, sops, age, ageKeygen, preCommit, as far as asked for
+ * @returns {Promise<Record<string, string>>} absolute paths: node20, node26, sops, age, ageKeygen, agePlugin, preCommit, as far as asked for
  */
 export async function fetchParts(names = PARTS) {
   const known = Object.keys(OF_PART)
