@@ -297,6 +297,10 @@ export const CORE_CATALOGUE = {
     message: `required but missing or empty: ${list(names)}`,
     hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --require',
   }),
+  'as-missing': ({ name, source }: Texts<'name' | 'source'>) => ({
+    message: `--as: ${quote(name)} is to have the value of ${quote(source)}, which is in no file`,
+    hint: 'check the name, and that its file is there: secrets/NAME.enc, or secrets/NAME@SERVICE.enc',
+  }),
   'require-any-unmet': ({ root }: Texts<'root'>) => ({
     message: `0 secrets: no .env.enc, .env or secrets/ with a value in ${quote(root)}, and something is required`,
     hint: 'start the stack with disinto up, which mounts them; or check the mounts, --root, and --require-any (DISINTO_REQUIRE_ANY)',

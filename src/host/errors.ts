@@ -472,6 +472,34 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: ${quote(reader)} would be able to open ${list(names)}, which looks like a copy from secrets/`,
     hint: 'if it is one, restore .env.enc from git; if it is not, say so at a terminal: disinto up asks',
   }),
+  'grant-groups': ({ path, secret }: Texts<'path' | 'secret'>) => ({
+    message: `${quote(path)}: its rule for ${quote(secret)} wants keys of several groups: one of a service would not open it`,
+    hint: 'write a rule without groups for this file before it, with your own key, then do it again',
+  }),
+  'grant-inside': ({ name }: Texts<'name'>) => ({
+    message: `${quote(name)}: is in .env.enc, and a service is granted files`,
+    hint: `give it a file of its own: disinto secrets show ${name} --raw | disinto secrets add ${name} --raw; or grant .env.enc`,
+  }),
+  'grant-nameless': ({ path, name }: Texts<'path' | 'name'>) => ({
+    message: `${quote(path)}: does not say which secret it holds, so that it may be a copy of another`,
+    hint: `make a file that does: disinto secrets show ${name} --raw | disinto secrets add ${name} --raw --force`,
+  }),
+  'grant-other-service': ({ name, service }: Texts<'name' | 'service'>) => ({
+    message: `${quote(name)}: is the value of another service than ${quote(service)}`,
+    hint: `a value for this one: disinto secrets add NAME --for ${service}`,
+  }),
+  'grant-absent': ({ service, name }: Texts<'service' | 'name'>) => ({
+    message: `${quote(service)}: was not granted ${quote(name)}, and can't open it`,
+    hint: 'disinto secrets grants lists who was granted what',
+  }),
+  'grant-keyless': ({ service, path }: Texts<'service' | 'path'>) => ({
+    message: `${quote(service)}: has no key here (${quote(path)}), so that what it was granted can't be told`,
+    hint: 'disinto secrets recipients list shows all keys; take one out: disinto secrets recipients rm RECIPIENT',
+  }),
+  'grant-agents-env': () => ({
+    message: '.env.enc is what the service "agents" works with: disinto up encrypts it to its key',
+    hint: 'move what it must not have to a file of its own: disinto secrets add NAME, then disinto secrets rm NAME',
+  }),
   'recipient-bad': () => ({
     message: 'what was given is no age recipient',
     hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',

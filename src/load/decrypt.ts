@@ -4,11 +4,13 @@ import type { Document, Open, OpenedBy } from '../nouns.ts'
 import { Secret } from '../secret.ts'
 import type { Problem } from './diagnosis.ts'
 import { namedValues } from './named.ts'
-import { checkName, isLegalName } from './names.ts'
+import { checkName, checkSecretName, isLegalName, namesGiven } from './names.ts'
 import type { Options } from './options.ts'
 
 export interface Entry {
   readonly name: string
+  /** The name that its file has for it: another one where --as says so. */
+  readonly loadedAs: string
   readonly value: Secret
   readonly document: Document
   /** The engine; undefined for plaintext. */
@@ -48,6 +50,17 @@ export function checkValue(name: string, value: string, path: string): void {
   throw failure(value.includes('\0') ? 'value-nul' : 'value-too-long', { path, name })
 }
 
+/** The entries with those that --as names behind all others, which they win over. Throws as-missing. */
+function renamedLast(entries: readonly Entry[], { as, only }: Options): readonly Entry[] {
+  if (as.size === 0) return entries
+  const isRenamed = ({ name, loadedAs }: Entry) => as.get(name) === loadedAs
+  const renamed = entries.filter(isRenamed)
+  for (const [name, source] of as)
+    if ((only?.includes(name) ?? true) && !renamed.some((entry) => entry.name === name))
+      throw failure('as-missing', { name, source })
+  return [...entries.filter((entry) => !isRenamed(entry)), ...renamed]
+}
+
 /** Opens one document; each name and value is checked. */
 async function openOne(
   document: Document,
@@ -63,18 +76,23 @@ async function openOne(
   const named = await namedValues(document, plaintext, { expand: options.expand, home })
   const only = options.only === undefined ? undefined : new Set(options.only)
   const asFile = new Set(options.asFile)
-  const entries = named.values
-    .filter(([name]) => only?.has(name) ?? true)
-    .map(([name, value]) => {
-      const line = named.lines.get(name)
-      // It may be a piece of a value.
-      if (line !== undefined && !isLegalName(name)) throw failure('name-bad-line', { path, line })
-      checkName(name, path, options.allow)
+  const wantedOf = (name: string) => namesGiven(name, options.as).filter((one) => only?.has(one) ?? true)
+  const entries = named.values.flatMap(([given, value]) => {
+    const wanted = wantedOf(given)
+    if (wanted.length === 0) return []
+    const line = named.lines.get(given)
+    // It may be a piece of a value.
+    if (line !== undefined && !isLegalName(given)) throw failure('name-bad-line', { path, line })
+    if (document.source.role === 'secret') checkSecretName(given, path, options.allow)
+    else checkName(given, path, options.allow)
+    return wanted.map((name) => {
+      if (name !== given) checkName(name, path, options.allow)
       // A file takes what an environment can't.
       if (!asFile.has(name)) checkValue(name, value, path)
-      return { name, value: new Secret(value), document, by }
+      return { name, loadedAs: given, value: new Secret(value), document, by }
     })
-  const problems = named.problems.filter(({ name }) => name === undefined || (only?.has(name) ?? true))
+  })
+  const problems = named.problems.filter(({ name }) => name === undefined || wantedOf(name).length > 0)
   const unproved = 'unproved' in plaintext ? (plaintext.unproved ?? []) : []
   return { entries, findings: [{ document, problems, doubled: named.doubled, unproved }] }
 }
@@ -111,7 +129,10 @@ export async function openAll(
     return result
   })
   return {
-    entries: opened.flatMap(({ entries }) => entries),
+    entries: renamedLast(
+      opened.flatMap(({ entries }) => entries),
+      options,
+    ),
     findings: opened.flatMap(({ findings }) => findings),
   }
 }

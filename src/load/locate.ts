@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf, failure } from '../errors.ts'
-import { checkName } from './names.ts'
+import { checkSecretName, namesGiven, partsOfName } from './names.ts'
 import type { Options } from './options.ts'
 import type { EnvFile, SecretFile, Source } from '../nouns.ts'
 
@@ -88,19 +88,25 @@ function locateSecrets(options: Options, root: string, workingDirectory: string)
     }))
 }
 
+/** The names that the command gets of a secret file: NAME@SERVICE is none of them. */
+function namesOf({ name }: SecretFile, { as }: Options): string[] {
+  return namesGiven(name, as).filter((one) => partsOfName(one) === undefined)
+}
+
 /**
  * Finds the sources for these options. What is named and does not exist is an error, what is only a default may
- * be absent. With --only, files that hold none of the names are left out.
+ * be absent. With --only, files that hold none of the names are left out, and NAME@SERVICE.enc without --as.
  */
 export function locate(options: Options, workingDirectory: string): Located {
   const root = resolve(workingDirectory, options.root ?? '.')
   if (options.root !== undefined && !isDirectory(root)) throw failure('root-missing', { path: root })
   const { only } = options
   const { found, leftover } = locateEnvFile(options, root, workingDirectory)
-  const secrets = locateSecrets(options, root, workingDirectory).filter(
-    ({ name }) => only?.includes(name) ?? true,
+  const secrets = locateSecrets(options, root, workingDirectory).filter((secret) =>
+    namesOf(secret, options).some((name) => only?.includes(name) ?? true),
   )
-  for (const { name, path } of secrets) checkName(name, path, options.allow)
-  const envFileNeeded = only?.every((name) => secrets.some((secret) => secret.name === name)) !== true
+  for (const { name, path } of secrets) checkSecretName(name, path, options.allow)
+  const envFileNeeded =
+    only?.every((name) => secrets.some((secret) => namesOf(secret, options).includes(name))) !== true
   return { sources: found !== undefined && envFileNeeded ? [found, ...secrets] : secrets, leftover }
 }

@@ -73,6 +73,21 @@ export function isLegalName(name: string): boolean {
   return LEGAL.test(name)
 }
 
+/** A value of NAME for one service, in a secret file of its own: NAME@SERVICE. */
+const FOR_SERVICE = /^([A-Za-z_][A-Za-z0-9_]*)@([A-Za-z0-9_-][A-Za-z0-9_.-]{0,199})$/
+
+/** The parts of the name NAME@SERVICE, of a secret for one service; undefined for any other name. */
+export function partsOfName(name: string): { readonly name: string; readonly service: string } | undefined {
+  const [, own, service] = FOR_SERVICE.exec(name) ?? []
+  return own === undefined || service === undefined ? undefined : { name: own, service }
+}
+
+/** The names that the command gets of a secret: those that `as` (--as) has for it, else its own. */
+export function namesGiven(name: string, as: ReadonlyMap<string, string>): string[] {
+  const names = [...as].filter(([, source]) => source === name).map(([given]) => given)
+  return names.length > 0 ? names : [name]
+}
+
 function reasonAgainst(name: string): string | undefined {
   // npm takes its prefix in any case, and -_ alike.
   const known = /^npm_config_/i.test(name) ? name.toLowerCase() : name
@@ -85,4 +100,9 @@ export function checkName(name: string, path: string, allow: ReadonlySet<string>
   if (allow.has(name)) return
   const reason = reasonAgainst(name)
   if (reason !== undefined) throw failure('name-refused', { path, name, reason })
+}
+
+/** The same for the name of a secret file, which may be one for a service: NAME@SERVICE may be what NAME may be. */
+export function checkSecretName(name: string, path: string, allow: ReadonlySet<string>): void {
+  checkName(partsOfName(name)?.name ?? name, path, allow)
 }

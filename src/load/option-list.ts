@@ -8,6 +8,11 @@ export const FLAGS: readonly Flag[] = [
   { name: 'env-file', value: 'FILE', about: 'another env file than ROOT/.env.enc' },
   { name: 'secrets-dir', value: 'DIR', about: 'another directory than ROOT/secrets' },
   { name: 'only', value: 'A,B', about: 'load these names and leave every other file unread' },
+  {
+    name: 'as',
+    value: 'A=B',
+    about: 'give the command the value of B under the name A, and no B (B or B@SERVICE)',
+  },
   { name: 'require', value: 'A,B', about: 'stop when one of these is missing or empty' },
   {
     name: 'require-any',

@@ -1,6 +1,6 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
-import { isLegalName } from './names.ts'
+import { isLegalName, partsOfName } from './names.ts'
 import { FLAGS, variableOf } from './option-list.ts'
 import { cutWords, type Grammar } from '../flags.ts'
 import { ENGINES, type EngineName, KEY_TYPES, type KeyType, USUAL_KEY_TYPES } from '../nouns.ts'
@@ -10,6 +10,8 @@ export interface Options {
   readonly envFile: string | undefined
   readonly secretsDir: string | undefined
   readonly only: readonly string[] | undefined
+  /** The names that the command gets, each with the name of the secret whose value it is to have. */
+  readonly as: ReadonlyMap<string, string>
   readonly require: readonly string[]
   /** Something must be loaded. */
   readonly requireAny: boolean
@@ -71,6 +73,19 @@ function namesIn(text: string): string[] {
     .filter((part) => part !== '')
 }
 
+/** What `--as` says: the name that the command gets, and the secret that has its value. Throws option-value. */
+function namedAs(texts: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    texts.flatMap(namesIn).map((text) => {
+      const equals = text.indexOf('=')
+      const [name, source] = [text.slice(0, equals), text.slice(equals + 1)]
+      if (!isLegalName(name) || (!isLegalName(source) && partsOfName(source) === undefined))
+        throw failure('option-value', { option: '--as', wanted: 'NAME=SOURCE, two names and no value' })
+      return [name, source]
+    }),
+  )
+}
+
 /** The kinds of master keys that an environment allows, for who has no options. Throws option-value. */
 export function keyTypesOf(variables: ReadonlyMap<string, string>): ReadonlySet<KeyType> {
   return keyTypesNamed(namesIn(variables.get(variableOf('key-types')) ?? ''))
@@ -116,6 +131,7 @@ export async function parseOptions(
     envFile: text('env-file'),
     secretsDir: text('secrets-dir'),
     only: texts('only').length === 0 ? undefined : names('only'),
+    as: namedAs(texts('as')),
     require: names('require'),
     allow: new Set(names('allow')),
     requireAny: on('require-any'),

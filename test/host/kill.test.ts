@@ -155,6 +155,50 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     })
   })
 
+  test('of grant: a file is open to the service only where the rules say so, and the next one grants all', () => {
+    const host = new Host()
+    for (const name of ['A', 'B', 'C']) host.add(name, MARK)
+    host.well(['secrets', 'grant', 'qwen', 'C'])
+    const words = ['secrets', 'grant', 'qwen', 'A', 'B']
+    const recipient = host.recipient(join(host.home, '.config/sops/age/project/qwen/keys.txt'))
+    const granted = (name: string) => host.read(`secrets/${name}.enc`).includes(recipient)
+    const check = (at: string) => {
+      for (const name of ['A', 'B', 'C']) expect(host.bySops(name), at).toBe(MARK)
+      const named = (name: string) => host.read('.sops.yaml').includes(`secrets/${name}\\.enc`)
+      for (const name of ['A', 'B']) if (granted(name)) expect(named(name), at).toBe(true)
+    }
+    killedEverywhere(host, words, '', check, {
+      again: (at) => {
+        expect(host.run(words).status, at).toBe(0)
+        check(at)
+        expect(['A', 'B', 'C'].every(granted), at).toBe(true)
+        host.well(['secrets', 'add', 'A', '--force'], { input: MARK })
+        expect(granted('A'), at).toBe(true)
+      },
+    })
+  })
+
+  test('of revoke: every file opens for us, and the next one takes the rest from the service', () => {
+    const host = new Host()
+    for (const name of ['A', 'B', 'C']) host.add(name, MARK)
+    host.well(['secrets', 'grant', 'qwen', 'A', 'B', 'C'])
+    const words = ['secrets', 'revoke', 'qwen', 'A', 'B']
+    const recipient = host.recipient(join(host.home, '.config/sops/age/project/qwen/keys.txt'))
+    const check = (at: string) => {
+      for (const name of ['A', 'B', 'C']) expect(host.bySops(name), at).toBe(MARK)
+      expect(host.read('secrets/C.enc'), at).toContain(recipient)
+    }
+    killedEverywhere(host, words, '', check, {
+      again: (at) => {
+        // One of the two may have been taken already.
+        for (const name of ['A', 'B']) host.run(['secrets', 'revoke', 'qwen', name])
+        check(at)
+        for (const name of ['A', 'B']) expect(host.read(`secrets/${name}.enc`), at).not.toContain(recipient)
+        expect(host.read('.sops.yaml').split(recipient), at).toHaveLength(2)
+      },
+    })
+  })
+
   test('of rotate-key: every file opens with the keys that are there', () => {
     const host = new Host()
     host.well(['secrets', 'keygen'])

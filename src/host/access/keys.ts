@@ -65,24 +65,31 @@ export async function recipientsOfFile(path: string): Promise<string[] | undefin
   }
 }
 
-/** Whose each recipient is, as far as the keys on this machine tell: `you`, or a service. A key that can't be read tells nothing. */
-export async function ownersOf(context: HostContext): Promise<Map<string, string>> {
-  const { serviceKeysDir } = context.project
-  const owners = new Map<string, string>()
-  const add = (recipients: readonly string[] | undefined, owner: string) => {
-    for (const recipient of recipients ?? []) owners.set(recipient, owner)
-  }
+/** The services that have a key here, each with its recipients; a key that can't be read has none. */
+export async function recipientsOfServices({
+  project,
+}: HostContext): Promise<Map<string, readonly string[]>> {
+  const { serviceKeysDir } = project
+  const found = new Map<string, readonly string[]>()
   let services: string[] = []
   try {
-    if (serviceKeysDir !== undefined) services = readdirSync(serviceKeysDir)
+    if (serviceKeysDir !== undefined) services = readdirSync(serviceKeysDir).sort()
   } catch {
     // None has been made.
   }
   for (const service of services) {
-    const path = join(serviceKeysDir ?? '', service, 'keys.txt')
-    add(await recipientsOfFile(path).catch(() => []), `service ${quote(service)}`)
+    const recipients = await recipientsOfFile(join(serviceKeysDir ?? '', service, 'keys.txt')).catch(() => [])
+    if (recipients !== undefined) found.set(service, recipients)
   }
-  add(await ownRecipients(context).catch(() => []), 'you')
+  return found
+}
+
+/** Whose each recipient is, as far as the keys on this machine tell: `you`, or a service. A key that can't be read tells nothing. */
+export async function ownersOf(context: HostContext): Promise<Map<string, string>> {
+  const owners = new Map<string, string>()
+  for (const [service, recipients] of await recipientsOfServices(context))
+    for (const recipient of recipients) owners.set(recipient, `service ${quote(service)}`)
+  for (const recipient of await ownRecipients(context).catch(() => [])) owners.set(recipient, 'you')
   return owners
 }
 

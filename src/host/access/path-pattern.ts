@@ -1,7 +1,7 @@
 /** The path_regex of a creation rule, matched as Go matches it and in linear time. */
 import { loadPatterns, type Matches } from '../../sops/pattern.ts'
 
-const LETTER = String.raw`(?:[\w/-]|\\\.|\(\^\|/\)|\(\\\.enc\)\??)*`
+const LETTER = String.raw`(?:[\w/@-]|\\\.|\(\^\|/\)|\(\\\.enc\)\??)*`
 /** Patterns like those that we write: plain letters, and one stretch of any or of all but slashes. */
 const PLAIN = new RegExp(String.raw`^(\^?${LETTER})(?:(\.|\[\^/\])([*+])(${LETTER}))?(\$?)$`)
 

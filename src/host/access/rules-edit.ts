@@ -26,17 +26,26 @@ type Yaml = typeof import('yaml')
 type Sharing = 'together' | 'apart'
 
 /** Whether two rules are for the same keys, group by group. */
-function areSameGroups(
+export function areSameGroups(
   one: ReadonlyArray<readonly string[]>,
   other: ReadonlyArray<readonly string[]>,
 ): boolean {
   return one.length === other.length && one.every((keys, at) => areSameKeys(keys, other[at] ?? []))
 }
 
-/** A rule without what says who may open its files. */
-function remainder({ raw }: CreationRule): string {
-  const keys = ['key_groups', ...Object.values(RULE_FIELDS)]
+/** A rule without what says who may open its files, and without these fields. */
+function remainder({ raw }: CreationRule, without: readonly string[] = []): string {
+  const keys = ['key_groups', ...Object.values(RULE_FIELDS), ...without]
   return JSON.stringify(Object.entries(raw).filter(([name]) => !keys.includes(name)))
+}
+
+/** Whether two rules say the same of the files that they are for. */
+export function saysTheSame(one: CreationRule, other: CreationRule): boolean {
+  return (
+    remainder(one, ['path_regex']) === remainder(other, ['path_regex']) &&
+    one.threshold === other.threshold &&
+    areSameGroups(one.groups, other.groups)
+  )
 }
 
 /** Edits one document of YAML. */
@@ -276,6 +285,16 @@ export async function changeKeys(
   throw failure('rules-uneditable', { path: rules.path })
 }
 
+const withoutOne = (rules: readonly CreationRule[], index: number) => rules.filter((_, at) => at !== index)
+
+/** Whether rules are the same, in the same order. */
+function hasSameRules(one: readonly CreationRule[], other: readonly CreationRule[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every((rule, at) => JSON.stringify(rule.raw) === JSON.stringify(other[at]?.raw))
+  )
+}
+
 /**
  * The rules with one more before the rule at an index, or behind all of them: for the paths of a pattern, with what the
  * given rule says but for its keys. Throws rules-uneditable.
@@ -295,17 +314,27 @@ export async function insertRule(
   if (isSeq(list)) list.items.splice(at, 0, rule)
   else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
   else throw failure('rules-uneditable', { path: rules.path })
-  let made: CreationRules
-  try {
-    made = await parseRules(rules.path, document.toString({ lineWidth: 0 }))
-  } catch {
+  const made = await parseRules(rules.path, document.toString({ lineWidth: 0 })).catch(() => undefined)
+  if (made === undefined || !hasSameRules(rules.rules, withoutOne(made.rules, at)))
     throw failure('rules-uneditable', { path: rules.path })
-  }
-  const others = made.rules.filter((_, place) => place !== at)
-  const good = rules.rules.every((before, place) => {
-    const now = others[place]
-    return now !== undefined && JSON.stringify(now.raw) === JSON.stringify(before.raw)
-  })
-  if (!good || others.length !== rules.rules.length) throw failure('rules-uneditable', { path: rules.path })
   return made
+}
+
+/**
+ * The rules without the one at an index; undefined where the others would not be what they were, since they share
+ * something with it.
+ */
+export async function removeRule(rules: CreationRules, index: number): Promise<CreationRules | undefined> {
+  const { isSeq, parseDocument } = await import('yaml')
+  const document = parseDocument(rules.text, { merge: true, uniqueKeys: false })
+  const list: unknown = document.get('creation_rules')
+  if (!isSeq(list)) return undefined
+  list.items.splice(index, 1)
+  try {
+    const made = await parseRules(rules.path, document.toString({ lineWidth: 0 }))
+    return hasSameRules(withoutOne(rules.rules, index), made.rules) ? made : undefined
+  } catch {
+    // An alias of what was in it.
+    return undefined
+  }
 }

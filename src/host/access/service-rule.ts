@@ -1,12 +1,13 @@
 /** The rule of .env.enc, which names the services that may open it, and of no other file. */
 import { dirname, join, relative } from 'node:path'
-import { hasKey } from '../../sops/master-key.ts'
+import { hasKey, keysWithout } from '../../sops/master-key.ts'
 import { failure } from '../errors.ts'
 import type { Project } from '../project.ts'
 import type { CreationRule, CreationRules } from './rules.ts'
 import { changeKeys, insertRule } from './rules-edit.ts'
 
-function ruleFor(rules: CreationRules, path: string): CreationRule | undefined {
+/** The rule for a file; undefined where there is none, or what it is can't be told. */
+export function ruleFor(rules: CreationRules, path: string): CreationRule | undefined {
   try {
     return rules.for(path)
   } catch {
@@ -22,7 +23,7 @@ export function anchoredPattern(rules: string, root: string, rest: string): stri
 }
 
 /** Whether a rule is for other files than the project's env file, as far as a look at a few of them tells. */
-function isShared(rules: CreationRules, { index }: CreationRule, project: Project): boolean {
+export function isShared(rules: CreationRules, { index }: CreationRule, project: Project): boolean {
   const others = [project.secretFile('ANY'), project.secretFile('ANY_UNENCRYPTED')]
   const above = dirname(rules.path)
   // Below a .sops.yaml of several projects, those of the others.
@@ -60,4 +61,24 @@ export async function withService(
   return changeKeys(made, ({ index, groups }) =>
     index === inserted ? groups.map((keys) => [...keys, recipient]) : groups,
   )
+}
+
+/**
+ * The rules without these keys for .env.enc, and for no other file otherwise than before; the same object where they do
+ * not name them. Throws recipient-last, rules-uneditable.
+ */
+export async function withoutService(
+  rules: CreationRules,
+  project: Project,
+  keys: readonly string[],
+): Promise<CreationRules> {
+  const rule = ruleFor(rules, project.envFile)
+  if (rule === undefined || !keys.some((key) => hasKey(rule.recipients, key))) return rules
+  const left = rule.groups.map((group) => keysWithout(group, keys))
+  const [recipient = ''] = keys
+  if (left.some((group) => group.length === 0))
+    throw failure('recipient-last', { recipient, where: `rule ${rule.index + 1} of ${rules.path}` })
+  const pattern = anchoredPattern(rules.path, project.root, '\\.env(\\.enc)?')
+  const base = isShared(rules, rule, project) ? await insertRule(rules, rule.index, pattern, rule.raw) : rules
+  return changeKeys(base, ({ index, groups }) => (index === rule.index ? left : groups))
 }

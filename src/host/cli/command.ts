@@ -28,7 +28,7 @@ export interface HostCommand {
   /** Whether it writes files: then what killed runs have left is removed first. */
   readonly changes?: boolean
   /** What its words are, for the completion of shells. */
-  readonly completes?: 'secrets'
+  readonly completes?: 'secrets' | 'grants'
   /** Does it; gives the exit status. Failures are thrown, made by failure(). */
   run(invocation: Invocation): Promise<number>
 }

@@ -1,6 +1,7 @@
-/** The name of a secret, as people give it on the command line: NAME, or the path of its file. */
-import { failure } from '../errors.ts'
+/** The name of a secret, as people give it on the command line: NAME, NAME@SERVICE, or the path of its file. */
 import { basename, dirname, resolve } from 'node:path'
+import { partsOfName } from '../../load/names.ts'
+import { failure } from '../errors.ts'
 import type { HostContext } from '../context.ts'
 
 const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*$/
@@ -18,7 +19,7 @@ export function secretNameOf(
   const inRoot = resolve(project.root, word)
   const file = [path, inRoot].find((one) => dirname(one) === project.secretsDir && one.endsWith('.enc'))
   const name = file === undefined ? word : basename(file, '.enc')
-  if (LEGAL.test(name)) return name
+  if (LEGAL.test(name) || partsOfName(name) !== undefined) return name
   const [, given] = /^([A-Za-z_][A-Za-z0-9_]*)=(?!=*$)/.exec(word) ?? []
   if (word.includes('=')) throw failure('value-argument', { name: given ?? 'NAME' })
   throw failure('word-no-name', { command })

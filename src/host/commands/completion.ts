@@ -1,7 +1,10 @@
 /** `disinto completion`: scripts for shells, and the words that they offer. */
 import { COMMON_OPTIONS, type HostCommand, type Invocation } from '../cli/command.ts'
 import { findCommand } from '../cli/words.ts'
+import { recipientsOfServices } from '../access/keys.ts'
 import { allNames } from '../store/find.ts'
+import { ENV_FILE, nameFor } from '../store/grants.ts'
+import { secretNames } from '../store/inventory.ts'
 import { failure } from '../errors.ts'
 
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -30,8 +33,17 @@ compdef _disinto disinto
 /** Names of secrets as they may be: another one, which is a mistake or worse, is not offered. */
 const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*(?:@[A-Za-z0-9_-][A-Za-z0-9_.-]*)?$/
 
+/** After `secrets grant` and `secrets revoke`: the services that have a key, then names. */
+async function forGrants({ context }: Invocation, before: readonly string[]): Promise<string[]> {
+  if (before.filter((word) => !word.startsWith('-')).length <= 2)
+    return [...(await recipientsOfServices(context)).keys()]
+  const names = secretNames(context.project).filter((name) => LEGAL.test(name))
+  return [...new Set(names.map(nameFor)), ENV_FILE]
+}
+
 /** What can stand at the last word: names of commands, options, or secrets. */
-async function candidates({ context, commands, rest }: Invocation): Promise<string[]> {
+async function candidates(invocation: Invocation): Promise<string[]> {
+  const { context, commands, rest } = invocation
   const before = rest.slice(0, -1)
   const current = rest.at(-1) ?? ''
   const command = await commands.get(findCommand(commands, before)?.name ?? '')?.()
@@ -44,6 +56,7 @@ async function candidates({ context, commands, rest }: Invocation): Promise<stri
   }
   if (command.name === 'help') return [...commands.keys()]
   if (current.startsWith('-')) return [...command.options, ...COMMON_OPTIONS].map(({ name }) => `--${name}`)
+  if (command.completes === 'grants') return forGrants(invocation, before)
   if (command.completes === 'secrets')
     return [
       ...(await allNames(context.project)).filter((name) => LEGAL.test(name)),

@@ -44,6 +44,8 @@ export interface Container {
   readonly state: string
   /** The stamp of the env file that it was made with; empty when it was made without our mounts. */
   readonly stamp: string
+  /** The same of the files that its service was granted. */
+  readonly secrets: string
 }
 
 /** The containers of a project, running or not; those of single runs are none of the stack. Throws engine-silent. */
@@ -51,10 +53,10 @@ export async function containersOf(context: HostContext, name: string): Promise<
   const filters = ['project', 'oneoff'].map(
     (key) => `label=${LABEL}.${key}=${key === 'project' ? name : 'False'}`,
   )
-  const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}`
+  const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}\t{{.Label "disinto.secrets"}}`
   const words = ['ps', '--all', ...filters.flatMap((filter) => ['--filter', filter]), '--format', format]
   return (await linesOfDocker(context, words)).map((line) => {
-    const [id = '', service = '', state = '', stamp = ''] = line.split('\t')
-    return { id, service, state, stamp }
+    const [id = '', service = '', state = '', stamp = '', secrets = ''] = line.split('\t')
+    return { id, service, state, stamp, secrets }
   })
 }

@@ -1,9 +1,12 @@
 /** What each service gets mounted, from what exists now; given to compose in memory, never written. */
 import type { Model, Service } from './model.ts'
 import { failure } from '../errors.ts'
+import { partsOfName } from '../../load/names.ts'
+import { type Granted, stampOfSecrets } from './granted.ts'
 
 /** Where the image looks, Dockerfile.agent. */
 export const IMAGE_ROOT = '/etc/disinto'
+export const IMAGE_SECRETS = `${IMAGE_ROOT}/secrets`
 export const IMAGE_KEYS = '/home/agent/.config/sops/age'
 /** The same in other images, docs/install.md: only root can enter it. */
 export const ROOT_KEYS = '/root/.config/sops/age'
@@ -15,8 +18,8 @@ export interface EnvFile {
   readonly stamp: string
 }
 
-/** A service's own key, and where its image is to have it. */
-export interface ServiceKey {
+/** A service's own key, where its image is to have it, and what is mounted beside it. */
+export interface ServiceKey extends Granted {
   readonly directory: string
   /** Whether the image is Dockerfile.agent's, or made from it. */
   readonly ours: boolean
@@ -61,42 +64,62 @@ function mountsOf(service: Service, available: Available): Bind[] {
   const wanted: Bind[] = []
   // What the file mounts itself stays: someone meant it. `doctor` says what it means.
   if (!mountsKey(service)) wanted.push({ source: key.directory, target: key.ours ? IMAGE_KEYS : ROOT_KEYS })
-  if (available.envFile !== undefined) {
+  if (key.envFile && available.envFile !== undefined) {
     const { path, name } = available.envFile
     wanted.push({ source: path, target: `${IMAGE_ROOT}/${name}` })
   }
+  if (!service.mounts.some(({ target }) => target === IMAGE_ROOT || target === IMAGE_SECRETS))
+    for (const { secret, path } of key.secrets)
+      wanted.push({ source: path, target: `${IMAGE_SECRETS}/${secret}.enc` })
   return wanted.filter(({ target }) => !service.mounts.some((mount) => mount.target === target))
 }
 
 /** What the shim in a service's image has to be told. */
 function environmentOf(service: Service, { keys, allow, empty }: Available): Record<string, string> {
   const key = keys.get(service.name)
-  const names = [...new Set([...allow, ...service.allow])]
-  const given = service.environment.get('DISINTO_ALLOW') ?? ''
+  const secrets = key?.secrets ?? []
+  const listed = (variable: string, own: readonly string[]): Record<string, string> => {
+    const given = service.environment.get(variable) ?? ''
+    return own.length === 0 ? {} : { [variable]: [...own, given].filter((text) => text !== '').join(',') }
+  }
+  const renamed = secrets.flatMap(({ secret }) => {
+    const parts = partsOfName(secret)
+    return parts === undefined ? [] : [`${parts.name}=${secret}`]
+  })
   return {
     // Whatever HOME that image has. The shim takes it out of the command's environment.
     ...(key?.ours === false && !mountsKey(service) ? { SOPS_AGE_KEY_FILE: `${ROOT_KEYS}/keys.txt` } : {}),
     // Whoever starts a stack before there is a secret means it.
-    ...(empty && service.environment.has('DISINTO_REQUIRE_ANY') ? { DISINTO_REQUIRE_ANY: '0' } : {}),
-    ...(names.length === 0
-      ? {}
-      : { DISINTO_ALLOW: [...names, given].filter((name) => name !== '').join(',') }),
+    ...(empty && secrets.length === 0 && service.environment.has('DISINTO_REQUIRE_ANY')
+      ? { DISINTO_REQUIRE_ANY: '0' }
+      : {}),
+    ...listed('DISINTO_ALLOW', [...new Set([...allow, ...service.allow])]),
+    // What the file says itself comes behind it, and wins.
+    ...listed('DISINTO_AS', renamed),
+  }
+}
+
+/** A container whose label differs is made anew: else `up` would leave one running with the values of before. */
+function labelsOf(key: ServiceKey, { envFile }: Available): Record<string, string> {
+  const secrets = stampOfSecrets(key.secrets)
+  return {
+    ...(key.envFile && envFile !== undefined && { 'disinto.env-file': envFile.stamp }),
+    ...(secrets !== '' && { 'disinto.secrets': secrets }),
   }
 }
 
 /** The override document: YAML, of which JSON is a part. */
 export function overrideDocument(model: Model, available: Available): string {
-  // A container whose label differs is made anew: else `up` would leave one running with the values of before.
-  const { envFile } = available
-  const labels = envFile === undefined ? {} : { labels: { 'disinto.env-file': envFile.stamp } }
   const services = model.services.flatMap((service) => {
-    if (!available.keys.has(service.name)) return []
+    const key = available.keys.get(service.name)
+    if (key === undefined) return []
+    const labels = labelsOf(key, available)
     const volumes = mountsOf(service, available).map(bind)
     const environment = environmentOf(service, available)
     const more = Object.keys(environment).length === 0 ? {} : { environment }
     return volumes.length === 0 && Object.keys(more).length === 0
       ? []
-      : [[service.name, { volumes, ...labels, ...more }] as const]
+      : [[service.name, { volumes, ...(Object.keys(labels).length > 0 && { labels }), ...more }] as const]
   })
   return `${JSON.stringify({ services: Object.fromEntries(services) })}\n`
 }

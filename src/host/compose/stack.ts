@@ -1,5 +1,4 @@
 /** What exists now, told to the user and handed to compose, for `up` and `restart`. */
-import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { quote } from '../../errors.ts'
@@ -9,8 +8,10 @@ import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { allowed } from '../store/open.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
+import { type Grant, grantsOf } from '../store/grants.ts'
 import { runCompose } from './docker.ts'
 import { readSources } from './files.ts'
+import { grantedTo, stampOf, warningsOfGrants } from './granted.ts'
 import { objectionsTo } from './guards.ts'
 import { type Image, imagesOf } from './images.ts'
 import type { Model, Service } from './model.ts'
@@ -39,8 +40,8 @@ export interface Given {
 }
 
 /** A hash of ciphertext; of plaintext it would be one of the secrets themselves, so there it is the time of change. */
-function stampOf({ path, name }: Pick<EnvFile, 'path' | 'name'>): string {
-  if (name === '.env.enc') return createHash('sha256').update(readWhole(path)).digest('hex').slice(0, 16)
+function stampOfEnvFile({ path, name }: Pick<EnvFile, 'path' | 'name'>): string {
+  if (name === '.env.enc') return stampOf(readWhole(path))
   return String(statSync(path).mtimeMs)
 }
 
@@ -57,7 +58,7 @@ export function envFileOf({ project }: HostContext): EnvFile | undefined {
   }
   if (!isFile) throw failure('source-irregular', { path, kind: 'a directory or a device' })
   const found = { path, name: encrypted ? '.env.enc' : '.env' } as const
-  return { ...found, stamp: stampOf(found) }
+  return { ...found, stamp: stampOfEnvFile(found) }
 }
 
 /** Says that a plaintext file has values in it; one of comments alone has none. */
@@ -82,11 +83,23 @@ async function warnOfPlaintext(context: HostContext, encrypted: ReadonlySet<stri
   }
 }
 
-/** The key of a service, made a recipient of .env.enc; undefined for one that has none and needs none. */
+function warnOfNothing({ speak }: HostContext, service: string): void {
+  speak.warning({
+    code: 'grant-none',
+    message: `${quote(service)}: has a key, and was granted nothing that it opens`,
+    hint: `disinto secrets grant ${service} NAME; what it had of .env.enc before: disinto secrets grant ${service} .env.enc`,
+  })
+}
+
+/**
+ * The key of a service with what it was granted; undefined for one that has none and needs none. The key of `agents` is
+ * made, and .env.enc encrypted to it.
+ */
 async function keyFor(
   context: HostContext,
   service: Service,
   image: Image | undefined,
+  grants: readonly Grant[],
 ): Promise<ServiceKey | undefined> {
   const { project } = context
   const { name } = service
@@ -94,12 +107,18 @@ async function keyFor(
   // An image whose command is some other user's than ours is one that docs/install.md makes.
   const ours = (image?.environment.get('DISINTO_USER') ?? 'agent') === 'agent'
   // A key that the file mounts itself, the operator's for example, is the one that counts.
-  if (mountsKey(service)) return path === undefined ? undefined : { directory: dirname(path), ours }
-  if (name !== AGENTS && (path === undefined || !isThere(path))) return undefined
+  const granted = grantedTo(grants, name)
+  if (mountsKey(service))
+    return path === undefined ? undefined : { ...granted, directory: dirname(path), ours, envFile: true }
+  if (name !== AGENTS) {
+    if (path === undefined || !isThere(path)) return undefined
+    if (!granted.envFile && granted.secrets.length === 0) warnOfNothing(context, name)
+    return { ...granted, directory: dirname(path), ours }
+  }
   const key = await ensureServiceKey(context, name)
   // Nothing is encrypted yet where there is plaintext alone: no rule is needed, and nobody else's is read.
   if (isThere(project.envFile)) await grantService(context, name, key.recipient)
-  return { directory: dirname(key.path), ours }
+  return { ...granted, directory: dirname(key.path), ours }
 }
 
 /**
@@ -159,9 +178,12 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const images = await imagesForKeys(context, model, values)
   const names = new Set([...values.keys(), ...context.variables.keys(), ...plain])
   await warn(context, { sources, model, images, names, values })
+  const grants = await grantsOf(context)
+  for (const warning of warningsOfGrants(grants, new Set(model.services.map(({ name }) => name))))
+    context.speak.warning(warning)
   const keys = new Map<string, ServiceKey>()
   for (const service of model.services) {
-    const key = await keyFor(context, service, images.get(service.name))
+    const key = await keyFor(context, service, images.get(service.name), grants)
     if (key !== undefined) keys.set(service.name, key)
   }
   // Its content may have changed just now.

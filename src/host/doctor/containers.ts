@@ -1,23 +1,68 @@
 /** What runs: containers without the secrets, with old ones, or ended before their command. */
-import { existsSync } from 'node:fs'
 import { DisintoError, quote } from '../../errors.ts'
 import { NEVER_RAN } from '../compose/aftermath.ts'
 import { type Container, containersOf } from '../compose/by-name.ts'
 import { askDocker } from '../compose/docker.ts'
 import type { Model } from '../compose/model.ts'
 import { IMAGE_ROOT } from '../compose/mounts.ts'
+import { grantedTo, stampOfSecrets } from '../compose/granted.ts'
 import { envFileOf } from '../compose/stack.ts'
 import type { HostContext } from '../context.ts'
-import { AGENTS } from '../project.ts'
+import { type Grant, grantsOf } from '../store/grants.ts'
 import type { Finding } from './finding.ts'
 
-/** Whether a service gets the env file from `up`, and does not mount it itself. */
-function getsEnvFile({ project }: HostContext, model: Model, name: string): boolean {
+/** The stamps that a service's container would get from `up`; none for what it mounts itself, or does not get. */
+function stampsOf(
+  context: HostContext,
+  model: Model,
+  grants: readonly Grant[],
+  name: string,
+): { readonly envFile: string; readonly secrets: string } {
   const service = model.services.find((one) => one.name === name)
   if (service === undefined || service.mounts.some(({ target }) => target.startsWith(IMAGE_ROOT)))
-    return false
-  const key = project.serviceKeyFile(name)
-  return name === AGENTS || (key !== undefined && existsSync(key))
+    return { envFile: '', secrets: '' }
+  const granted = grantedTo(grants, name)
+  return {
+    envFile: granted.envFile ? (envFileOf(context)?.stamp ?? '') : '',
+    secrets: stampOfSecrets(granted.secrets),
+  }
+}
+
+/** What a running container has, against what it would get now. */
+function secretsFinding(
+  { service, stamp, secrets }: Container,
+  now: { readonly envFile: string; readonly secrets: string },
+): Finding | undefined {
+  const has = `${stamp}${secrets}`
+  if (has === '' && `${now.envFile}${now.secrets}` !== '')
+    return {
+      code: 'container-without-secrets',
+      severity: 'error',
+      message: `${quote(service)}: its container was made without disinto's mounts, by docker compose up for example: it has no secrets`,
+      fix: 'disinto up makes it anew',
+    }
+  if (secrets !== '' && now.secrets !== secrets)
+    return {
+      code: 'container-older',
+      severity: 'warning',
+      message: `${quote(service)}: its container has granted files of before: one was changed, granted or revoked since`,
+      fix: 'disinto restart gives it those of now',
+    }
+  if (secrets === '' && now.secrets !== '')
+    return {
+      code: 'grant-unmounted',
+      severity: 'warning',
+      message: `${quote(service)}: its container was made before it was granted what it may open now`,
+      fix: 'disinto up makes it anew',
+    }
+  return stamp !== '' && stamp !== now.envFile
+    ? {
+        code: 'container-older',
+        severity: 'warning',
+        message: `${quote(service)}: its container has the secrets of before their last change`,
+        fix: 'disinto restart gives it those of now',
+      }
+    : undefined
 }
 
 async function endFinding(context: HostContext, { id, service }: Container): Promise<Finding[]> {
@@ -51,30 +96,13 @@ export async function examineContainers(context: HostContext, model: Model): Pro
     if (error instanceof DisintoError) return []
     throw error
   }
-  const stamp = envFileOf(context)?.stamp
+  const grants = await grantsOf(context)
   const findings: Finding[] = []
   for (const container of containers) {
-    const service = quote(container.service)
-    if (container.state !== 'running') findings.push(...(await endFinding(context, container)))
-    else if (
-      container.stamp === '' &&
-      stamp !== undefined &&
-      getsEnvFile(context, model, container.service)
-    ) {
-      findings.push({
-        code: 'container-without-secrets',
-        severity: 'error',
-        message: `${service}: its container was made without disinto's mounts, by docker compose up for example: it has no secrets`,
-        fix: 'disinto up makes it anew',
-      })
-    } else if (container.stamp !== '' && container.stamp !== stamp) {
-      findings.push({
-        code: 'container-older',
-        severity: 'warning',
-        message: `${service}: its container has the secrets of before their last change`,
-        fix: 'disinto restart gives it those of now',
-      })
-    }
+    if (container.state === 'running') {
+      const finding = secretsFinding(container, stampsOf(context, model, grants, container.service))
+      if (finding !== undefined) findings.push(finding)
+    } else findings.push(...(await endFinding(context, container)))
   }
   return findings
 }

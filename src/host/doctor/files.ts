@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, quote } from '../../errors.ts'
-import { checkName } from '../../load/names.ts'
+import { checkName, checkSecretName } from '../../load/names.ts'
 import { diagnoseItems } from '../../load/diagnosis.ts'
 import { read } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
@@ -12,8 +12,9 @@ import { type CreationRules, findRules, isOurs } from '../access/rules.ts'
 import { failure } from '../errors.ts'
 import { DUE_FILE } from '../project.ts'
 import { outsideOf, inventory } from '../store/inventory.ts'
-import { ownRecipients, recipientsOfFile } from '../access/keys.ts'
+import { ownRecipients, recipientsOfServices } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
+import { type Grant, grantsOf } from '../store/grants.ts'
 import { type Finding, findingOf } from './finding.ts'
 import { examinePlainEnvFile, problemFindings } from './plain-env-file.ts'
 import {
@@ -24,7 +25,6 @@ import {
   type Seen,
   serviceFindings,
 } from './readers.ts'
-import { serviceKeyFiles } from './keys.ts'
 import type { Source } from '../../nouns.ts'
 
 /** What lies about beside the files that are read. */
@@ -59,12 +59,14 @@ function strayFindings({ project }: HostContext): Finding[] {
 interface Beside {
   readonly context: HostContext
   readonly rules: CreationRules | undefined
+  /** The services that have a key, by their recipients, and what they were granted. */
   readonly services: ReadonlyMap<string, readonly string[]>
+  readonly grants: readonly Grant[]
   readonly show: Show
 }
 
 /** What a file says without a key: its names must fit, and its readers be those of the rules. */
-function outside(seen: Seen, { context, rules, services, show }: Beside): Finding[] {
+function outside(seen: Seen, { context, rules, services, grants, show }: Beside): Finding[] {
   const { source } = seen
   const { names, format } = seen.outside
   const findings: Finding[] = []
@@ -72,7 +74,8 @@ function outside(seen: Seen, { context, rules, services, show }: Beside): Findin
   const checked = source.role === 'secret' ? [source.name] : names
   for (const name of checked) {
     try {
-      checkName(name, source.path, allow)
+      if (source.role === 'secret') checkSecretName(name, source.path, allow)
+      else checkName(name, source.path, allow)
     } catch (error) {
       findings.push(findingOf(error))
     }
@@ -100,7 +103,7 @@ function outside(seen: Seen, { context, rules, services, show }: Beside): Findin
       fix: 'disinto secrets migrate makes a SOPS file of it',
     })
   } else if (rules !== undefined && format !== undefined) findings.push(...ruleFindings(seen, rules, show))
-  return [...findings, ...clearFindings(seen), ...serviceFindings(seen, services)]
+  return [...findings, ...clearFindings(seen), ...serviceFindings(seen, services, grants)]
 }
 
 /** Opens a file with the keys at hand. */
@@ -150,16 +153,17 @@ export async function examineFiles(context: HostContext, show: Show = shownRecip
   }
   if (rules !== undefined && !isOurs(rules.path, context.project.root))
     findings.push(findingOf(failure('rules-writable', { path: rules.path }), 'warning'))
-  const services = new Map<string, readonly string[]>()
-  for (const [service, path] of serviceKeyFiles(context)) {
-    services.set(service, (await recipientsOfFile(path).catch(() => undefined)) ?? [])
-  }
+  const services = await recipientsOfServices(context)
+  const grants = await grantsOf(context).catch(() => [])
   const seen: Seen[] = []
   for (const source of sources) {
     try {
       const one = { source, outside: await outsideOf(source) }
       seen.push(one)
-      findings.push(...outside(one, { context, rules, services, show }), ...(await inside(source, context)))
+      findings.push(
+        ...outside(one, { context, rules, services, grants, show }),
+        ...(await inside(source, context)),
+      )
     } catch (error) {
       findings.push(findingOf(error))
     }

@@ -9,6 +9,7 @@ import { shownRecipients } from '../access/recipients.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
+import type { Grant } from '../store/grants.ts'
 import { type Finding, findingOf } from './finding.ts'
 
 /** A file of the project, and what it says without a key. */
@@ -55,16 +56,18 @@ export function ruleFindings({ source, outside }: Seen, rules: CreationRules, sh
 export function serviceFindings(
   { source, outside }: Seen,
   services: ReadonlyMap<string, readonly string[]>,
+  grants: readonly Grant[],
 ): Finding[] {
   const findings: Finding[] = []
   for (const [service, keys] of services) {
     const can = keys.some((key) => hasKey(outside.recipients, key))
-    if (source.role === 'secret' && can) {
+    const grant = grants.find((one) => one.service === service && one.path === source.path)
+    if (source.role === 'secret' && grant?.state === 'stray') {
       findings.push({
         code: 'service-opens-secret',
         severity: 'error',
-        message: `${quote(source.path)}: the service ${quote(service)} can open it`,
-        fix: 'disinto secrets recipients rm takes its key out; then change the secret at its issuer',
+        message: `${quote(source.path)}: the service ${quote(service)} can open it, and was not granted it`,
+        fix: `disinto secrets grant ${service} ${source.name} if it is to have it; else disinto secrets revoke ${service} ${source.name}, then change the secret at its issuer`,
       })
     }
     if (source.role === 'env-file' && !can && service === AGENTS) {

@@ -16,7 +16,9 @@ import { hasShim, noticesOf, readTold } from '../compose/warnings.ts'
 import { checkSources, IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
 import { operatorsOnly } from '../compose/values.ts'
 import { examineContainers } from './containers.ts'
+import { grantsOf } from '../store/grants.ts'
 import { type Finding, findingOf } from './finding.ts'
+import { grantFindings } from './grants.ts'
 
 /** The names of the env files, of which compose gets those it refers to, as far as can be told without a key. */
 async function knownNames(context: HostContext): Promise<Set<string>> {
@@ -118,6 +120,7 @@ async function findingsOf(context: HostContext, { model, sources, values }: Read
   const findings: Finding[] = [
     ...model.services.flatMap((service) => serviceFindings(service, context, sources.literals, told)),
     ...guardFindings(model, images),
+    ...grantFindings(model, await grantsOf(context).catch(() => [])),
     ...operatorsOnly(context, referred, names).map(
       (name) =>
         ({

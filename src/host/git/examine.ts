@@ -6,7 +6,7 @@ import { parseAgeFile, parseBinaryAgeFile } from '../../age/file.ts'
 import { DisintoError, quote } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
-import { checkName } from '../../load/names.ts'
+import { checkName, checkSecretName } from '../../load/names.ts'
 import type { Format } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
 import { SopsFault } from '../../sops/fault.ts'
@@ -163,10 +163,9 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
   return findings
 }
 
-/** The name that a secret file is for: NAME of NAME.enc, and of NAME@SERVICE.enc. */
+/** The name that a secret file must hold: NAME of NAME.enc, NAME@SERVICE of NAME@SERVICE.enc. */
 export function secretNameOf(path: string): string {
-  const file = path.slice(path.lastIndexOf('/') + 1).replace(/\.enc$/, '')
-  return file.split('@')[0] ?? file
+  return path.slice(path.lastIndexOf('/') + 1).replace(/\.enc$/, '')
 }
 
 function nameFindings(path: string, kind: Kind, outside: Outside, allow: ReadonlySet<string>): Facts[] {
@@ -178,7 +177,8 @@ function nameFindings(path: string, kind: Kind, outside: Outside, allow: Readonl
   ])
   for (const name of checked.get(kind) ?? []) {
     try {
-      checkName(name, path, allow)
+      if (kind === 'secret') checkSecretName(name, path, allow)
+      else checkName(name, path, allow)
     } catch (error) {
       if (!(error instanceof DisintoError)) throw error
       findings.push({ code: error.code, message: error.message, fix: error.hint })

@@ -1,16 +1,9 @@
-/** Keys of services: each opens .env.enc and nothing else (DESIGN.md §5). */
+/** The keys of services, and what lets one open .env.enc (DESIGN.md §5). */
 import { existsSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
-import { AgeFault } from '../../age/fault.ts'
-import { sealAgeFile } from '../../age/file.ts'
-import { readKeyring } from '../../age/sources.ts'
-import { DisintoError, quote } from '../../errors.ts'
+import { quote } from '../../errors.ts'
 import { read } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
-import { appendAgeKey } from '../../sops/add-recipient.ts'
-import { dataKeyOf } from '../../sops/builtin.ts'
-import { SopsFault } from '../../sops/fault.ts'
-import { areSameKeys, hasKey } from '../../sops/master-key.ts'
+import { hasKey } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { acceptedRules, acceptRules, claimPlace, isAcceptedAsIs } from '../access/accepted.ts'
 import { makeRules } from '../access/first-use.ts'
@@ -23,11 +16,10 @@ import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { isThere } from '../files/there.ts'
 import { writeFile } from '../files/write.ts'
-import { audienceOfFile, sopsConfigFor } from './audience.ts'
+import { prepareReader } from './add-reader.ts'
 import { ensureAccepted } from './consent.ts'
 import { outsideOf, readOutsideOf, secretNames, secretSource } from './inventory.ts'
 import { openWith } from './open.ts'
-import { rekeyBySops } from './sops-encrypt.ts'
 
 export interface ServiceKey {
   readonly path: string
@@ -42,85 +34,8 @@ export async function ensureServiceKey(context: HostContext, service: string): P
   if (!existsSync(path)) refuseKeyBySudo(context)
   await claimPlace(context)
   const { recipient, made } = await keyAt(path)
-  if (made) speak.note(`${quote(service)}: made the key ${quote(path)}, which is for .env.enc alone`)
+  if (made) speak.note(`${quote(service)}: made its key ${quote(path)}`)
   return { path, recipient }
-}
-
-interface Wanted {
-  readonly document: Document
-  readonly outside: Outside
-  readonly recipient: string
-  readonly rules: CreationRules
-}
-
-/** The file with its data key wrapped for one more recipient; nothing else in it changes. Throws readers-unaddable. */
-async function withRecipient(
-  { variables, workingDirectory }: HostContext,
-  { source, bytes, format }: Document,
-  outside: Outside,
-  recipient: string,
-): Promise<Buffer> {
-  if (format === 'age' || format === 'plaintext') throw failure('source-not-encrypted', source)
-  const { identities } = await readKeyring(variables, workingDirectory)
-  try {
-    const dataKey = await dataKeyOf({ keys: outside.ageKeys }, identities)
-    const enc = await sealAgeFile(dataKey, [recipient], { armored: true })
-    return await appendAgeKey(bytes, format, { recipient, enc: enc.toString('latin1') })
-  } catch (error) {
-    if (error instanceof SopsFault || error instanceof AgeFault)
-      throw failure('readers-unaddable', { path: source.path, reason: error.message })
-    throw error
-  }
-}
-
-/**
- * The same by the sops program, where an SSH key or another that only it uses opens the file. It wraps the data key anew
- * for all of them: where the rules do not name one of those who can open the file, the `refusal` stands.
- */
-async function withRecipientBySops(
-  context: HostContext,
-  { document, outside, recipient, rules }: Wanted,
-  refusal: DisintoError,
-): Promise<Buffer> {
-  const rule = rules.for(document.source.path)
-  const own = await ownRecipients(context)
-  const audience = audienceOfFile(outside, rule, own, [recipient])
-  if (audience.lost.length > 0) throw refusal
-  return rekeyBySops(context, document, sopsConfigFor(rule, audience, outside.rule, outside.macOnlyEncrypted))
-}
-
-/**
- * Gives a file to one more recipient: its old or its new bytes are there at every instant, and the new ones open to the
- * same for us, and are for those of before and for this one. Throws readers-unaddable, readers-unchecked.
- */
-async function addRecipient(
-  context: HostContext,
-  document: Document,
-  recipient: string,
-  rules: CreationRules | undefined,
-): Promise<void> {
-  const { path } = document.source
-  const outside = await readOutsideOf(document.bytes)
-  const open = openWith(context)
-  const before = (await open(document)).plaintext
-  const bytes = await withRecipient(context, document, outside, recipient).catch(async (error: unknown) => {
-    if (rules === undefined || !(error instanceof DisintoError) || error.code !== 'readers-unaddable')
-      throw error
-    return withRecipientBySops(context, { document, outside, recipient, rules }, error)
-  })
-  await writeFile(path, bytes, {
-    over: document.bytes,
-    within: context.project.root,
-    verify: async (written, temporary) => {
-      const made = await readOutsideOf(written)
-      if (!areSameKeys(made.recipients, [...outside.recipients, recipient]))
-        throw failure('readers-unchecked', { path })
-      const after = (
-        await open({ ...document, source: { ...document.source, path: temporary }, bytes: written })
-      ).plaintext
-      if (!isDeepStrictEqual(after, before)) throw failure('written-differs', { path })
-    },
-  })
 }
 
 /**
@@ -142,7 +57,15 @@ export async function namesOfCopy(context: HostContext, outside: Outside): Promi
     : []
 }
 
-async function refuseCopy(context: HostContext, document: Document, service: string): Promise<string[]> {
+/**
+ * Returns the names in an env file, unless it looks like a copy of a file that is not for services: that is asked about.
+ * Throws readers-widen.
+ */
+export async function refuseCopy(
+  context: HostContext,
+  document: Document,
+  service: string,
+): Promise<string[]> {
   const outside = await readOutsideOf(document.bytes)
   const names = await namesOfCopy(context, outside)
   if (names.length > 0) {
@@ -206,7 +129,8 @@ export async function grantService(context: HostContext, service: string, recipi
     const [own] = await ownRecipients(context)
     if (own !== undefined) await makeRules(context, own)
   } else await nameInRules(context, rules, service, recipient)
-  await addRecipient(context, document, recipient, await findRules(project.root))
+  const prepared = await prepareReader(context, document, recipient, await findRules(project.root))
+  prepared.commit()
   speak.note(
     `${quote(project.envFile)}: encrypted to ${quote(service)}, too: ${names.map(quote).join(', ') || 'all that is in it'}`,
   )

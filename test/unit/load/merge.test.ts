@@ -11,6 +11,7 @@ const document = {
 } as const
 const entry = (name: string, value: string): Entry => ({
   name,
+  loadedAs: name,
   value: new Secret(value),
   document,
   by: 'builtin',

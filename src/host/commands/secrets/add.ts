@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { readRegular } from '../../../load/read.ts'
 import { errnoOf, quote } from '../../../errors.ts'
-import { checkName } from '../../../load/names.ts'
+import { checkSecretName, partsOfName } from '../../../load/names.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import type { HostContext } from '../../context.ts'
 import { ensureRules } from '../../access/first-use.ts'
@@ -15,6 +15,7 @@ import { secretNameOf } from '../../cli/secret-name.ts'
 import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { dayGiven, DUE_OPTION, setDueOfNew } from '../../store/due.ts'
 import { prepareSealed } from '../../store/seal.ts'
+import { grantFiles } from '../../store/grant-files.ts'
 import { failure } from '../../errors.ts'
 
 async function mayOverwrite(name: string, path: string, { context, on }: Invocation): Promise<boolean> {
@@ -45,6 +46,15 @@ async function noteIfInEnvFile({ project, speak }: HostContext, name: string): P
     )
 }
 
+/** The name to add: NAME, or NAME@SERVICE for one service. Throws service-name, no-key-place. */
+function nameToAdd({ context, words, text }: Invocation): string {
+  const name = secretNameOf(words[0] ?? '', 'secrets add', context)
+  const service = text('for')
+  if (service === undefined) return name
+  if (context.project.serviceKeyFile(service) === undefined) throw failure('no-key-place')
+  return `${partsOfName(name)?.name ?? name}@${service}`
+}
+
 export const add: HostCommand = {
   name: 'secrets add',
   about: 'store a secret in a file of its own',
@@ -52,17 +62,20 @@ export const add: HostCommand = {
   details: `Asks for the value on a terminal, hidden; in a pipe it takes standard input as it
 is, less one final newline. The value is never an argument: those show in ps and
 in the shell's history. Writes secrets/NAME.enc, a SOPS JSON file for the
-recipients that .sops.yaml has for it.`,
+recipients that .sops.yaml has for it. With --for it is another value of NAME for one
+service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
   examples: [
     'disinto secrets add CLAWHUB_TOKEN',
     'pass show clawhub | disinto secrets add CLAWHUB_TOKEN',
     'disinto secrets add CLAWHUB_TOKEN --due 2027-01-31',
+    'disinto secrets add FORGE_TOKEN --for qwen',
     'disinto secrets add DEPLOY_KEY --from-file ~/.ssh/deploy --raw',
   ],
   options: [
     ...VALUE_OPTIONS,
     DUE_OPTION,
     { name: 'force', about: 'replace a secret without asking' },
+    { name: 'for', value: 'SERVICE', about: 'a value for this service alone, which gets it under NAME' },
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [1, 1],
@@ -71,12 +84,12 @@ recipients that .sops.yaml has for it.`,
   run: async (invocation) => {
     const { context, texts, text } = invocation
     const { project, speak } = context
-    const name = secretNameOf(invocation.words[0] ?? '', 'secrets add', context)
+    const name = nameToAdd(invocation)
     if (name === 'sops') throw failure('name-kept', { name })
     const dueText = text('due')
     const due = dueText === undefined ? undefined : dayGiven(dueText, 'secrets add')
     const source = secretSource(project, name)
-    checkName(name, source.path, allowed(context.variables, texts('allow')))
+    checkSecretName(name, source.path, allowed(context.variables, texts('allow')))
     const before = isTaken(source.path) ? readRegular(source.path) : undefined
     // Before the prompt: who is not going to overwrite it should not have to type it.
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
@@ -99,7 +112,9 @@ recipients that .sops.yaml has for it.`,
     await setDueOfNew(context, name, due)
     sayWhatIsOdd(context, name, value)
     warnOfKeyFiles(context)
-    await noteIfInEnvFile(context, name)
+    const service = partsOfName(name)?.service
+    if (service === undefined) await noteIfInEnvFile(context, name)
+    else await grantFiles(context, service, [name])
     return 0
   },
 }

@@ -16,7 +16,7 @@ async function serviceKey({ context, on }: Invocation, service: string): Promise
   const { recipient, made } = await keyAt(path, on('post-quantum'))
   context.speak.note(
     made
-      ? `made the key of service ${service}: ${quote(path)}; it opens nothing yet: disinto secrets recipients add ${recipient} --env`
+      ? `made the key of service ${service}: ${quote(path)}; it opens nothing yet: disinto secrets grant ${service} NAME, or .env.enc`
       : `${quote(path)}: exists already, and is used as it is`,
   )
   report(on('json'), context.print, recipient, path, made)

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { textOf } from '../../../load/dotenv.ts'
 import { read } from '../../../load/read.ts'
+import { partsOfName } from '../../../load/names.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
 import { findSecret } from '../../store/find.ts'
@@ -38,7 +39,11 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     }
     const name = secretNameOf(word, 'secrets show', context)
     const source = await findSecret(project, name)
-    const entries = await entriesAt(source, open, new Set([...allowed(variables), name]))
+    const entries = await entriesAt(
+      source,
+      open,
+      new Set([...allowed(variables), partsOfName(name)?.name ?? name]),
+    )
     const entry = entries.findLast((one) => one.name === name)
     if (entry === undefined) throw failure('secret-missing', { name, near: undefined })
     write(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)

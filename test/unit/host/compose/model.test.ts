@@ -18,7 +18,7 @@ const serviceOf = (settings: object): Service => {
   return service
 }
 
-const KEY = { directory: '/k', ours: true }
+const KEY = { directory: '/k', ours: true, envFile: true, secrets: [] }
 
 test('exposures are where docker keeps a value: one a service, each name once with its places', () => {
   const names = ['TOKEN', 'PASS', 'PORT', 'SEALED', 'ARG', 'O']
@@ -93,7 +93,7 @@ test('an override mounts a key and the env file read-only, and lets no source be
 
 test('another image gets the key where only root can enter, and is told where', () => {
   const model = modelOf({ web: {} })
-  const keys = new Map([['web', { directory: '/k', ours: false }]])
+  const keys = new Map([['web', { directory: '/k', ours: false, envFile: true, secrets: [] }]])
   const { services } = JSON.parse(
     overrideDocument(model, { envFile: undefined, keys, allow: [], empty: false }),
   )
@@ -113,6 +113,34 @@ test('names that the file lets through reach the shim, beside those it was given
     empty: false,
   })
   expect(JSON.parse(document).services.agents.environment.DISINTO_ALLOW).toBe('NODE_OPTIONS,B,A')
+})
+
+test('exactly the granted files are mounted, a value of the service’s own under its name', () => {
+  const model = modelOf({
+    qwen: { environment: { DISINTO_AS: 'X=Y' } },
+    llama: { volumes: [{ type: 'bind', source: '/s', target: '/etc/disinto/secrets' }] },
+  })
+  const secrets = ['A', 'FORGE_TOKEN@qwen'].map((secret) => ({
+    secret,
+    path: `/p/secrets/${secret}.enc`,
+    stamp: 'x',
+  }))
+  const envFile = { path: '/p/.env.enc', name: '.env.enc', stamp: 'x' } as const
+  const key = { directory: '/k', ours: true, envFile: false, secrets }
+  const keys = new Map([
+    ['qwen', key],
+    ['llama', key],
+  ])
+  const { services } = JSON.parse(overrideDocument(model, { envFile, keys, allow: [], empty: true }))
+  expect(services.qwen.volumes.map(({ target }: { target: string }) => target)).toEqual([
+    '/home/agent/.config/sops/age',
+    '/etc/disinto/secrets/A.enc',
+    '/etc/disinto/secrets/FORGE_TOKEN@qwen.enc',
+  ])
+  expect(services.qwen.environment).toEqual({ DISINTO_AS: 'FORGE_TOKEN=FORGE_TOKEN@qwen,X=Y' })
+  expect(Object.keys(services.qwen.labels)).toEqual(['disinto.secrets'])
+  // What a file mounts there itself stays.
+  expect(services.llama.volumes).toHaveLength(1)
 })
 
 test('a stack without a value yet starts all the same', () => {

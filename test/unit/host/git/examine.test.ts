@@ -26,8 +26,8 @@ test.each([
 
 test.each([
   ['secrets/A.enc', 'A'],
-  ['x/secrets/A@web.enc', 'A'],
-])('%s is for %s', (path, name) => {
+  ['x/secrets/A@web.enc', 'A@web'],
+])('%s must hold %s', (path, name) => {
   expect(secretNameOf(path)).toBe(name)
 })
 

@@ -1,24 +1,35 @@
 /** `disinto secrets recipients add`: lets one more key open secrets. */
 import { quote } from '../../../../errors.ts'
-import { hasKey } from '../../../../sops/master-key.ts'
+import { hasKey, keysWithout } from '../../../../sops/master-key.ts'
 import { acceptRules } from '../../../access/accepted.ts'
 import { ownRecipients } from '../../../access/keys.ts'
 import { withName } from '../../../access/recipient-names.ts'
+import { namesInRules } from '../../../access/grant-rule.ts'
 import { recipientGiven } from '../../../access/recipients.ts'
 import { type CreationRule, type CreationRules, rulesOf } from '../../../access/rules.ts'
 import { changeKeys } from '../../../access/rules-edit.ts'
 import type { HostCommand, Invocation } from '../../../cli/command.ts'
+import type { Project } from '../../../project.ts'
 import { failure } from '../../../errors.ts'
 import { ensureAccepted } from '../../../store/consent.ts'
 import { envSource, inventory, outsideOf, secretSource } from '../../../store/inventory.ts'
 import { reencrypt } from '../../../store/reencrypt.ts'
+
+/** The rule for secrets, and those of granted files: what the one says, and some services more. */
+function rulesForSecrets(rules: CreationRules, project: Project): number[] {
+  const general = rules.for(secretSource(project, 'NAME').path)
+  const granted = namesInRules(rules, project)
+    .map((name) => rules.for(secretSource(project, name).path))
+    .filter(({ recipients }) => keysWithout(general.recipients, recipients).length === 0)
+  return [general, ...granted].map(({ index }) => index)
+}
 
 /** The rules, by number, that --env or --secrets mean; all without either. */
 function chosenRules(rules: CreationRules, { context, on }: Invocation): (index: number) => boolean {
   const { project } = context
   const chosen = [
     ...(on('env') ? [rules.for(envSource(project).path).index] : []),
-    ...(on('secrets') ? [rules.for(secretSource(project, 'NAME').path).index] : []),
+    ...(on('secrets') ? rulesForSecrets(rules, project) : []),
   ]
   return (index) => chosen.length === 0 || chosen.includes(index)
 }

@@ -1,0 +1,62 @@
+/** Grants against the stack: granted and not mounted, mounted and not granted, to a service that there is not. */
+import { quote } from '../../errors.ts'
+import { grantedTo, warningsOfGrants } from '../compose/granted.ts'
+import type { Model, Service } from '../compose/model.ts'
+import { IMAGE_KEYS, IMAGE_SECRETS, ROOT_KEYS } from '../compose/mounts.ts'
+import { ENV_FILE, type Grant } from '../store/grants.ts'
+import type { Finding } from './finding.ts'
+
+/** The secret files that a service mounts by its own word, and was not granted. */
+function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] {
+  const { name, mounts } = service
+  // With a key of somebody else's choice, what it opens is told there.
+  if (mounts.some(({ target }) => target === IMAGE_KEYS || target === ROOT_KEYS)) return []
+  const granted = grantedTo(grants, name).secrets.map(({ secret }) => secret)
+  return mounts.flatMap(({ target }): Finding[] => {
+    if (!target.startsWith(`${IMAGE_SECRETS}/`) || !target.endsWith('.enc')) return []
+    const secret = target.slice(IMAGE_SECRETS.length + 1, -'.enc'.length)
+    if (granted.includes(secret)) return []
+    return [
+      {
+        code: 'grant-mounted',
+        severity: 'error',
+        message: `${quote(name)}: mounts ${quote(secret)}, which it was not granted: it will not start`,
+        fix: `disinto secrets grant ${name} ${secret}, and take that line out of volumes: disinto up mounts what is granted`,
+      },
+    ]
+  })
+}
+
+/** Examines what the services were granted against what the compose file has. */
+export function grantFindings(model: Model, grants: readonly Grant[]): Finding[] {
+  const names = new Set(model.services.map(({ name }) => name))
+  const unknown = [
+    ...new Set(
+      grants
+        .filter(({ service, state }) => state !== 'stray' && !names.has(service))
+        .map(({ service }) => service),
+    ),
+  ]
+  return [
+    ...model.services.flatMap((service) => mountedFindings(service, grants)),
+    ...warningsOfGrants(grants, names).map(
+      ({ code, message, hint }): Finding => ({
+        code,
+        severity: 'warning',
+        message,
+        ...(hint && { fix: hint }),
+      }),
+    ),
+    ...unknown.map(
+      (service): Finding => ({
+        code: 'grant-serviceless',
+        severity: 'warning',
+        message: `${quote(service)}: was granted ${grants
+          .filter((grant) => grant.service === service)
+          .map(({ secret }) => quote(secret))
+          .join(', ')}, and the compose file has no such service`,
+        fix: `disinto secrets revoke ${service} ${grants.find((grant) => grant.service === service)?.secret ?? ENV_FILE}, or name the service as it is called there`,
+      }),
+    ),
+  ]
+}
