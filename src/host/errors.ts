@@ -488,7 +488,7 @@ export const HOST_CATALOGUE = {
     message: `${quote(name)}: is the value of another service than ${quote(service)}`,
     hint: `a value for this one: disinto secrets add NAME --for ${service}`,
   }),
-  'grant-absent': ({ service, name }: Texts<'service' | 'name'>) => ({
+  'grant-missing': ({ service, name }: Texts<'service' | 'name'>) => ({
     message: `${quote(service)}: was not granted ${quote(name)}, and can't open it`,
     hint: 'disinto secrets grants lists who was granted what',
   }),

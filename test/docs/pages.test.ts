@@ -40,6 +40,8 @@ test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
 test('docs/git.md', () => runPage('docs/git.md', { before: project }))
 
+test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
+
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))
 
 test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))

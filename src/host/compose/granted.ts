@@ -44,31 +44,34 @@ export function stampOfSecrets(files: readonly GrantedFile[]): string {
   return files.length === 0 ? '' : stampOf(files.map(({ secret, stamp }) => `${secret} ${stamp}\n`).join(''))
 }
 
-const WHY: Readonly<Partial<Record<GrantState, string>>> = {
-  locked: 'is not encrypted to its key, though the rules say so',
-  unaccepted: 'is granted by a rule that nobody accepted on this machine',
-  absent: 'is granted, and does not exist',
+/** What is said of a grant that gives a service nothing. */
+const UNGIVEN: Readonly<
+  Partial<Record<GrantState, { readonly code: string; readonly why: string; fix(grant: Grant): string }>>
+> = {
+  locked: {
+    code: 'grant-locked',
+    why: 'is not encrypted to its key, though the rules say so',
+    fix: ({ service, secret }) => `disinto secrets grant ${service} ${secret}`,
+  },
+  unaccepted: {
+    code: 'grant-unaccepted',
+    why: 'is granted by a rule that nobody accepted on this machine',
+    fix: () => 'find out who wrote it (git log -p .sops.yaml); then disinto secrets recipients accept',
+  },
+  absent: {
+    code: 'grant-absent',
+    why: 'is granted, and does not exist',
+    fix: ({ service, secret }) =>
+      `disinto secrets add ${secret}, or, if it was removed: disinto secrets revoke ${service} ${secret}`,
+  },
 }
 
-const FIX: Readonly<Partial<Record<GrantState, (grant: Grant) => string>>> = {
-  locked: ({ service, secret }) => `disinto secrets grant ${service} ${secret}`,
-  unaccepted: () => 'find out who wrote it (git log -p .sops.yaml); then disinto secrets recipients accept',
-  absent: ({ service, secret }) =>
-    `disinto secrets add ${secret}, or, if it was removed: disinto secrets revoke ${service} ${secret}`,
-}
-
-/** What is said of grants to services of a stack that give them nothing. */
+/** Warnings of the grants to services of a stack that give them nothing. */
 export function warningsOfGrants(grants: readonly Grant[], services: ReadonlySet<string>): Warning[] {
   return grants.flatMap((grant) => {
-    const { service, secret, state } = grant
-    const [why, fix] = [WHY[state], FIX[state]]
-    if (!services.has(service) || secret === ENV_FILE || why === undefined || fix === undefined) return []
-    return [
-      {
-        code: `grant-${state}`,
-        message: `${quote(service)}: does not get ${quote(secret)}, which ${why}`,
-        hint: fix(grant),
-      },
-    ]
+    const ungiven = UNGIVEN[grant.state]
+    if (!services.has(grant.service) || grant.secret === ENV_FILE || ungiven === undefined) return []
+    const message = `${quote(grant.service)}: does not get ${quote(grant.secret)}, which ${ungiven.why}`
+    return [{ code: ungiven.code, message, hint: ungiven.fix(grant) }]
   })
 }

@@ -154,13 +154,13 @@ async function secretsOf(context: HostContext, service: string, word: string): P
     .filter(
       (secret) => secret === word || (partsOfName(secret)?.name === word && secret.endsWith(`@${service}`)),
     )
-  if (found.length === 0) throw failure('grant-absent', { service, name: word })
+  if (found.length === 0) throw failure('grant-missing', { service, name: word })
   return found
 }
 
 /**
  * Takes files from a service: out of the rules, and encrypted anew with new data keys, every file or none. Lists what is
- * due for change, since what could be read stays known. Throws grant-absent, grant-agents-env, grant-keyless, and what
+ * due for change, since what could be read stays known. Throws grant-missing, grant-agents-env, grant-keyless, and what
  * changing the rules and opening the files throws.
  */
 export async function revokeFiles(
