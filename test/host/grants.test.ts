@@ -242,16 +242,7 @@ describe('refused, and nothing changed, is', () => {
     [
       'a file that does not say which secret it holds',
       (host) => {
-        const flags = [
-          '--config',
-          '/dev/null',
-          '--age',
-          host.recipient(),
-          '--input-type',
-          'binary',
-          '--output-type',
-          'json',
-        ]
+        const flags = ['--age', host.recipient(), '--input-type', 'binary', '--output-type', 'json']
         host.write('x', MARK)
         host.write('secrets/N.enc', host.sops(...NO_CONFIG, 'encrypt', ...flags, host.path('x')))
         return ['grant', 'qwen', 'A', 'N']

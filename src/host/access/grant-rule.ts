@@ -1,4 +1,4 @@
-/** The rule of a secret file that services were granted: for that file alone, before the one for all secrets. */
+/** The rule of a secret file that services were granted: for that file and no other. */
 import { hasKey, keysWithout } from '../../sops/master-key.ts'
 import { failure } from '../errors.ts'
 import type { Project } from '../project.ts'

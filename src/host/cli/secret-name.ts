@@ -1,4 +1,4 @@
-/** The name of a secret, as people give it on the command line: NAME, NAME@SERVICE, or the path of its file. */
+/** The name of a secret on the command line: NAME, NAME@SERVICE, or the path of its file. */
 import { basename, dirname, resolve } from 'node:path'
 import { partsOfName } from '../../load/names.ts'
 import { failure } from '../errors.ts'

@@ -1,8 +1,9 @@
-/** Grants against the stack: granted and not mounted, mounted and not granted, to a service that there is not. */
+/** Grants against the stack: not mounted, mounted and not granted, or of no service. */
 import { quote } from '../../errors.ts'
 import { grantedTo, warningsOfGrants } from '../compose/granted.ts'
 import type { Model, Service } from '../compose/model.ts'
 import { IMAGE_KEYS, IMAGE_SECRETS, ROOT_KEYS } from '../compose/mounts.ts'
+import { AGENTS } from '../project.ts'
 import { ENV_FILE, type Grant } from '../store/grants.ts'
 import type { Finding } from './finding.ts'
 
@@ -27,16 +28,27 @@ function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] 
   })
 }
 
+/** Grants to services that the compose file does not have. */
+function servicelessFindings(names: ReadonlySet<string>, grants: readonly Grant[]): Finding[] {
+  // The first rules name the agents, whatever the stack has.
+  const lost = grants.filter(
+    ({ service, secret, state }) =>
+      state !== 'stray' && !names.has(service) && !(service === AGENTS && secret === ENV_FILE),
+  )
+  return [...new Set(lost.map(({ service }) => service))].map((service) => {
+    const secrets = lost.filter((grant) => grant.service === service).map(({ secret }) => secret)
+    return {
+      code: 'grant-serviceless',
+      severity: 'warning',
+      message: `${quote(service)}: was granted ${secrets.map(quote).join(', ')}, and the compose file has no such service`,
+      fix: `disinto secrets revoke ${service} ${secrets.join(' ')}; or name the service in the compose file as it is called here`,
+    }
+  })
+}
+
 /** Examines what the services were granted against what the compose file has. */
 export function grantFindings(model: Model, grants: readonly Grant[]): Finding[] {
   const names = new Set(model.services.map(({ name }) => name))
-  const unknown = [
-    ...new Set(
-      grants
-        .filter(({ service, state }) => state !== 'stray' && !names.has(service))
-        .map(({ service }) => service),
-    ),
-  ]
   return [
     ...model.services.flatMap((service) => mountedFindings(service, grants)),
     ...warningsOfGrants(grants, names).map(
@@ -44,19 +56,9 @@ export function grantFindings(model: Model, grants: readonly Grant[]): Finding[]
         code,
         severity: 'warning',
         message,
-        ...(hint && { fix: hint }),
+        ...(hint !== undefined && { fix: hint }),
       }),
     ),
-    ...unknown.map(
-      (service): Finding => ({
-        code: 'grant-serviceless',
-        severity: 'warning',
-        message: `${quote(service)}: was granted ${grants
-          .filter((grant) => grant.service === service)
-          .map(({ secret }) => quote(secret))
-          .join(', ')}, and the compose file has no such service`,
-        fix: `disinto secrets revoke ${service} ${grants.find((grant) => grant.service === service)?.secret ?? ENV_FILE}, or name the service as it is called there`,
-      }),
-    ),
+    ...servicelessFindings(names, grants),
   ]
 }

@@ -1,4 +1,4 @@
-/** One more reader for a file that is there: its data key once more, and nothing else in it changes. */
+/** One more reader for a file: its data key once more, and nothing else in it changes. */
 import { isDeepStrictEqual } from 'node:util'
 import { AgeFault } from '../../age/fault.ts'
 import { sealAgeFile } from '../../age/file.ts'

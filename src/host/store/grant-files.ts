@@ -1,4 +1,4 @@
-/** Files granted to a service, and taken from it again: by the rules, and in fact (DESIGN.md §5). */
+/** Files granted to a service, and taken from it: by the rules and in fact (DESIGN.md §5). */
 import { existsSync } from 'node:fs'
 import { quote } from '../../errors.ts'
 import { partsOfName } from '../../load/names.ts'
@@ -142,7 +142,7 @@ export async function grantFiles(
         ? `${quote(path)}: encrypted to ${quote(service)}, too`
         : `${quote(path)}: ${quote(service)} can open it already`,
     )
-  if (existsSync(project.composeFile)) speak.note(`${quote(service)} gets it at the next: disinto up`)
+  if (existsSync(project.composeFile)) speak.note(`disinto up mounts it into ${quote(service)}`)
 }
 
 /** What a word means that is taken from a service: each file that it was granted, or can open, by this name. */

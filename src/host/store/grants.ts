@@ -1,4 +1,4 @@
-/** Which services were granted which files, and whether the files agree. Opens nothing. */
+/** Which services were granted which files, and what the files say. Opens nothing. */
 import { existsSync } from 'node:fs'
 import { partsOfName } from '../../load/names.ts'
 import type { Source } from '../../nouns.ts'
