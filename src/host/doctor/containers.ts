@@ -48,7 +48,7 @@ function secretsFinding(
       message: `${quote(service)}: its container has granted files of before: one was changed, granted or revoked since`,
       fix: 'disinto restart gives it those of now',
     }
-  if (secrets === '' && now.secrets !== '')
+  if ((secrets === '' && now.secrets !== '') || (stamp === '' && now.envFile !== ''))
     return {
       code: 'grant-unmounted',
       severity: 'warning',
