@@ -105,13 +105,19 @@ async function bundle(name, start) {
   const { outputFiles = [] } = await build({
     ...common,
     entryPoints: [`src/${name}.ts`],
+    outfile: `entrypoint/${name}.js`,
     write: false,
+    sourcemap: 'external',
+    sourcesContent: false,
     plugins: [cold(texts)],
     define: { DISINTO_VERSION: JSON.stringify(version) },
   })
   // In an order that does not depend on which was ready first.
   const sorted = Object.fromEntries(Object.entries(texts).sort(([one], [other]) => (one < other ? -1 : 1)))
-  writeFileSync(new URL(`${name}.js`, outdir), file(start, outputFiles[0].text, sorted))
+  const textOf = (end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? ''
+  writeFileSync(new URL(`${name}.js`, outdir), file(start, textOf('.js'), sorted))
+  // For tools/coverage.mjs, and in no package.
+  writeFileSync(new URL(`${name}.js.map`, outdir), textOf('.js.map'))
 }
 
 /** npm makes programs of both, `disinto` and `disinto-entrypoint`. */

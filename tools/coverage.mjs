@@ -2,45 +2,75 @@
  * Which lines of src the unit, shim and host suites run, together; fails below the floors.
  *
  *   npm run coverage [-- ROOM ...]      ROOM: lists its lines that are not run, too, "host/doctor" for example
+ *   npm run coverage -- --again [ROOM ...]      the same for what was counted last
  *
- * The bundles for it are plain ones with a source map, which write what V8 counted when they end or become a command.
- * A process that a signal ends writes nothing. Tests that fail are told, and no more: some hold what a start loads.
+ * With CI set `npm test` counts in the suites that it runs anyway (tools/test.mjs). The programs are the built bundles, inside
+ * a file that has V8 count, and writes what it counted when they end or become a command. A process that a signal ends
+ * writes nothing.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
-import { build } from 'esbuild'
+import { fileURLToPath } from 'node:url'
 import { fetchParts } from './fetch.mjs'
-import { ROOT } from './prepare.mjs'
+import { build, ROOT } from './prepare.mjs'
 
 /** Of lines, in percent. A room is a directory of src, or of src/host; the files beside them are one. */
 const FLOORS = { all: 85, room: 75, high: 95 }
 const HIGH = ['sops', 'age', 'load', 'host/access', 'host/store']
 const SUITES = ['unit', 'shim', 'host']
+const BUNDLES = ['entrypoint', 'disinto']
 
 const PLACE = join(ROOT, 'coverage')
 const COUNTS = join(PLACE, 'counts')
+/** Where the programs are that count: for TEST_BUNDLES, which test/helpers/parts.ts reads. */
+export const COUNTING = join(PLACE, 'bundles')
+/** What has vitest count in its own process. */
+export const IN_PROCESS = [
+  '--coverage.enabled',
+  '--coverage.provider=v8',
+  '--coverage.include=src/**/*.ts',
+  '--coverage.reporter=json',
+  `--coverage.reportsDirectory=${join(PLACE, 'unit')}`,
+  '--coverage.reportOnFailure',
+]
 
-/** @type {(name: string) => Promise<any>} */
-const load = (name) => import(name)
-const { mergeScriptCovs } = (await load('@bcoe/v8-coverage')).default
-const { convert } = await load('ast-v8-to-istanbul')
-const { parseAst } = await load('vite')
-
-/** Around a bundle: counts from its first line on. */
-const prelude = (bundle) => `const { Session } = require('node:inspector')
+/** Around a bundle: counts from its first line on, and writes which parts of its text ran, as pairs of offsets. */
+const counting = (bundle) => `const { Session } = require('node:inspector')
 const { writeFileSync } = require('node:fs')
+const file = ${JSON.stringify(join(ROOT, 'entrypoint', `${bundle}.js`))}
 const session = new Session()
 session.connect()
 session.post('Profiler.enable')
 session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
-const file = require.resolve('./${bundle}.plain.js')
-let written = 0
+
+// Ranges lie in each other, and the innermost counts.
+function ran(functions) {
+  const ranges = functions.flatMap((one) => one.ranges)
+  ranges.sort((one, other) => one.startOffset - other.startOffset || other.endOffset - one.endOffset)
+  const pairs = []
+  const around = []
+  let at = 0
+  const upTo = (offset) => {
+    if (offset > at && around.at(-1)?.count > 0) pairs.push([at, offset])
+    at = Math.max(at, offset)
+  }
+  for (const range of ranges) {
+    while (around.length > 0 && around.at(-1).endOffset <= range.startOffset) { upTo(around.at(-1).endOffset); around.pop() }
+    upTo(range.startOffset)
+    around.push(range)
+  }
+  while (around.length > 0) {
+    upTo(around.at(-1).endOffset)
+    around.pop()
+  }
+  return pairs
+}
 function write() {
   session.post('Profiler.takePreciseCoverage', (error, answer) => {
-    const counts = answer?.result.filter(({ url }) => url.endsWith(file)) ?? []
+    const functions = answer?.result.find(({ url }) => url === file)?.functions ?? []
     const name = '${COUNTS}/${bundle}-' + process.pid + '-' + process.hrtime.bigint() + '.json'
-    try { writeFileSync(name, JSON.stringify(counts)) } catch {}
+    try { writeFileSync(name, JSON.stringify(ran(functions))) } catch {}
   })
 }
 process.on('exit', write)
@@ -49,41 +79,22 @@ if (execve) process.execve = (...words) => { write(); return execve.apply(proces
 require(file)
 `
 
-async function buildPlain() {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-  for (const bundle of ['entrypoint', 'disinto']) {
-    await build({
-      absWorkingDir: ROOT,
-      entryPoints: [`src/${bundle}.ts`],
-      outfile: join(PLACE, `${bundle}.plain.js`),
-      bundle: true,
-      packages: 'external',
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      supported: { 'dynamic-import': false },
-      sourcemap: true,
-      define: { DISINTO_VERSION: JSON.stringify(version) },
-      logLevel: 'warning',
-    })
-    writeFileSync(join(PLACE, `${bundle}.js`), prelude(bundle))
-  }
+/** Makes the programs that count, and forgets what was counted. */
+export function prepareCounting() {
+  rmSync(PLACE, { recursive: true, force: true })
+  mkdirSync(COUNTS, { recursive: true })
+  // For processes that become another user.
+  spawnSync('chmod', ['0777', COUNTS])
+  mkdirSync(COUNTING)
+  for (const bundle of BUNDLES) writeFileSync(join(COUNTING, `${bundle}.js`), counting(bundle))
   // What is here are CommonJS files, below a package of ES modules.
-  writeFileSync(join(PLACE, 'package.json'), '{ "type": "commonjs" }\n')
+  writeFileSync(join(COUNTING, 'package.json'), '{ "type": "commonjs" }\n')
 }
 
 /** Runs the suites one after the other, as far as they go. */
 function runSuites({ node26 = '', sops = '', age = '', ageKeygen = '' }) {
   for (const suite of SUITES) {
-    const inProcess = [
-      '--coverage.enabled',
-      '--coverage.provider=v8',
-      '--coverage.include=src/**/*.ts',
-      '--coverage.reporter=json',
-      `--coverage.reportsDirectory=${join(PLACE, 'unit')}`,
-      '--coverage.reportOnFailure',
-    ]
-    const words = ['run', '--project', suite, '--reporter=dot', ...(suite === 'unit' ? inProcess : [])]
+    const words = ['run', '--project', suite, '--reporter=dot', ...(suite === 'unit' ? IN_PROCESS : [])]
     const { status } = spawnSync(node26, [join(ROOT, 'node_modules/vitest/vitest.mjs'), ...words], {
       cwd: ROOT,
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -93,55 +104,79 @@ function runSuites({ node26 = '', sops = '', age = '', ageKeygen = '' }) {
         SOPS_PROGRAM: sops,
         AGE_PROGRAM: age,
         AGE_KEYGEN_PROGRAM: ageKeygen,
-        TEST_BUNDLES: PLACE,
+        TEST_BUNDLES: COUNTING,
       },
     })
-    if (status !== 0) console.log(`${suite}: some tests failed, on bundles that are not those of the package`)
+    if (status !== 0) console.log(`${suite}: some tests failed`)
   }
 }
 
-/** Counts of a bundle's processes, added up some at a time, as all at once would fill the memory. */
-function countsOf(bundle) {
-  let merged
-  const names = readdirSync(COUNTS).filter((name) => name.startsWith(`${bundle}-`))
-  for (let at = 0; at < names.length; at += 50) {
-    const counts = names
-      .slice(at, at + 50)
-      .flatMap((name) => JSON.parse(readFileSync(join(COUNTS, name), 'utf8')))
-      .map((one) => ({ ...one, scriptId: '0', url: bundle }))
-    merged = mergeScriptCovs([...(merged ? [merged] : []), ...counts])
+/** The parts of a bundle's text that ran in any process, as pairs of offsets in their order, none beside the next. */
+function partsThatRan(bundle) {
+  const pairs = readdirSync(COUNTS)
+    .filter((name) => name.startsWith(`${bundle}-`))
+    .flatMap((name) => JSON.parse(readFileSync(join(COUNTS, name), 'utf8')))
+    .sort(([one], [other]) => one - other)
+  if (pairs.length === 0) throw new Error(`${bundle}: no process wrote what it counted`)
+  const parts = [pairs[0]]
+  for (const [start, end] of pairs) {
+    const last = parts[parts.length - 1]
+    if (start <= last[1]) last[1] = Math.max(last[1], end)
+    else parts.push([start, end])
   }
-  return merged
+  return parts
 }
 
-/** Files of src with a count for each of their lines that has code. */
+/** The script inside a bundle's file: what esbuild made begins behind the head that esbuild.config.mjs puts before it. */
+function scriptOf(bundle) {
+  const file = readFileSync(join(ROOT, `entrypoint/${bundle}.js`), 'utf8')
+  const [, text = '""'] = /^const script = (".*")$/m.exec(file) ?? []
+  const script = JSON.parse(text)
+  return { script, head: script.indexOf('{') + 1 }
+}
+
+/** Files of src, each with its lines that are in the bundle and whether one of their parts ran. */
 async function linesOfBundle(bundle) {
-  const path = join(PLACE, `${bundle}.plain.js`)
-  const code = readFileSync(path, 'utf8')
-  const coverage = countsOf(bundle)
-  if (coverage === undefined) throw new Error(`${bundle}: no process wrote what it counted`)
-  return convert({
-    code,
-    ast: parseAst(code),
-    sourceMap: JSON.parse(readFileSync(`${path}.map`, 'utf8')),
-    coverage: { ...coverage, url: `file://${path}` },
-    wrapperLength: 0,
-  })
+  /** @type {any} */
+  const { TraceMap, decodedMappings } = await import('@jridgewell/trace-mapping')
+  const map = new TraceMap(JSON.parse(readFileSync(join(ROOT, `entrypoint/${bundle}.js.map`), 'utf8')))
+  const { script, head } = scriptOf(bundle)
+  const parts = partsThatRan(bundle)
+  const files = new Map()
+  let lineStart = head
+  let part = 0
+  for (const segments of decodedMappings(map)) {
+    for (const [column, source, line] of segments) {
+      const offset = lineStart + column
+      while (part < parts.length && parts[part][1] <= offset) part += 1
+      if (source === undefined) continue
+      const file = relative('../src', map.sources[source])
+      const lines = files.get(file) ?? new Map()
+      files.set(file, lines)
+      lines.set(line + 1, lines.get(line + 1) === true || (parts[part]?.[0] ?? Infinity) <= offset)
+    }
+    lineStart = script.indexOf('\n', lineStart) + 1
+  }
+  return files
 }
 
-/** @type {Map<string, Map<number, number>>} */
-const counts = new Map()
-
-/** Adds Istanbul's counts: a line has the most of what begins in it. */
-function add(data) {
-  for (const [path, { statementMap, s }] of Object.entries(data)) {
+/** Files of src, each with its lines that begin something and whether the unit tests or a bundle ran them. */
+async function linesOfAll() {
+  const bundles = await Promise.all(BUNDLES.map(linesOfBundle))
+  const unit = JSON.parse(readFileSync(join(PLACE, 'unit/coverage-final.json'), 'utf8'))
+  return Object.entries(unit).map(([path, { statementMap, s }]) => {
     const file = relative(join(ROOT, 'src'), path)
-    if (file.startsWith('..')) continue
-    const lines = counts.get(file) ?? new Map()
-    counts.set(file, lines)
-    for (const [id, { start }] of Object.entries(statementMap))
-      lines.set(start.line, Math.max(lines.get(start.line) ?? 0, s[id]))
-  }
+    const built = bundles.flatMap((files) => files.get(file) ?? [])
+    const lines = new Map()
+    for (const [id, { start }] of Object.entries(statementMap)) {
+      const told = built.map((one) => one.get(start.line))
+      const run = s[id] > 0 || told.includes(true)
+      // What esbuild has made one with another line, a constant for example, is nowhere to be run.
+      if (run || built.length === 0 || told.includes(false))
+        lines.set(start.line, run || lines.get(start.line) === true)
+    }
+    return { file, lines }
+  })
 }
 
 function roomOf(file) {
@@ -155,12 +190,15 @@ function floorOf(room) {
   return HIGH.includes(room) ? FLOORS.high : FLOORS.room
 }
 
-/** Prints the share of lines of every room, and returns what is below its floor. */
-function report(listed) {
+/**
+ * Prints the share of lines of every room; returns whether none is below its floor.
+ * @param {readonly string[]} [listed] rooms whose lines that are not run are printed, too
+ */
+export async function report(listed = []) {
   const rooms = new Map([['all', { run: 0, lines: 0 }]])
-  for (const [file, lines] of counts) {
+  for (const { file, lines } of await linesOfAll()) {
     const room = roomOf(file)
-    const missed = [...lines].filter(([, count]) => count === 0).map(([line]) => line)
+    const missed = [...lines].filter(([, run]) => !run).map(([line]) => line)
     for (const name of ['all', room]) {
       const sums = rooms.get(name) ?? { run: 0, lines: 0 }
       rooms.set(name, { run: sums.run + lines.size - missed.length, lines: sums.lines + lines.size })
@@ -175,22 +213,16 @@ function report(listed) {
     if (share < floor) below.push(room)
     console.log(`${room.padEnd(18)} ${share.toFixed(1).padStart(5)} %  of ${lines} lines, floor ${floor}`)
   }
-  return below
+  if (below.length > 0) console.log(`below the floor: ${below.join(', ')}`)
+  return below.length === 0
 }
 
-const again = process.argv.includes('--again')
-if (!again) {
-  rmSync(PLACE, { recursive: true, force: true })
-  mkdirSync(COUNTS, { recursive: true, mode: 0o777 })
-  // For processes that become another user.
-  spawnSync('chmod', ['0777', COUNTS])
-  await buildPlain()
-  runSuites(await fetchParts())
-}
-add(JSON.parse(readFileSync(join(PLACE, 'unit/coverage-final.json'), 'utf8')))
-for (const bundle of ['entrypoint', 'disinto']) add(await linesOfBundle(bundle))
-const below = report(process.argv.slice(2))
-if (below.length > 0) {
-  console.log(`below the floor: ${below.join(', ')}`)
-  process.exitCode = 1
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const words = process.argv.slice(2)
+  if (!words.includes('--again')) {
+    prepareCounting()
+    build()
+    runSuites(await fetchParts())
+  }
+  process.exitCode = (await report(words)) ? 0 : 1
 }

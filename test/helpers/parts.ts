@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url'
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Where the bundles are: tools/coverage.mjs has others run. */
-const bundles = process.env['TEST_BUNDLES'] ?? join(REPOSITORY, 'entrypoint')
+/** Where the bundles are, for tests of the files themselves. */
+export const BUNDLES = join(REPOSITORY, 'entrypoint')
 
-export const SHIM = join(bundles, 'entrypoint.js')
-export const DISINTO = join(bundles, 'disinto.js')
+/** The programs that run: tools/coverage.mjs puts others around them, which count. */
+const programs = process.env['TEST_BUNDLES'] ?? BUNDLES
+export const SHIM = join(programs, 'entrypoint.js')
+export const DISINTO = join(programs, 'disinto.js')
 
 function program(variable: string, name: string): string {
   const path = process.env[variable] ?? name

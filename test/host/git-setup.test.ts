@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Host, MARK } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
-import { DISINTO } from '../helpers/parts.ts'
+import { BUNDLES, DISINTO } from '../helpers/parts.ts'
 
 test('setup says what it changed, changes nothing the second time, and undo leaves no trace', () => {
   const repository = new Repository()
@@ -66,7 +66,7 @@ test('the hook can be run, and is for the owner of the repository to change alon
 test('a bundle that a branch could change is not what git starts', () => {
   const repository = new Repository()
   mkdirSync(repository.path('tools'))
-  writeFileSync(repository.path('tools/disinto.js'), readFileSync(DISINTO))
+  writeFileSync(repository.path('tools/disinto.js'), readFileSync(join(BUNDLES, 'disinto.js')))
   repository.commit('a bundle')
   const words = [repository.path('tools/disinto.js'), 'git', 'setup']
   const { status, stderr } = spawnSync(process.execPath, words, {

@@ -11,18 +11,18 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
+import { BUNDLES, DISINTO } from '../helpers/parts.ts'
 import { EXECVE, MARK, Project } from './project.ts'
-import { SHIM } from '../helpers/parts.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 describe.each(['entrypoint.js', 'disinto.js'])('%s', (name) => {
-  const bundle = join(dirname(SHIM), name)
+  const bundle = join(BUNDLES, name)
   const words = name === 'disinto.js' ? ['version'] : ['--version']
 
   test.each([
@@ -85,8 +85,7 @@ test('what runs at every start loads neither execa nor another package it does n
 })
 
 test('disinto offers only what works', () => {
-  const run = (...words: string[]) =>
-    spawnSync(process.execPath, [join(dirname(SHIM), 'disinto.js'), ...words], { encoding: 'utf8' })
+  const run = (...words: string[]) => spawnSync(process.execPath, [DISINTO, ...words], { encoding: 'utf8' })
   expect(run().status).toBe(2)
   expect(run('help').stdout).toMatch(/^Usage: disinto COMMAND/)
   const near = run('versoin')
@@ -117,7 +116,7 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
 
   beforeAll(() => {
     for (const name of ['entrypoint.js', 'disinto.js']) {
-      copyFileSync(join(dirname(SHIM), name), join(directory, name))
+      copyFileSync(join(BUNDLES, name), join(directory, name))
     }
     const { status, stderr } = spawnSync(process.execPath, [tool, directory], { encoding: 'utf8' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
@@ -149,7 +148,7 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
 test('the shim runs from another directory with real secrets', () => {
   const project = new Project()
   project.secret('A', MARK)
-  copyFileSync(SHIM, project.path('shim.js'))
+  copyFileSync(join(BUNDLES, 'entrypoint.js'), project.path('shim.js'))
   const { stdout } = spawnSync(process.execPath, ['shim.js', '--', 'printenv', 'A'], {
     cwd: project.directory,
     env: project.environment(),

@@ -68,19 +68,6 @@ describe('a reference', () => {
     ])
   })
 
-  test('takes time in proportion', async () => {
-    const many = 100_000
-    const texts = [
-      `A=${'${B:-'.repeat(many)}`,
-      `A=${'${B:-'.repeat(many)}x${'}'.repeat(many)}`,
-      `A=${'${'.repeat(many)}`,
-      `A=${'}'.repeat(many)}`,
-      `A=${'$'.repeat(many)}{B}`,
-      Array.from({ length: many }, (_, at) => `A${at}=\${A${at + 1}}`).join('\n'),
-    ]
-    for (const text of texts) await filled(text)
-  }, 20_000)
-
   test('can’t fill memory', async () => {
     const lines = Array.from({ length: 60 }, (_, at) => `A${at}=\${A${at + 1}}\${A${at + 1}}`)
     const { assignments } = await readDotenv([...lines, 'A60=xxxxxxxx'].join('\n'))
