@@ -34,7 +34,7 @@ function optionsFor(room) {
     ignorePatterns: ['.tools', 'coverage', '.github', 'docs', 'deploy', 'man'],
     tempDirName: '.mutants',
     concurrency: 1,
-    timeoutMS: 20_000,
+    timeoutMS: 10_000,
     reporters: ['progress-append-only'],
     allowEmpty: true,
   }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Entry } from '../../../src/load/decrypt.ts'
 import { merge } from '../../../src/load/merge.ts'
 import { parseOptions } from '../../../src/load/options.ts'
+import type { KeyType } from '../../../src/nouns.ts'
 import { Secret } from '../../../src/secret.ts'
 
 const document = {
@@ -71,5 +72,78 @@ describe('merge', () => {
     })
     expect((await merged({}, [entry('B', '')], ['--require-any'])).environment).toEqual([['B', '']])
     expect((await merged({}, [])).environment).toEqual([])
+  })
+})
+
+describe('what the command does not get', () => {
+  const inherited = {
+    SOPS_AGE_KEY: 'k',
+    SOPS_AGE_KEY_FILE: 'k',
+    SOPS_AGE_KEY_CMD: 'k',
+    SOPS_AGE_SSH_PRIVATE_KEY_FILE: 'k',
+    SOPS_AGE_SSH_PRIVATE_KEY_CMD: 'k',
+    SOPS_AGE_RECIPIENTS: 'r',
+    VAULT_TOKEN: 'v',
+    AWS_SECRET_ACCESS_KEY: 'a',
+  }
+  async function names(words: string[], used: KeyType[] = []) {
+    const options = await parseOptions(words, new Map())
+    return [...merge(new Map(Object.entries(inherited)), [], options, new Set(used)).environment.keys()]
+  }
+
+  test('is the key, in every form', async () => {
+    expect(await names([])).toEqual(['SOPS_AGE_RECIPIENTS', 'VAULT_TOKEN', 'AWS_SECRET_ACCESS_KEY'])
+  })
+
+  test('is what a KMS or Vault took that opened a file, and no other', async () => {
+    expect(await names([], ['hc_vault', 'age'])).toEqual(['SOPS_AGE_RECIPIENTS', 'AWS_SECRET_ACCESS_KEY'])
+    expect(await names([], ['hc_vault', 'kms'])).toEqual(['SOPS_AGE_RECIPIENTS'])
+  })
+
+  test('is nothing with --keep-key', async () => {
+    expect(await names(['--keep-key'], ['hc_vault'])).toEqual(Object.keys(inherited))
+  })
+})
+
+describe('what the image kept from our Node', () => {
+  test.each([
+    [
+      'stands in its place again',
+      { A: '1', NODE_OPTIONS: '', DISINTO_SAVED_NODE_OPTIONS: '-r x', Z: '2' },
+      [
+        ['A', '1'],
+        ['NODE_OPTIONS', '-r x'],
+        ['Z', '2'],
+      ],
+    ],
+    [
+      'is empty where it was empty',
+      { NODE_OPTIONS: '', DISINTO_SAVED_NODE_OPTIONS: '' },
+      [['NODE_OPTIONS', '']],
+    ],
+    [
+      'is not there where it was not: env put it behind',
+      { DISINTO_SAVED_NODE_OPTIONS: '', NODE_OPTIONS: '' },
+      [],
+    ],
+    [
+      'comes back where nothing stands for it',
+      { DISINTO_SAVED_NODE_DEBUG: 'fs', A: '1' },
+      [
+        ['NODE_DEBUG', 'fs'],
+        ['A', '1'],
+      ],
+    ],
+    ['is left out where it was empty and nothing stands for it', { DISINTO_SAVED_NODE_DEBUG: '' }, []],
+    [
+      'is no other variable that begins alike',
+      { DISINTO_SAVED_X: '1', X: '2' },
+      [
+        ['DISINTO_SAVED_X', '1'],
+        ['X', '2'],
+      ],
+    ],
+  ])('%s', async (_, inherited, environment) => {
+    expect((await merged(inherited, [])).environment).toEqual(environment)
   })
 })
