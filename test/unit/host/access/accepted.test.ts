@@ -1,0 +1,241 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  acceptedRules,
+  acceptedText,
+  acceptFirst,
+  acceptRules,
+  claimPlace,
+  isAcceptedAsIs,
+  newcomersOf,
+  newInRules,
+  newReaders,
+} from '../../../../src/host/access/accepted.ts'
+import { type CreationRules, parseRules } from '../../../../src/host/access/rules.ts'
+import { PLACE_FILE } from '../../../../src/host/place.ts'
+import { Place } from '../../../helpers/place.ts'
+
+const [A, B, C] = ['age1aaa', 'age1bbb', 'age1ccc']
+
+function rulesIn(place: Place, ...rules: ReadonlyArray<readonly [pattern: string, age: string]>) {
+  const text = rules.map(([pattern, age]) => `  - path_regex: ${pattern}\n    age: ${age}\n`).join('')
+  return parseRules(place.write('.sops.yaml', `creation_rules:\n${text}`), `creation_rules:\n${text}`)
+}
+
+/** Where it is kept what was accepted. */
+function kept(place: Place): string {
+  return join(place.context().project.serviceKeysDir ?? '', PLACE_FILE)
+}
+
+describe('rules that were accepted', () => {
+  test('are those, to the letter and at the same place', async () => {
+    const place = new Place()
+    const context = place.context()
+    const rules = await rulesIn(place, ['^a$', A])
+    expect(isAcceptedAsIs(context, rules)).toBe(false)
+    expect(await acceptedRules(context)).toBeUndefined()
+    expect(acceptedText(context)).toBeUndefined()
+    await acceptRules(context, rules)
+    expect(isAcceptedAsIs(context, rules)).toBe(true)
+    expect(acceptedText(context)).toBe(rules.text)
+    expect((await acceptedRules(context))?.for(join(place.root, 'a')).recipients).toEqual([A])
+    expect(isAcceptedAsIs(context, await rulesIn(place, ['^a$', B]))).toBe(false)
+    const elsewhere = await parseRules(join(place.base, '.sops.yaml'), rules.text)
+    expect(isAcceptedAsIs(context, elsewhere)).toBe(false)
+  })
+
+  test('stay so when the project says whose directory it is', async () => {
+    const place = new Place()
+    const context = place.context()
+    const rules = await rulesIn(place, ['^a$', A])
+    await acceptRules(context, rules)
+    const before = readFileSync(kept(place), 'utf8')
+    await claimPlace(context)
+    expect(readFileSync(kept(place), 'utf8')).toBe(before)
+    writeFileSync(kept(place), JSON.stringify({ ...JSON.parse(before), root: '/elsewhere' }))
+    await claimPlace(context)
+    expect(readFileSync(kept(place), 'utf8')).toBe(before)
+  })
+
+  test('are none where the directory is only claimed', async () => {
+    const place = new Place()
+    await claimPlace(place.context())
+    expect(Object.keys(JSON.parse(readFileSync(kept(place), 'utf8')))).toEqual(['root', 'base'])
+    expect(await acceptedRules(place.context())).toBeUndefined()
+  })
+
+  test.each([
+    ['no JSON', '{'],
+    ['a directory', undefined],
+  ])('are an error where the file is %s, and no text', async (_, content) => {
+    const place = new Place()
+    mkdirSync(content === undefined ? kept(place) : dirname(kept(place)), { recursive: true })
+    if (content !== undefined) writeFileSync(kept(place), content)
+    const context = place.context()
+    await expect(acceptedRules(context)).rejects.toMatchObject({ code: 'key-unusable' })
+    expect(acceptedText(context)).toBeUndefined()
+  })
+
+  test.each(['null', '1', '[]', '{"rules":1,"accepted":"x"}', '{"accepted":"x"}', '{"rules":"x"}'])(
+    'are none where the file holds %s',
+    async (content) => {
+      const place = new Place()
+      mkdirSync(dirname(kept(place)), { recursive: true })
+      writeFileSync(kept(place), content)
+      expect(await acceptedRules(place.context())).toBeUndefined()
+    },
+  )
+
+  test('can’t be kept without a home', async () => {
+    const place = new Place()
+    const context = place.context({ HOME: '' })
+    await acceptRules(context, await rulesIn(place, ['^a$', A]))
+    await claimPlace(context)
+    expect(await acceptedRules(context)).toBeUndefined()
+  })
+})
+
+describe('who becomes a reader', () => {
+  const path = '/p/a'
+  const parse = (body: string) => parseRules('/p/.sops.yaml', `creation_rules:\n${body}`)
+  async function newcomers(before: string, after: string) {
+    return newcomersOf((await parse(after)).for(path), await parse(before), path)
+  }
+  const groups = (threshold: number, ...keys: string[]) =>
+    `  - shamir_threshold: ${threshold}\n    key_groups:\n${keys.map((key) => `      - age: [${key}]\n`).join('')}`
+
+  test.each([
+    [
+      'nobody, of the same keys',
+      `  - age: ${A},${B}\n`,
+      `  - age: ${B},${A}\n`,
+      { recipients: [], loosened: false },
+    ],
+    ['nobody, of fewer', `  - age: ${A},${B}\n`, `  - age: ${A}\n`, { recipients: [], loosened: false }],
+    ['who was not there', `  - age: ${A}\n`, `  - age: ${A},${B}\n`, { recipients: [B], loosened: false }],
+    [
+      'all, where no rule was for the file',
+      `  - path_regex: x\n    age: ${A}\n`,
+      `  - age: ${A}\n`,
+      { recipients: [A], loosened: false },
+    ],
+    [
+      'whoever has fewer groups to bring',
+      groups(2, A, B, C),
+      groups(2, A, B),
+      { recipients: [], loosened: true },
+    ],
+    [
+      'whoever has a smaller threshold to reach',
+      groups(2, A, B),
+      groups(1, A, B),
+      { recipients: [], loosened: true },
+    ],
+    [
+      'whoever has keys in another group, too',
+      groups(2, A, B),
+      groups(2, A, `${B}, ${A}`),
+      { recipients: [], loosened: true },
+    ],
+    [
+      'nobody, of keys that leave a group',
+      groups(2, `${A}, ${C}`, B),
+      groups(2, A, B),
+      { recipients: [], loosened: false },
+    ],
+  ])('%s', async (_, before, after, found) => {
+    expect(await newcomers(before, after)).toEqual(found)
+  })
+})
+
+describe('what is new in rules', () => {
+  async function found(
+    before: CreationRules | undefined,
+    place: Place,
+    after: CreationRules,
+    paths = ['a', 'b', 'none'],
+  ) {
+    const context = place.context()
+    if (before !== undefined) await acceptRules(context, before)
+    const inFiles = await newReaders(
+      context,
+      after,
+      paths.map((path) => join(place.root, path)),
+    )
+    const inRules = await newInRules(context, after)
+    const short = (path: string) => path.slice(place.root.length + 1)
+    return {
+      inFiles: inFiles.map(({ path, rule, recipients }) => [short(path), rule, ...recipients]),
+      inRules: inRules.map(({ path, rule, recipients, loosened }) => [
+        short(path),
+        rule,
+        loosened,
+        ...recipients,
+      ]),
+    }
+  }
+
+  test('is told by file, and for files that are not there by rule', async () => {
+    const place = new Place()
+    const before = await rulesIn(place, ['^a$', A], ['^b$', A])
+    const after = await rulesIn(place, ['^a$', A], ['^b$', `${A},${B}`], ['^c$', C])
+    expect(await found(before, place, after)).toEqual({
+      inFiles: [['b', 1, B]],
+      inRules: [
+        ['rule 2', 1, false, B],
+        ['rule 3', 2, false, C],
+      ],
+    })
+  })
+
+  test('is nothing where none were accepted, or these', async () => {
+    const place = new Place()
+    const rules = await rulesIn(place, ['^a$', A])
+    expect(await found(undefined, place, rules)).toEqual({ inFiles: [], inRules: [] })
+    expect(await found(rules, place, rules)).toEqual({ inFiles: [], inRules: [] })
+  })
+
+  test('is another order of the same rules, since the first that fits counts', async () => {
+    const place = new Place()
+    const before = await rulesIn(place, ['^a', A], ['^b', B], ['^c', C])
+    const swapped = await rulesIn(place, ['^b', B], ['^a', A], ['^c', C])
+    expect((await found(before, place, swapped)).inRules).toEqual([['.sops.yaml', -1, true]])
+    const without = await rulesIn(place, ['^a', A], ['^c', C])
+    expect((await found(before, place, without)).inRules).toEqual([])
+  })
+})
+
+describe('the first time', () => {
+  test('it is said whom the rules name, whose keys these are, and they count from then on', async () => {
+    const place = new Place().withKey()
+    const context = place.context()
+    const rules = await rulesIn(
+      place,
+      ['^\\.env', `${place.key.recipient},${A}`],
+      ['^secrets/', place.key.recipient],
+      ['^x', `${B},${A}`],
+    )
+    await acceptFirst(context, rules)
+    expect(place.said.at(-1)).toBe(
+      `note: ${join(place.root, '.sops.yaml')}: accepted, as it is the first time here: ` +
+        `.env.enc is for ${place.key.recipient} (you), ${A}; ` +
+        `new secrets for ${place.key.recipient} (you); other rules name ${B}`,
+    )
+    expect(isAcceptedAsIs(context, rules)).toBe(true)
+  })
+
+  test('files that no rule is for are for nobody, and other rules are told only where they name others', async () => {
+    const place = new Place()
+    await acceptFirst(place.context(), await rulesIn(place, ['^secrets/', A]))
+    expect(place.said.at(-1)).toMatch(/: \.env\.enc is for nobody; new secrets for age1aaa$/)
+  })
+
+  test('a home that can’t be written to is warned about, and every time is the first', async () => {
+    const place = new Place()
+    place.write('/home/.config', '')
+    await acceptFirst(place.context(), await rulesIn(place, ['^a', A]))
+    expect(place.said.at(-1)).toMatch(/^warning: /)
+    expect(await acceptedRules(place.context()).catch(() => undefined)).toBeUndefined()
+  })
+})
