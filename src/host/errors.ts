@@ -460,6 +460,14 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: one more key can't be given to it here (${reason}); nothing was changed`,
     hint: `with an age key that opens it at hand, do it again; or name the key in .sops.yaml and run: sops updatekeys --input-type TYPE ${quote(path)} (dotenv, json or yaml, as it is)`,
   }),
+  'key-types-unasked': ({
+    path,
+    types,
+    allowed,
+  }: Texts<'path'> & { readonly types: readonly string[]; readonly allowed: readonly string[] }) => ({
+    message: `${quote(path)}: names keys of ${list(types)}, which sops would ask to encrypt it anew, and which may not be used`,
+    hint: `if they are yours: DISINTO_KEY_TYPES=${[...new Set([...allowed, ...types])].join(',')}, and VAULT_ADDR for a Vault; else somebody has put them there: git log -p ${quote(path)}`,
+  }),
   'readers-unchecked': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: would not be for those whom it was meant for; nothing was changed`,
     hint: 'this is a bug in disinto or in the sops program: please report it',

@@ -404,35 +404,85 @@ describe('ciphertext is not bound to its place', () => {
   })
 })
 
-test('no data key and no token goes to an address that only a file names', async () => {
-  const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
-  const server = createServer()
-  let connections = 0
-  server.on('connection', (socket) => {
-    connections += 1
-    socket.destroy()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
-  const text = host.read('secrets/TOKEN.enc')
-  const parsed = JSON.parse(text) as { sops: Record<string, unknown> }
-  const entry = {
-    vault_address: `http://127.0.0.1:${port}`,
+describe('no data key and no token goes to an address that only a file names', () => {
+  /** Whatever asks here is counted and turned away. */
+  async function listening(): Promise<{ address: string; connections(): Promise<number> }> {
+    let connections = 0
+    const server = createServer((socket) => {
+      connections += 1
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const at = server.address()
+    return {
+      address: `http://127.0.0.1:${typeof at === 'object' && at !== null ? at.port : 0}`,
+      connections: async () => {
+        // Who has come meanwhile is told at the next turn.
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        await new Promise((resolve) => server.close(resolve))
+        return connections
+      },
+    }
+  }
+
+  const vaultAt = (address: string) => ({
+    vault_address: address,
     engine_path: 'transit',
     key_name: 'k',
     created_at: '2026-01-01T00:00:00Z',
     enc: 'vault:v1:AAAA',
+  })
+
+  /** Encrypts by stock sops what only sops encrypts anew, since it has a number in it. */
+  function sealNumber(host: Host, me: string, type: 'json' | 'yaml'): void {
+    const words = ['encrypt', '--age', me, '--input-type', 'json', '--output-type', type]
+    const { status, stdout } = spawnSync(SOPS, [...words, '--filename-override', 'x'], {
+      input: JSON.stringify({ A: MARK, N: 5 }),
+      encoding: 'utf8',
+      cwd: '/',
+    })
+    expect(status).toBe(0)
+    host.write('.env.enc', stdout)
   }
-  parsed.sops['hc_vault'] = [entry]
-  host.write('secrets/TOKEN.enc', JSON.stringify(parsed, undefined, '\t'))
-  expect(host.well(['secrets', 'recipients', 'list'])).toContain(`hc_vault:http://127.0.0.1:${port}`)
-  host.well(['secrets', 'rotate-key'], { env: { VAULT_TOKEN: MARK } })
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  server.close()
-  expect(connections).toBe(0)
-  expect(host.read('secrets/TOKEN.enc')).not.toContain('hc_vault')
-  expect(host.bySops('TOKEN')).toBe(MARK)
+
+  test('in a file that we encrypt anew ourselves', async () => {
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    const { address, connections } = await listening()
+    const parsed = JSON.parse(host.read('secrets/TOKEN.enc')) as { sops: Record<string, unknown> }
+    parsed.sops['hc_vault'] = [vaultAt(address)]
+    host.write('secrets/TOKEN.enc', JSON.stringify(parsed, undefined, '\t'))
+    expect(host.well(['secrets', 'recipients', 'list'])).toContain(`hc_vault:${address}`)
+    host.well(['secrets', 'rotate-key'], { env: { VAULT_TOKEN: MARK } })
+    expect(await connections()).toBe(0)
+    expect(host.read('secrets/TOKEN.enc')).not.toContain('hc_vault')
+    expect(host.bySops('TOKEN')).toBe(MARK)
+  })
+
+  test('in one that the sops program encrypts anew', async () => {
+    const { host, me } = project((one) => `creation_rules:\n  - age: ${one}\n`)
+    const { address, connections } = await listening()
+    sealNumber(host, me, 'json')
+    const parsed = JSON.parse(host.read('.env.enc')) as { sops: Record<string, unknown> }
+    parsed.sops['hc_vault'] = [vaultAt(address)]
+    host.write('.env.enc', JSON.stringify(parsed))
+    host.well(['secrets', 'rotate-key'], { env: { VAULT_TOKEN: MARK } })
+    expect(await connections()).toBe(0)
+    expect(host.read('.env.enc')).not.toContain('hc_vault')
+    expect(host.well(['secrets', 'verify'])).toContain('A N')
+  })
+
+  test('in one that could not be written anew without it: that is refused', async () => {
+    const { host, me } = project((one) => `creation_rules:\n  - age: ${one}\n`)
+    const { address, connections } = await listening()
+    sealNumber(host, me, 'yaml')
+    const entry = JSON.stringify([vaultAt(address)])
+    const planted = host.read('.env.enc').replace('sops:\n', `sops:\n    hc_vault: ${entry}\n`)
+    host.write('.env.enc', planted)
+    const said = host.fails(['secrets', 'rotate-key'], { env: { VAULT_TOKEN: MARK } })
+    expect(said).toContain('DISINTO_KEY_TYPES=age,pgp,hc_vault')
+    expect(await connections()).toBe(0)
+    expect(host.read('.env.enc')).toBe(planted)
+  })
 })
 
 describe('a link that leads out of the project', () => {

@@ -1,6 +1,8 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
+import { keyTypesOf } from '../../load/options.ts'
 import { readRegular } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
+import { uniqueKeys } from '../../sops/master-key.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import { plainWords, unwrap } from '../../sops/refusal.ts'
 import type { HostContext } from '../context.ts'
@@ -53,15 +55,33 @@ export async function encryptBySops(
   throw failure('sops-encrypt', { path, text: text || 'without a word' })
 }
 
+/**
+ * The bytes of a file that sops may have: to open it, sops would ask every key service that its metadata names. Written
+ * anew, YAML loses its comments and INI its form, so there they stay as they are, or are refused. Throws
+ * key-types-unasked.
+ */
+async function bytesForSops(document: Document, variables: ReadonlyMap<string, string>): Promise<Buffer> {
+  const { format, bytes, source } = document
+  const allowed = keyTypesOf(variables)
+  const { restrictKeyTypes } = await import('../../sops/restrict.ts')
+  const seen = await restrictKeyTypes(document, allowed, variables)
+  if (format !== 'sops-yaml' && format !== 'sops-ini') return seen.bytes
+  const types = uniqueKeys([...seen.left, ...(seen.vaults.length > 0 ? ['hc_vault'] : [])])
+  if (types.length > 0)
+    throw failure('key-types-unasked', { path: source.path, types, allowed: [...allowed] })
+  return bytes
+}
+
 /** Runs sops on a copy of a file, beside it: ciphertext alone. Returns what it prints, and what became of the copy. */
 async function onCopy(
   { variables, workingDirectory }: HostContext,
-  { source, bytes, format }: Document,
+  document: Document,
   words: readonly string[],
 ): Promise<{ readonly printed: Buffer; readonly copy: Buffer }> {
+  const { source, format } = document
   const { path } = source
   const missing = () => failure('sops-needed', { path, reason: 'of its format or its keys' })
-  const copy = await prepareFile(path, bytes, { over: 'new' })
+  const copy = await prepareFile(path, await bytesForSops(document, variables), { over: 'new' })
   try {
     const type = format.replace('sops-', '')
     const run = sopsRunner(variables, workingDirectory)
