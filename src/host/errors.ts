@@ -472,6 +472,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: would not be for those whom it was meant for; nothing was changed`,
     hint: 'this is a bug in disinto or in the sops program: please report it',
   }),
+  'reader-unproved': ({ path, service }: Texts<'path' | 'service'>) => ({
+    message: `${quote(path)}: names the key of ${quote(service)}, which does not open it: somebody without a key has written that, and nothing was changed`,
+    hint: `it may be a copy of what is for fewer: see git log -p -- ${quote(path)}, and restore it (git checkout COMMIT -- ${quote(path)})`,
+  }),
   'readers-widen': ({
     path,
     reader,

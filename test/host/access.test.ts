@@ -485,6 +485,36 @@ describe('no data key and no token goes to an address that only a file names', (
   })
 })
 
+describe('a secret file brought to the place of .env.enc, with the name of a service in it', () => {
+  /** As somebody can who has no key: the metadata is not authenticated, and a copy of the data key is as good as any. */
+  function copied(): { host: Host; before: string } {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.env', 'A=1\n')
+    host.well(['secrets', 'migrate'])
+    host.well(['secrets', 'add', 'TOKEN'], { input: MARK })
+    const agents = /,(age1\w+)$/m.exec(host.read('.sops.yaml'))?.[1] ?? ''
+    const parsed = JSON.parse(host.read('secrets/TOKEN.enc')) as { sops: { age: Array<{ enc: string }> } }
+    const [key] = parsed.sops.age
+    parsed.sops.age.push({ ...key, recipient: agents } as { enc: string })
+    const before = JSON.stringify(parsed)
+    host.write('.env.enc', before)
+    return { host, before }
+  }
+
+  test.each([
+    ['set', ['secrets', 'set', 'OTHER']],
+    ['rotate-key', ['secrets', 'rotate-key']],
+    ['rotate-key of the service', ['secrets', 'rotate-key', '--service', 'agents']],
+    ['recipients add', ['secrets', 'recipients', 'add', generateKey().recipient]],
+  ])('is encrypted for that service by nothing: %s', (_, words) => {
+    const { host, before } = copied()
+    const said = host.fails(words, { input: 'x' })
+    expect(said).toMatch(/names the key of agents, which does not open it/)
+    expect(host.read('.env.enc')).toBe(before)
+  })
+})
+
 describe('a link that leads out of the project', () => {
   /** Another project of the same person, whose files this one's lead to. */
   const linked = (name: string) => {

@@ -279,6 +279,18 @@ describe('recipients', () => {
     expect(repository.read('.env.enc')).toContain(recipient)
   })
 
+  test('are not let into a secret that a side has put in the place of .env.enc', async () => {
+    const repository = repositoryWith(BASE)
+    const secret = sealJson([['TOKEN', MARK]], [repository.recipient()])
+    repository.write('secrets/TOKEN.enc', await secret)
+    await branches(repository, { base: BASE, ours: `${BASE}N=1\n`, theirs: `TOKEN=${MARK}\n` })
+    const ours = repository.read('.env.enc')
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/would be able to open TOKEN, which looks like a copy from secrets/)
+    expect(repository.read('.env.enc')).toBe(ours)
+  })
+
   test('are all of those that the rules name, services as well', async () => {
     const repository = repositoryWith(BASE)
     await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })

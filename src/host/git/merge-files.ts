@@ -11,9 +11,11 @@ import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
 import { projectAt } from '../project.ts'
 import { ensureAccepted } from '../store/consent.ts'
-import { areSameKeys } from '../../sops/master-key.ts'
+import { areSameKeys, keysWithout } from '../../sops/master-key.ts'
 import { audienceOfRule } from '../store/audience.ts'
-import { outsideOf } from '../store/inventory.ts'
+import { namesOfCopy } from '../store/grant.ts'
+import { outsideOf, readOutsideOf } from '../store/inventory.ts'
+import { checkReaders } from '../store/proved-readers.ts'
 import { documentOf, openWith } from '../store/open.ts'
 import { sealContent } from '../store/seal.ts'
 import { type Entry, mergeByName, nameTwice } from './merge.ts'
@@ -109,6 +111,26 @@ async function fitsRules(
   )
 }
 
+/**
+ * Throws reader-unproved for a version that names a service whose key does not open it, and readers-widen for an env file
+ * that looks like a copy from secrets/ and would be for more than could open it.
+ */
+async function checkVersion(
+  context: HostContext,
+  document: Document,
+  { path, role }: Source,
+  readers: readonly string[],
+): Promise<void> {
+  const named = { ...document, source: { ...document.source, path } }
+  await checkReaders(context, named)
+  if (role !== 'env-file') return
+  const outside = await readOutsideOf(document.bytes)
+  const [reader] = keysWithout(readers, outside.recipients)
+  if (reader === undefined) return
+  const names = await namesOfCopy(context, outside)
+  if (names.length > 0) throw failure('readers-widen', { path, reader, names })
+}
+
 /** Encrypts the merged version, and opens it again. Throws written-differs when it opens to something else. */
 async function sealed(
   context: HostContext,
@@ -128,7 +150,8 @@ async function sealed(
 /**
  * Merges theirs into ours, and writes the result over the file of ours: encrypted to the recipients of the rules. When
  * it throws, that file is as it was. Throws merge-conflict with the names that both sides changed, merge-unopened,
- * merge-impossible, rules-missing, rule-none, and recipient-unaccepted where the rules name somebody new.
+ * merge-impossible, rules-missing, rule-none, recipient-unaccepted where the rules name somebody new, and what
+ * checkVersion does.
  */
 export async function mergeFiles(context: HostContext, files: DriverFiles): Promise<void> {
   const { source, root } = placeOf(resolve(context.workingDirectory, files.path))
@@ -162,6 +185,8 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     project: projectAt(root, context.variables, context.workingDirectory),
   }
   await ensureAccepted(unattended, rules, [source.path])
+  for (const { document } of [ours, theirs])
+    await checkVersion(unattended, document, source, rules.for(source.path).recipients)
   const over = ours.document.bytes
   const write = (bytes: Buffer, verify?: (bytes: Buffer, temporary: string) => Promise<void>) =>
     writeFile(ours.document.source.path, bytes, { over, ...(verify && { verify }) })

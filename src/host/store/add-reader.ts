@@ -18,6 +18,7 @@ import { type Prepared, prepareFile } from '../files/write.ts'
 import { audienceOfFile, sopsConfigFor } from './audience.ts'
 import { readOutsideOf } from './inventory.ts'
 import { openWith } from './open.ts'
+import { checkReaders } from './proved-readers.ts'
 import { rekeyBySops } from './sops-encrypt.ts'
 
 interface Wanted {
@@ -56,6 +57,7 @@ async function withRecipientBySops(
   { document, outside, recipient, rules }: Wanted,
   refusal: DisintoError,
 ): Promise<Buffer> {
+  await checkReaders(context, document)
   const rule = rules.for(document.source.path)
   const own = await ownRecipients(context)
   const audience = audienceOfFile(outside, rule, own, [recipient])

@@ -14,6 +14,7 @@ import { checkWithin, type Prepared, prepareFile } from '../files/write.ts'
 import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
+import { checkReaders } from './proved-readers.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { rekeyBySops, rotateBySops } from './sops-encrypt.ts'
 import { textOf } from '../../load/dotenv.ts'
@@ -106,6 +107,7 @@ async function prepareAll(
     checkWithin(context.project.root, source.path)
     const document = read(source)
     if (document.format === 'age') throw failure('age-left', { path: source.path })
+    await checkReaders(context, document)
     const file = await outsideOf(source)
     const rule = rules.for(source.path)
     const audience = audienceOfFile(file, rule, own, given(file))

@@ -16,6 +16,7 @@ import type { HostContext } from '../context.ts'
 import { type Audience, audienceOfFile, audienceOfRule, reasonForSops, sopsConfigFor } from './audience.ts'
 import { ensureAccepted } from './consent.ts'
 import { outsideOf, readOutsideOf } from './inventory.ts'
+import { checkReaders } from './proved-readers.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
 import { type Prepared, prepareFile, leadsOut, type WriteOptions } from '../files/write.ts'
@@ -249,7 +250,10 @@ export interface Sealed extends Prepared {
   readonly opened: boolean
 }
 
-/** Encrypts, writes beside the target, opens and compares. It has its name once it is committed. */
+/**
+ * Encrypts, writes beside the target, opens and compares. It has its name once it is committed. Throws reader-unproved
+ * where the env file that is to be written over was not for those whom it names.
+ */
 export async function prepareSealed(
   context: HostContext,
   content: Content,
@@ -262,6 +266,9 @@ export async function prepareSealed(
     const { code, message, hint } = failure('link-out', { path })
     context.speak.warning({ code, message, hint })
   }
+  // A secret file holds its own name alone; `.env.enc` any that somebody has brought there.
+  if (Buffer.isBuffer(over) && target.source.role === 'env-file')
+    await checkReaders(context, documentOf(target.source, over))
   const bytes = await sealContent(context, content, target)
   if (bytes.length > MAX_FILE_BYTES) throw failure('source-too-large', { path, limit: MAX_FILE_BYTES })
   let opened = false
