@@ -157,6 +157,53 @@ describe('a recipient that came in by .sops.yaml alone', () => {
   })
 })
 
+describe('rules that were changed for files that are not there yet', () => {
+  /** bob may read what is no production secret; a later .sops.yaml says otherwise. */
+  function changed(before: (me: string, bob: string) => string, after: (me: string, bob: string) => string) {
+    const { host, me, bob } = project(
+      (one, other) => `creation_rules:\n${before(one, other)}  - age: ${one},${other}\n`,
+    )
+    host.write('.sops.yaml', `creation_rules:\n${after(me, bob.recipient)}  - age: ${me},${bob.recipient}\n`)
+    return { host, bob, said: host.run(['secrets', 'recipients', 'accept']).stderr }
+  }
+  const prod = (keys: string) => `  - path_regex: ^secrets/PROD\n    ${keys}\n`
+
+  test('a rule that is gone is told of, with those whom another rule lets in', () => {
+    const { bob, said } = changed(
+      (me) => prod(`age: ${me}`),
+      () => '',
+    )
+    expect(said).toMatch(/rule 1 as it was accepted, which is gone/)
+    expect(said).toContain(bob.recipient)
+  })
+
+  test('a rule whose pattern is another is one that is gone', () => {
+    const { bob, said } = changed(
+      (me) => prod(`age: ${me}`),
+      (me) => prod(`age: ${me}`).replace('PROD', 'PR0D'),
+    )
+    expect(said).toContain(bob.recipient)
+  })
+
+  test('fewer keys together are told of', () => {
+    const groups = (me: string, bob: string) => `key_groups: [{age: [${me}]}, {age: [${bob}]}]`
+    const { said } = changed(
+      (me, bob) => prod(`${groups(me, bob)}\n    shamir_threshold: 2`),
+      (me, bob) => prod(`${groups(me, bob)}\n    shamir_threshold: 1`),
+    )
+    expect(said).toMatch(/rule 1.*: takes fewer keys together than before/)
+  })
+
+  test('a change that lets nobody in names nobody', () => {
+    const { bob, said } = changed(
+      () => '',
+      (me) => prod(`age: ${me}`),
+    )
+    expect(said).not.toContain(bob.recipient)
+    expect(said).not.toMatch(/gone|fewer/)
+  })
+})
+
 describe('what a file says of its readers', () => {
   test('makes nobody a reader: a comment, a planted entry, an old recipient', () => {
     const { host, me, bob } = project((me) => `creation_rules:\n  - age: ${me}\n`)

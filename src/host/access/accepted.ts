@@ -108,15 +108,20 @@ function ruleOf(rules: CreationRules, path: string): CreationRule | undefined {
   }
 }
 
-/** Who could read a file by a rule, and could not by the one that was accepted. */
-export function newcomersOf(rule: CreationRule, accepted: CreationRules, path: string): Newcomers {
-  const before = ruleOf(accepted, path)
-  if (before === undefined) return { recipients: rule.recipients, loosened: false }
+/** Whether fewer keys together open what a rule is for, or keys of another group do. */
+function isLooser(rule: CreationRule, before: CreationRule): boolean {
   const fewer = rule.groups.length < before.groups.length || rule.threshold < before.threshold
   const moved =
     before.groups.length > 1 &&
     rule.groups.some((keys, at) => keysWithout(keys, before.groups[at] ?? []).length > 0)
-  return { recipients: keysWithout(rule.recipients, before.recipients), loosened: fewer || moved }
+  return fewer || moved
+}
+
+/** Who could read a file by a rule, and could not by the one that was accepted. */
+export function newcomersOf(rule: CreationRule, accepted: CreationRules, path: string): Newcomers {
+  const before = ruleOf(accepted, path)
+  if (before === undefined) return { recipients: rule.recipients, loosened: false }
+  return { recipients: keysWithout(rule.recipients, before.recipients), loosened: isLooser(rule, before) }
 }
 
 async function whom(context: HostContext, recipients: readonly string[]): Promise<string> {
@@ -181,26 +186,50 @@ export async function newReaders(
   })
 }
 
+const patternOf = ({ raw }: CreationRule): string => raw.path_regex ?? ''
+
+/**
+ * What the files of an accepted rule may have got by its being gone: another rule is theirs now, and which one, for a file
+ * that is not there yet, nobody can tell.
+ */
+function newByLoss(before: CreationRule, rules: CreationRules): Newcomers {
+  const all = uniqueKeys(rules.rules.flatMap(({ recipients }) => recipients))
+  return {
+    recipients: keysWithout(all, before.recipients),
+    loosened: rules.rules.some((rule) => isLooser(rule, before)),
+  }
+}
+
 /**
  * What is new in any of the rules, also in those for files that are not there yet: for a command that has the whole
- * .sops.yaml count as accepted. Each is told by its place in the file.
+ * .sops.yaml count as accepted. Each is told by its place in the file, or, gone, in the one that was accepted.
  */
 export async function newInRules(context: HostContext, rules: CreationRules): Promise<NewReaders[]> {
   if (isAcceptedAsIs(context, rules)) return []
   const accepted = await acceptedRules(context)
   if (accepted === undefined) return []
-  const pattern = ({ raw }: CreationRule) => raw.path_regex ?? ''
-  const known = accepted.rules.map(pattern)
-  const found = rules.rules.flatMap((rule): NewReaders[] => {
-    const before = accepted.rules.find((one) => pattern(one) === pattern(rule))
+  const known = accepted.rules.map(patternOf)
+  const now = new Set(rules.rules.map(patternOf))
+  const at = (name: string) => join(context.project.root, name)
+  const found = rules.rules.map((rule): NewReaders => {
+    const before = accepted.rules.find((one) => patternOf(one) === patternOf(rule))
     const recipients = keysWithout(rule.recipients, before?.recipients ?? [])
-    const path = join(context.project.root, `rule ${rule.index + 1}`)
-    return recipients.length > 0 ? [{ path, rule: rule.index, recipients, loosened: false }] : []
+    const loosened = before !== undefined && isLooser(rule, before)
+    return { path: at(`rule ${rule.index + 1}`), rule: rule.index, recipients, loosened }
   })
+  const gone = accepted.rules
+    .filter((before) => !now.has(patternOf(before)))
+    .map((before): NewReaders => {
+      const path = at(`rule ${before.index + 1} as it was accepted, which is gone`)
+      return { path, rule: -1, ...newByLoss(before, rules) }
+    })
   // The first rule that fits counts: in another order the same rules say something else.
-  const common = rules.rules.map(pattern).filter((one) => known.includes(one))
+  const common = rules.rules.map(patternOf).filter((one) => known.includes(one))
   const inOrder = common.every(
-    (one, at) => at === 0 || known.indexOf(one) > known.indexOf(common[at - 1] ?? ''),
+    (one, place) => place === 0 || known.indexOf(one) > known.indexOf(common[place - 1] ?? ''),
   )
-  return inOrder ? found : [...found, { path: rules.path, rule: -1, recipients: [], loosened: true }]
+  return [
+    ...[...found, ...gone].filter(({ recipients, loosened }) => recipients.length > 0 || loosened),
+    ...(inOrder ? [] : [{ path: rules.path, rule: -1, recipients: [], loosened: true }]),
+  ]
 }
