@@ -551,6 +551,7 @@ describe('a secret file brought to the place of .env.enc, with the name of a ser
 
   test.each([
     ['set', ['secrets', 'set', 'OTHER']],
+    ['edit', ['secrets', 'edit', '.env.enc']],
     ['rotate-key', ['secrets', 'rotate-key']],
     ['rotate-key of the service', ['secrets', 'rotate-key', '--service', 'agents']],
     ['recipients add', ['secrets', 'recipients', 'add', generateKey().recipient]],

@@ -20,6 +20,7 @@ import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
 import { Secret } from '../../../secret.ts'
+import { checkReaders } from '../../store/proved-readers.ts'
 import { type Content, prepareSealed } from '../../store/seal.ts'
 import type { Document, Source } from '../../../nouns.ts'
 import type { HostContext } from '../../context.ts'
@@ -147,6 +148,7 @@ the editor. The plaintext is removed on every way out, signals included.`,
     const source = await sourceFor(invocation)
     const rules = await rulesOf(context.project.root)
     const document = read(source)
+    await checkReaders(context, document)
     const editable = await (source.role === 'secret' ? editableSecret : editableEnvFile)(document, invocation)
     const directory = privateDirectory(await place(invocation))
     const file = join(directory.path, source.role === 'secret' ? source.name : '.env')
