@@ -48,10 +48,9 @@ export async function makeRules(context: HostContext, operator: string): Promise
         mode: 0o644,
       },
     )
+    const keys = path === undefined ? 'no key' : quote(dirname(path))
     speak.note(
-      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${AGENTS} service (${quote(
-        path === undefined ? 'no key' : dirname(path),
-      )}), secrets/*.enc for you alone`,
+      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${AGENTS} service (${keys}), secrets/*.enc for you alone`,
     )
   } catch (error) {
     if (!wasFirst(error)) throw error

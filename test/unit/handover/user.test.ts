@@ -1,8 +1,18 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
-import { lookUpUser } from '../../../src/handover/user.ts'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import {
+  becomesAnother,
+  becomeUser,
+  givenGroups,
+  homeAs,
+  lookUpUser,
+  withGivenGroups,
+  withHome,
+} from '../../../src/handover/user.ts'
+
+const ROOT = process.getuid?.() === 0
 
 const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
 const passwd = join(directory, 'passwd')
@@ -13,6 +23,12 @@ writeFileSync(
 )
 writeFileSync(group, 'root:x:0:\nagent:x:1000:\ndocker:x:999:other,agent\naudio:x:29:agent\nbad:x:y:\n')
 const look = (spec: string) => lookUpUser(spec, passwd, group)
+
+/** Has this process be of a user, or of none, as on Windows. What the kernel really does is asked by test/shim/user.test.ts. */
+function as(uid: number | undefined): void {
+  vi.spyOn(process, 'getuid').mockReturnValue(uid as number)
+}
+afterEach(() => void vi.restoreAllMocks())
 
 describe('a user', () => {
   test.each([
@@ -53,4 +69,154 @@ describe('a user', () => {
     })
     expect(() => lookUpUser('agent', join(directory, 'none'), join(directory, 'none'))).toThrow()
   })
+})
+
+describe('the groups that the container was given', () => {
+  test('are those that root has not by its own line, and never root’s own', () => {
+    const groups = join(directory, 'groups-of-root')
+    writeFileSync(groups, 'root:x:0:\nadm:x:4:other,root\ndisk:x:6:roots\nbin:x:1:\nshort:x\n')
+    expect(givenGroups([0, 1, 4, 6, 4711], groups)).toEqual([1, 6, 4711])
+    expect(givenGroups([0, 4], join(directory, 'none'))).toEqual([4])
+    expect(givenGroups([], groups)).toEqual([])
+  })
+
+  test.runIf(ROOT)('are the account’s beside its own, each once (needs root)', () => {
+    const given = givenGroups(process.getgroups?.() ?? [])
+    const account = { ...look('agent'), groups: [1000, ...given] }
+    expect(withGivenGroups(account)).toEqual(account)
+    expect(withGivenGroups(look('agent')).groups).toEqual([1000, 999, 29, ...given])
+  })
+
+  test('are nothing to add for who is not root', () => {
+    as(4711)
+    const account = look('agent')
+    expect(withGivenGroups(account)).toBe(account)
+  })
+})
+
+describe('who would become another', () => {
+  test.each([
+    [0, 'agent', true],
+    [0, '0', false],
+    [4711, 'agent', false],
+  ])('uid %i, asked for %s: %s', (uid, spec, becomes) => {
+    as(uid)
+    expect(becomesAnother(look(spec))).toBe(becomes)
+  })
+})
+
+describe('HOME', () => {
+  const environment = (home?: string) =>
+    new Map([['A', '1'], ...(home === undefined ? [] : [['HOME', home] as const])])
+  const home = (uid: number, value: string | undefined, other = '/new') => {
+    as(uid)
+    return withHome(other, environment(value), passwd).get('HOME')
+  }
+
+  test.each([['/'], [''], [undefined]])('of a user that nobody knows is another in place of %j', (value) => {
+    expect(home(4711, value)).toBe('/new')
+  })
+
+  test('stays where it is a directory of one’s own, or the user is known', () => {
+    expect(home(4711, '/mine')).toBe('/mine')
+    expect(home(1000, '/')).toBe('/')
+    as(1000)
+    const same = environment('/')
+    expect(withHome('/new', same, passwd)).toBe(same)
+  })
+
+  test('is at its place in the environment, and everything else stays', () => {
+    as(4711)
+    const before = new Map([
+      ['HOME', '/'],
+      ['A', '1'],
+    ])
+    expect([...withHome('/new', before, passwd)]).toEqual([
+      ['HOME', '/new'],
+      ['A', '1'],
+    ])
+    expect(before.get('HOME')).toBe('/')
+  })
+
+  test('that the command gets is the account’s for root', () => {
+    as(0)
+    expect(homeAs(look('agent'), environment('/h'), '/new')).toBe('/home/agent')
+    expect(homeAs(undefined, environment('/h'), undefined)).toBe('/h')
+  })
+
+  test('that the command gets is the inherited one for who is not root, or another where that is none', () => {
+    as(4711)
+    expect(homeAs(look('agent'), environment('/h'), undefined)).toBe('/h')
+    expect(homeAs(look('agent'), environment('/'), '/new')).toBe('/')
+    expect(homeAs(undefined, environment('/'), '/new')).toBe('/new')
+    expect(homeAs(undefined, environment('/'), undefined)).toBe('/')
+    expect(homeAs(undefined, environment(''), undefined)).toBeUndefined()
+  })
+})
+
+describe('becoming a user', () => {
+  /** Has this process ask the kernel for nothing; returns what it would have asked, in order. */
+  function asked(uid: number, refuses?: 'setgroups' | 'setgid' | 'setuid'): Array<[string, unknown]> {
+    as(uid)
+    const calls: Array<[string, unknown]> = []
+    for (const call of ['setgroups', 'setgid', 'setuid'] as const)
+      vi.spyOn(process, call).mockImplementation((id: unknown) => {
+        calls.push([call, id])
+        if (call === refuses) throw Object.assign(new Error('refused'), { code: 'EPERM' })
+      })
+    return calls
+  }
+  const environment = new Map([
+    ['HOME', '/root'],
+    ['A', '1'],
+  ])
+  const refused = (code: string, said: string) =>
+    expect.objectContaining({ code, message: expect.stringContaining(said) })
+
+  test('sets groups, gid and uid in this order, and HOME', () => {
+    const calls = asked(0)
+    const became = becomeUser(look('0'), environment)
+    expect(calls).toEqual([
+      ['setgroups', [0]],
+      ['setgid', 0],
+      ['setuid', 0],
+    ])
+    expect([...became]).toEqual([
+      ['HOME', '/root'],
+      ['A', '1'],
+    ])
+    expect(becomeUser({ ...look('0'), home: '/h' }, environment).get('HOME')).toBe('/h')
+  })
+
+  test.each(['setgroups', 'setgid', 'setuid'] as const)('stops where the kernel refuses %s', (call) => {
+    const calls = asked(0, call)
+    expect(() => becomeUser(look('0'), environment)).toThrow(refused('user-refused', 'EPERM'))
+    expect(calls.at(-1)?.[0]).toBe(call)
+  })
+
+  test('changes nothing for who is that user already', () => {
+    const calls = asked(1000)
+    vi.spyOn(process, 'getgid').mockReturnValue(999)
+    for (const spec of ['agent', '1000', 'agent:docker', '1000:999'])
+      expect(becomeUser(look(spec), environment)).toBe(environment)
+    expect(calls).toEqual([])
+  })
+
+  test.each(['bare', 'agent:5', '1000:1000'])('is refused to who is not root, and asks for %s', (spec) => {
+    const calls = asked(1000)
+    vi.spyOn(process, 'getgid').mockReturnValue(999)
+    expect(() => becomeUser(look(spec), environment)).toThrow(refused('user-not-root', '1000'))
+    expect(calls).toEqual([])
+  })
+
+  test('is refused where there are no users', () => {
+    as(undefined)
+    expect(() => becomeUser(look('agent'), environment)).toThrow(refused('user-refused', process.platform))
+  })
+})
+
+test('a file of users that can’t be read is an error', () => {
+  expect(() => lookUpUser('agent', directory, group)).toThrow(
+    expect.objectContaining({ code: 'source-unreadable', message: expect.stringContaining('EISDIR') }),
+  )
 })
