@@ -3,9 +3,16 @@ import fc from '../../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { armor, dearmor } from '../../../src/age/armor.ts'
 import { AgeFault } from '../../../src/age/fault.ts'
-import { isNativeRecipient, openAgeFile, sealAgeFile } from '../../../src/age/file.ts'
+import {
+  isNativeRecipient,
+  openAgeFile,
+  openByPackage,
+  parseAgeFile,
+  sealAgeFile,
+  wantsPackage,
+} from '../../../src/age/file.ts'
 import { parseIdentities } from '../../../src/age/identities.ts'
-import { generateKey } from '../../../src/age/keygen.ts'
+import { generateKey, generatePostQuantumKey } from '../../../src/age/keygen.ts'
 
 const keys = [generateKey(), generateKey()] as const
 const identities = parseIdentities(keys[1].text)
@@ -61,5 +68,48 @@ describe('age files', () => {
       false,
     )
     expect(isNativeRecipient('ssh-ed25519 AAAA')).toBe(false)
+  })
+
+  it('for a post-quantum key open with that key alone, and at once where none fits', async () => {
+    const quantum = await generatePostQuantumKey()
+    const mine = parseIdentities(quantum.text)
+    const sealed = await sealAgeFile(Buffer.from('x'), [quantum.recipient])
+    expect((await openAgeFile(sealed, [...identities, ...mine])).toString()).toBe('x')
+    const noMatch = expect.objectContaining({ kind: 'no-match', message: 'no identity fits' })
+    expect(() => openAgeFile(sealed, identities)).toThrow(noMatch)
+    const other = parseIdentities((await generatePostQuantumKey()).text)
+    await expect(openAgeFile(sealed, other)).rejects.toEqual(noMatch)
+    const classic = await sealAgeFile(Buffer.from('x'), recipients)
+    expect(() => openAgeFile(classic, mine)).toThrow(noMatch)
+    const file = parseAgeFile(classic)
+    expect(wantsPackage(file, mine)).toBe(false)
+    expect(wantsPackage(parseAgeFile(sealed), identities)).toBe(false)
+    expect(await openByPackage(file, mine)).toBeUndefined()
+    expect(isNativeRecipient(quantum.recipient)).toBe(true)
+  })
+
+  it('for a post-quantum key that were changed are told as such', async () => {
+    const quantum = await generatePostQuantumKey()
+    const sealed = await sealAgeFile(Buffer.from('x'), [quantum.recipient])
+    const at = sealed.indexOf('\n--- ') + 5
+    const changed = Buffer.from(sealed)
+    changed.write(changed.toString('latin1', at, at + 1) === 'A' ? 'B' : 'A', at)
+    await expect(openAgeFile(changed, parseIdentities(quantum.text))).rejects.toMatchObject({ kind: 'mac' })
+    const short = Buffer.from(
+      sealed.toString('latin1').replace('mlkem768x25519 ', 'mlkem768x25519 x '),
+      'latin1',
+    )
+    await expect(openAgeFile(short, parseIdentities(quantum.text))).rejects.toMatchObject({ kind: 'header' })
+  })
+
+  it('for keys that do not go together are not made', async () => {
+    await expect(sealAgeFile(Buffer.from('x'), [])).rejects.toMatchObject({
+      kind: 'header',
+      message: 'recipients that do not go together',
+    })
+    const quantum = await generatePostQuantumKey()
+    await expect(sealAgeFile(Buffer.from('x'), [quantum.recipient, keys[0].recipient])).rejects.toMatchObject(
+      { kind: 'header' },
+    )
   })
 })

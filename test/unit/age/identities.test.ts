@@ -42,6 +42,29 @@ describe('identities', () => {
   })
 
   it.each([
+    [`"${SECRET}"`, 'line 1 is in quotes'],
+    [`'${SECRET}'`, 'line 1 is in quotes'],
+    [`x"${SECRET}`, 'line 1 is no age identity'],
+    [`\ufeff${SECRET}`, 'line 1 begins with a byte order mark'],
+    [`${SECRET}\ufeff`, 'line 1 is no age identity'],
+    [`${SECRET}\n# two\n${SECRET.slice(1)}`, 'line 3 is no age identity'],
+    [`x${key.recipient}`, 'line 1 is no age identity'],
+    [`${key.recipient}!`, 'line 1 is no age identity'],
+    ['age1abc', 'line 1 is no age identity'],
+  ])('that are usual mistakes are told as such: %#', (text, message) => {
+    expect(() => parseIdentities(text)).toThrow(message)
+  })
+
+  it('can have any blanks between and around them where several stand on a line', () => {
+    expect(parseIdentities(`  ${SECRET} \t ${secretLine}  \n\n`, { words: true })).toHaveLength(2)
+  })
+
+  it('of others have no public half that we know', async () => {
+    const [foreign] = parseIdentities('AGE-PLUGIN-X-1')
+    expect(foreign && (await recipientOf(foreign))).toBeUndefined()
+  })
+
+  it.each([
     ['AGE-PLUGIN-YUBIKEY-1QQQ', 'a plugin identity'],
     ['-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n', 'an SSH key'],
     ['age-encryption.org/v1\n-> scrypt', 'an encrypted identity file'],
