@@ -3,7 +3,7 @@ import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { encrypt } from '../shim/project.ts'
 import { Host, MARK } from './host.ts'
-import { AGE, DISINTO, SHIM } from '../helpers/parts.ts'
+import { AGE, SHIM } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()
@@ -129,56 +129,5 @@ describe('show', () => {
     expect(stdout).toBe(`x-${MARK}-none\n`)
     expect(host.well(['secrets', 'show', 'B'])).toBe(stdout)
     expect(host.well(['secrets', 'show', '.env.enc'])).toBe(text)
-  })
-})
-
-describe('completion', () => {
-  test('knows commands, options and the names of secrets', () => {
-    const host = project()
-    const words = (...line: string[]) =>
-      host
-        .well(['completion', '--words', '--', ...line])
-        .split('\n')
-        .slice(0, -1)
-    expect(words('secrets', 'show', '')).toEqual(['TOKEN', 'A', 'B', '.env.enc'])
-    expect(words('secrets', 're')).toEqual(['recipients'])
-    expect(words('secrets', 'recipients', '')).toEqual(['list', 'add', 'accept', 'rm'])
-    expect(words('secrets', 'add', '--f')).toEqual(['--from-file', '--force'])
-    expect(words('secr')).toEqual(['secrets'])
-  })
-
-  test('works in bash', () => {
-    const host = project()
-    const disinto = `disinto() { '${process.execPath}' '${new URL('../../entrypoint/disinto.js', import.meta.url).pathname}' "$@"; }`
-    const script = `${disinto}
-eval "$(disinto completion bash)"
-COMP_WORDS=(disinto secrets show T); COMP_CWORD=3; _disinto; printf '%s,' "\${COMPREPLY[@]}"`
-    const { stdout, stderr } = spawnSync('bash', ['-c', script], {
-      cwd: host.directory,
-      env: host.environment(),
-      encoding: 'utf8',
-    })
-    expect({ stdout, stderr }).toEqual({ stdout: 'TOKEN,', stderr: '' })
-  })
-
-  test('in bash, names of files from the repository run nothing, and only legal ones are offered', () => {
-    const host = project()
-    for (const name of ['$(touch RAN)', '`touch RAN`', 'A${x[$(touch RAN)]}', 'TOKEN $(touch RAN)', '-x'])
-      host.write(`secrets/${name}.enc`, '{}')
-    host.write('.env.enc', `T$(touch RAN)=ENC[AES256_GCM,data:AA,type:str]\n${host.read('.env.enc')}`)
-    const disinto = `disinto() { '${process.execPath}' '${DISINTO}' "$@"; }`
-    const script = `${disinto}
-eval "$(disinto completion bash)"
-for word in '' T '$(' '\`'; do
-COMP_WORDS=(disinto secrets show "$word"); COMP_CWORD=3; _disinto; printf '%s,' "\${COMPREPLY[@]}"; done`
-    const { stdout, stderr } = spawnSync('bash', ['-c', script], {
-      cwd: host.directory,
-      env: host.environment(),
-      encoding: 'utf8',
-    })
-    expect(stderr).toBe('')
-    expect(stdout).toContain('TOKEN,')
-    expect(stdout).not.toContain('RAN')
-    expect(host.files().filter((file) => file.endsWith('RAN'))).toEqual([])
   })
 })

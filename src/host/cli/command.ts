@@ -2,6 +2,18 @@
 import type { Flag } from '../../flags.ts'
 import type { HostContext } from '../context.ts'
 
+/** What a word can be that a shell is to complete. */
+export type WordKind =
+  | 'action'
+  | 'command'
+  | 'env-name'
+  | 'grantable'
+  | 'recipient'
+  | 'secret'
+  | 'secret-or-env-file'
+  | 'service'
+  | 'shell'
+
 export interface HostCommand {
   /** The words that call it: "secrets add". */
   readonly name: string
@@ -27,8 +39,8 @@ export interface HostCommand {
   readonly here?: boolean
   /** Whether it writes files: then what killed runs have left is removed first. */
   readonly changes?: boolean
-  /** What its words are, for the completion of shells. */
-  readonly completes?: 'secrets' | 'grants'
+  /** What its words are, in their order, for the completion of shells; the last is also what follows it. */
+  readonly completes?: readonly WordKind[]
   /** Does it; gives the exit status. Failures are thrown, made by failure(). */
   run(invocation: Invocation): Promise<number>
 }

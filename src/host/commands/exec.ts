@@ -13,6 +13,7 @@ the container's entrypoint. Exit status: the command's own.`,
   examples: ['disinto exec agents git status', 'disinto exec agents --with-secrets -- printenv FORGE_URL'],
   options: [{ name: 'with-secrets', about: 'load the secrets into the command’s environment' }],
   words: [1, Number.POSITIVE_INFINITY],
+  completes: ['service'],
   takesRest: true,
   stopEarly: true,
   run: async ({ context, words, rest, on }) => {

@@ -10,6 +10,7 @@ export const help: HostCommand = {
   options: [],
   here: true,
   words: [0, Number.POSITIVE_INFINITY],
+  completes: ['command'],
   run: async ({ words, context, commands }) => {
     const name = words.join(' ')
     const command = await commands.get(name)?.()

@@ -13,6 +13,7 @@ it started by the container's entrypoint. The service is agents unless told.`,
   examples: ['disinto shell', 'disinto shell agents --with-secrets', 'disinto shell agents -- git status'],
   options: [{ name: 'with-secrets', about: 'load the secrets into the shell’s environment' }],
   words: [0, 1],
+  completes: ['service'],
   takesRest: true,
   run: async ({ context, words, rest, on }) => {
     const withSecrets = on('with-secrets')

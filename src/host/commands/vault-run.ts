@@ -82,6 +82,7 @@ side by side; --watch goes on with those that are approved later.`,
     },
   ],
   words: [0, 1],
+  completes: ['action'],
   takesRest: true,
   run: vaultRunOf,
 }

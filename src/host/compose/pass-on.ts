@@ -12,6 +12,7 @@ export const PASSES_ON = {
   words: [0, Number.POSITIVE_INFINITY],
   takesRest: true,
   passesOn: true,
+  completes: ['service'],
 } as const
 
 /** The options of those that give values to compose. */

@@ -79,8 +79,8 @@ service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [1, 1],
+  completes: ['secret'],
   changes: true,
-  completes: 'secrets',
   run: async (invocation) => {
     const { context, texts, text } = invocation
     const { project, speak } = context

@@ -141,8 +141,8 @@ the editor. The plaintext is removed on every way out, signals included.`,
   examples: ['disinto secrets edit .env.enc', 'EDITOR="code --wait" disinto secrets edit CLAWHUB_TOKEN'],
   options: [{ name: 'on-disk', about: 'where there is no tmpfs, edit in the temporary directory' }],
   words: [1, 1],
+  completes: ['secret-or-env-file'],
   changes: true,
-  completes: 'secrets',
   run: async (invocation) => {
     const { context } = invocation
     const source = await sourceFor(invocation)

@@ -23,7 +23,7 @@ agents has it by itself. Every file or none.`,
   options: [],
   words: [2, Number.POSITIVE_INFINITY],
   changes: true,
-  completes: 'grants',
+  completes: ['service', 'grantable'],
   run: async ({ context, words }) => {
     const [service = '', ...names] = words
     checkServiceName(service)

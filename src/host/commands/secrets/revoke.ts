@@ -18,7 +18,7 @@ issuers. They are listed.`,
   options: [],
   words: [2, Number.POSITIVE_INFINITY],
   changes: true,
-  completes: 'grants',
+  completes: ['service', 'grantable'],
   run: async ({ context, words }) => {
     const [service = '', ...names] = words
     checkServiceName(service)

@@ -55,8 +55,8 @@ revoked at its issuer.`,
   examples: ['disinto secrets rm CLAWHUB_TOKEN', 'disinto secrets rm CLAWHUB_TOKEN --force'],
   options: [{ name: 'force', about: 'do not ask' }],
   words: [1, 1],
+  completes: ['secret'],
   changes: true,
-  completes: 'secrets',
   run: async (invocation) => {
     const { context, words } = invocation
     const name = secretNameOf(words[0] ?? '', 'secrets rm', context)

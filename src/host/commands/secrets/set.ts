@@ -36,8 +36,8 @@ is refused; secrets add NAME keeps any value.`,
     { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
   ],
   words: [1, 1],
+  completes: ['env-name'],
   changes: true,
-  completes: 'secrets',
   run: async (invocation) => {
     const { context, on, texts, text } = invocation
     const { project, speak } = context

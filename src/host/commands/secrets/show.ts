@@ -24,7 +24,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
   ],
   options: [{ name: 'raw', about: 'the exact bytes, with no newline added' }],
   words: [1, 1],
-  completes: 'secrets',
+  completes: ['secret-or-env-file'],
   run: async ({ context, words, on }) => {
     const { project, write, variables, speak } = context
     const word = words[0] ?? ''

@@ -37,6 +37,7 @@ changed at their issuers. They are listed.`,
   examples: ['disinto secrets recipients rm age1…', 'disinto secrets recipients rm age1… --force'],
   options: [{ name: 'force', about: 'do not ask when it is your own key' }],
   words: [1, 1],
+  completes: ['recipient'],
   changes: true,
   run: async ({ context, words, on }) => {
     const { project, speak } = context
