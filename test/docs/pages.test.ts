@@ -38,6 +38,25 @@ withDocker('docs/approvals.md, with Docker', { timeout: HALF_AN_HOUR }, async ()
 
 test('docs/backup.md', () => runPage('docs/backup.md', { before: project }))
 
+/** A clone that is called from other homes, too. */
+const everyday = `home=$HOME; disinto() { node "$home/disinto/entrypoint/disinto.js" "$@"; }
+git config --global user.name you; git config --global user.email you@example.org; git config --global init.defaultBranch main
+${project.slice(disinto.length)}`
+
+test('docs/everyday.md, without Docker', () => runPage('docs/everyday.md', { before: everyday }))
+
+withDocker('docs/everyday.md, with Docker', { timeout: HALF_AN_HOUR }, async () => {
+  await buildOnce()
+  runPage('docs/everyday.md', { before: everyday, image: IMAGE })
+})
+
+test('docs/compose.md, without Docker', () => runPage('docs/compose.md', { before: disinto }))
+
+withDocker('docs/compose.md, with Docker', { timeout: HALF_AN_HOUR }, async () => {
+  await buildOnce()
+  runPage('docs/compose.md', { before: disinto, image: IMAGE })
+})
+
 test('docs/git.md', () => runPage('docs/git.md', { before: project }))
 
 test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
