@@ -6,20 +6,7 @@
  *   node tools/guarded-line.mjs
  */
 import { fileURLToPath } from 'node:url'
-
-/**
- * Variables that Node reads before its first line of JavaScript; the shim gives them back to the command. The directory of
- * NODE_COMPILE_CACHE is the command's, as a rule: what it puts there for our file Node runs in its place, as root. To those
- * of the last three our Node would write as root, or read data from them that nobody checks.
- */
-export const SET_ASIDE = [
-  'NODE_OPTIONS',
-  'NODE_DEBUG',
-  'NODE_COMPILE_CACHE',
-  'NODE_V8_COVERAGE',
-  'NODE_REDIRECT_WARNINGS',
-  'NODE_ICU_DATA',
-]
+import { SAVED, SET_ASIDE } from '../src/load/names.ts'
 
 /**
  * - The warning would be about process.execve.
@@ -46,13 +33,13 @@ export function plainWords(node) {
 
 /** The text for `env -S`, which fills in the variables itself. */
 export function envText(node) {
-  const aside = SET_ASIDE.map((name) => `DISINTO_SAVED_${name}=\${${name}} ${name}=`)
+  const aside = SET_ASIDE.map((name) => `${SAVED}${name}=\${${name}} ${name}=`)
   return [...aside, ...plainWords(node)].join(' ')
 }
 
 /** The text for `sh -c`, which is gone once it has done the same. PWD and SHLVL are what shells add. */
 export function shellText(node) {
-  const aside = SET_ASIDE.map((name) => `DISINTO_SAVED_${name}="$${name}"`)
+  const aside = SET_ASIDE.map((name) => `${SAVED}${name}="$${name}"`)
   const words = plainWords(node).map((word) => (word.includes('[') ? `'${word}'` : word))
   return `export ${aside.join(' ')}; unset ${SET_ASIDE.join(' ')} SHLVL PWD; exec ${words.join(' ')} "$@"`
 }

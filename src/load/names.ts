@@ -40,15 +40,22 @@ const REFUSED: ReadonlyArray<readonly [name: string, reason: string]> = [
 /** With this before their names the image's ENTRYPOINT keeps variables that are for the command's Node, not ours. */
 export const SAVED = 'DISINTO_SAVED_'
 
-/** The names that it has then; tools/guarded-line.mjs says why each. */
-export const SAVED_NAMES: readonly string[] = [
+/**
+ * Those that Node reads before its first line of JavaScript; the shim gives them back to the command. The directory of
+ * NODE_COMPILE_CACHE is the command's, as a rule: what it puts there for our file Node runs in its place, as root. To those
+ * of the last three our Node would write as root, or read data from them that nobody checks.
+ */
+export const SET_ASIDE = [
   'NODE_OPTIONS',
   'NODE_DEBUG',
   'NODE_COMPILE_CACHE',
   'NODE_V8_COVERAGE',
   'NODE_REDIRECT_WARNINGS',
   'NODE_ICU_DATA',
-].map((name) => `${SAVED}${name}`)
+] as const
+
+/** The names that they have then. */
+export const SAVED_NAMES: readonly string[] = SET_ASIDE.map((name) => `${SAVED}${name}`)
 
 /** What disinto itself reads: the variable of each option, and those that are no option. */
 const OURS = [

@@ -1,8 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { SAVED, SAVED_NAMES } from '../../src/load/names.ts'
-import { COPIES, envText, SET_ASIDE } from '../../tools/guarded-line.mjs'
+import { COPIES, envText } from '../../tools/guarded-line.mjs'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const read = (file: string) => readFileSync(`${ROOT}${file}`, 'utf8')
@@ -44,8 +43,4 @@ test('no page advises --disable-sigusr1, which leaves the signal blocked in the 
     const advised = startsIn(page).filter((line) => line.includes('--disable-sigusr1'))
     expect(advised, page).toEqual([])
   }
-})
-
-test('what the guarded line sets aside the shim gives back, and no file can set it', () => {
-  expect(SAVED_NAMES).toEqual(SET_ASIDE.map((name) => `${SAVED}${name}`))
 })
