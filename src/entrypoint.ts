@@ -117,7 +117,7 @@ async function leftover({ leftover: path }: Located, entries: readonly Entry[]):
 /** The answer of --started, in words for the events of an orchestrator and as exit status 0 or 1. */
 async function tellWhetherStarted(): Promise<void> {
   const { commandStarted } = await import('./handover/started.ts')
-  const started = commandStarted(process.argv[1] ?? '')
+  const started = await commandStarted(process.argv[1] ?? '')
   writeAll(1, started ? 'the command runs\n' : 'the command has not been started yet\n')
   process.exitCode = started ? 0 : 1
 }

@@ -3,6 +3,7 @@
  * running process like any other, and a start that fails only after seconds would count as a good one.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { parseOptions } from '../load/options.ts'
 
 interface Watched {
   readonly pid: number
@@ -36,12 +37,27 @@ function isBesideUs(pid: number): boolean {
  * Returns whether no shim is still at work among the processes: one that is has our bundle among its words and no
  * child that is the command (where it can't become it, the shim stays as its parent).
  */
-export function isStarted(processes: readonly Watched[], bundle: string, self: number): boolean {
+export async function isStarted(
+  processes: readonly Watched[],
+  bundle: string,
+  self: number,
+): Promise<boolean> {
   const shims = processes.filter(({ pid, words }) => pid !== self && words.includes(bundle))
-  return shims.every((shim) => {
-    if (shim.words.includes('--started')) return true
-    return processes.some(({ parent, words }) => parent === shim.pid && isCommandOf(shim, words))
-  })
+  const probes = await Promise.all(shims.map((shim) => isProbe(shim, bundle)))
+  return shims.every(
+    (shim, at) =>
+      probes[at] === true ||
+      processes.some(({ parent, words }) => parent === shim.pid && isCommandOf(shim, words)),
+  )
+}
+
+/** Whether a shim only looks, as we do: by an option of its own, and not by a word of its command. */
+async function isProbe({ words }: Watched, bundle: string): Promise<boolean> {
+  try {
+    return (await parseOptions(words.slice(words.indexOf(bundle) + 1), new Map())).started
+  } catch {
+    return false
+  }
 }
 
 /** Whether a child of a shim is the command: its words are the last of the shim's. */
@@ -52,7 +68,7 @@ function isCommandOf(shim: Watched, words: readonly string[]): boolean {
 }
 
 /** Returns whether the command of this container runs: the shim whose bundle this is has done its work. */
-export function commandStarted(bundle: string): boolean {
+export function commandStarted(bundle: string): Promise<boolean> {
   const processes = readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map((entry) => lookAt(Number(entry)))
