@@ -1,13 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host, MARK } from './host.ts'
@@ -39,15 +31,16 @@ describe('edit', () => {
     expect(host.holding(MARK)).toEqual([])
   })
 
-  test('a file that is a link stays one; what it points at is changed, with its mode', () => {
-    const { host, env } = edited('sed -i s/-old/-new/ "$1"')
-    renameSync(host.path('secrets/TOKEN.enc'), join(host.base, 'elsewhere'))
-    chmodSync(join(host.base, 'elsewhere'), 0o640)
-    symlinkSync('../../elsewhere', host.path('secrets/TOKEN.enc'))
+  test('a file keeps its mode; one that is a link is refused before the editor starts', () => {
+    const { host, env } = edited('sed -i s/-old/-new/ "$1"; touch ../started')
+    chmodSync(host.path('secrets/TOKEN.enc'), 0o640)
     host.well(['secrets', 'edit', 'TOKEN'], { env })
-    expect(readlinkSync(host.path('secrets/TOKEN.enc'))).toBe('../../elsewhere')
-    expect(statSync(join(host.base, 'elsewhere')).mode & 0o777).toBe(0o640)
-    expect(host.bySops('TOKEN')).toBe(`${MARK}-new`)
+    expect(statSync(host.path('secrets/TOKEN.enc')).mode & 0o777).toBe(0o640)
+    rmSync(host.path('../started'))
+    renameSync(host.path('secrets/TOKEN.enc'), join(host.base, 'elsewhere'))
+    symlinkSync('../../elsewhere', host.path('secrets/TOKEN.enc'))
+    expect(host.fails(['secrets', 'edit', 'TOKEN'], { env })).toContain('is a link')
+    expect(host.exists('../started')).toBe(false)
   })
 
   test('one last line end of Windows goes, as with add', () => {

@@ -1,5 +1,5 @@
 /** The compose file: what docker inspect would show, and what containers should not get. */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS, VAULT_RUNNER } from '../project.ts'
@@ -15,6 +15,7 @@ import { plainValues } from '../compose/env-files.ts'
 import { hasShim, noticesOf, readTold } from '../compose/warnings.ts'
 import { checkSources, IMAGE_KEYS, IMAGE_ROOT } from '../compose/mounts.ts'
 import { operatorsOnly } from '../compose/values.ts'
+import { realPath } from '../files/real-path.ts'
 import { examineContainers } from './containers.ts'
 import { grantsOf } from '../store/grants.ts'
 import { type Finding, findingOf } from './finding.ts'
@@ -36,14 +37,13 @@ async function knownNames(context: HostContext): Promise<Set<string>> {
 
 function mountFindings(service: Service, { project }: HostContext): Finding[] {
   const key = project.operatorKeyFile
-  const real = (path: string) => (existsSync(path) ? realpathSync(path) : path)
   const findings: Finding[] = []
   const operators = service.mounts.find(
     ({ type, source }) =>
       type === 'bind' &&
       source !== undefined &&
       key !== undefined &&
-      `${real(key)}/`.startsWith(`${real(source).replace(/\/$/, '')}/`),
+      `${realPath(key)}/`.startsWith(`${realPath(source).replace(/\/$/, '')}/`),
   )
   if (operators !== undefined && service.name !== VAULT_RUNNER) {
     findings.push({

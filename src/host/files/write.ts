@@ -4,24 +4,24 @@
  */
 import {
   closeSync,
-  existsSync,
   fchmodSync,
   fchownSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   type Stats,
   statSync,
   writeSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import { whenLeaving } from './cleanup.ts'
 import { temporaryName } from './leftovers.ts'
+import { realPath } from './real-path.ts'
 import { failure } from '../errors.ts'
 
 export interface WriteOptions {
@@ -60,23 +60,20 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-function realPath(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
-  }
-}
-
-/** Whether a link leads a path out of a directory. */
-export function leadsOut(directory: string, path: string): boolean {
-  const target = existsSync(path) ? realPath(path) : join(realPath(dirname(path)), basename(path))
-  return !target.startsWith(`${realPath(directory).replace(/\/$/, '')}/`)
-}
-
 /** Throws link-out where a link leads a path out of a directory: a repository must not choose who is given what else. */
-export function checkWithin(directory: string, path: string): void {
-  if (leadsOut(directory, path)) throw failure('link-out', { path })
+function checkWithin(directory: string, path: string): void {
+  const isWithin = realPath(path).startsWith(`${realPath(directory).replace(/\/$/, '')}/`)
+  if (!isWithin) throw failure('link-out', { path })
+}
+
+/**
+ * Throws for an encrypted file that is a link (secret-link), or is behind one that leads out of the project (link-out):
+ * whoever made it decides what would be written over.
+ */
+export function checkUnlinked(root: string, path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw failure('secret-link', { path })
+  checkWithin(root, path)
 }
 
 /** Mode and owner of the file that this one replaces. */

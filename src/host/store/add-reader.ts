@@ -14,7 +14,7 @@ import { ownRecipients } from '../access/keys.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { type Prepared, prepareFile } from '../files/write.ts'
+import { checkUnlinked, type Prepared, prepareFile } from '../files/write.ts'
 import { audienceOfFile, sopsConfigFor } from './audience.ts'
 import { readOutsideOf } from './inventory.ts'
 import { openWith } from './open.ts'
@@ -67,7 +67,7 @@ async function withRecipientBySops(
 
 /**
  * Prepares a file for one more recipient: once it is committed, the old or the new bytes are there at every instant. The
- * new ones open to the same for us, and are for those of before and for this one. Throws link-out, readers-unaddable,
+ * new ones open to the same for us, and are for those of before and for this one. Throws secret-link, link-out, readers-unaddable,
  * readers-unchecked and written-differs, and what opening the file throws.
  */
 export async function prepareReader(
@@ -77,6 +77,7 @@ export async function prepareReader(
   rules: CreationRules | undefined,
 ): Promise<Prepared> {
   const { path } = document.source
+  checkUnlinked(context.project.root, path)
   const outside = await readOutsideOf(document.bytes)
   const open = openWith(context)
   const before = (await open(document)).plaintext
@@ -87,7 +88,6 @@ export async function prepareReader(
   })
   return prepareFile(path, bytes, {
     over: document.bytes,
-    within: context.project.root,
     verify: async (written, temporary) => {
       const made = await readOutsideOf(written)
       if (!areSameKeys(made.recipients, [...outside.recipients, recipient]))

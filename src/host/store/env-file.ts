@@ -8,6 +8,7 @@ import type { Document } from '../../nouns.ts'
 import { ensureRules } from '../access/first-use.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { checkUnlinked } from '../files/write.ts'
 import { lineHolding } from './dotenv-line.ts'
 import { changedBetween, withLine, withoutName } from './env-text.ts'
 import { envSource } from './inventory.ts'
@@ -29,6 +30,7 @@ export interface EnvFile {
  */
 export async function openEnvFile(context: HostContext): Promise<EnvFile> {
   const { project } = context
+  checkUnlinked(project.root, project.envFile)
   if (!existsSync(project.envFile)) {
     if (existsSync(project.plainEnvFile)) throw failure('migrate-before', { path: project.plainEnvFile })
     return { content: { kind: 'dotenv', text: '' }, document: undefined }

@@ -10,7 +10,7 @@ import { ownRecipients } from '../access/keys.ts'
 import { type CreationRule, type CreationRules, overRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { checkWithin, type Prepared, prepareFile } from '../files/write.ts'
+import { checkUnlinked, type Prepared, prepareFile } from '../files/write.ts'
 import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
@@ -104,7 +104,7 @@ async function prepareAll(
   const opened = []
   for (const [at, source] of sources.entries()) {
     advance(at, sources.length)
-    checkWithin(context.project.root, source.path)
+    checkUnlinked(context.project.root, source.path)
     const document = read(source)
     if (document.format === 'age') throw failure('age-left', { path: source.path })
     await checkReaders(context, document)

@@ -19,7 +19,7 @@ import { outsideOf, readOutsideOf } from './inventory.ts'
 import { checkReaders } from './proved-readers.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
-import { type Prepared, prepareFile, leadsOut, type WriteOptions } from '../files/write.ts'
+import { checkUnlinked, type Prepared, prepareFile, type WriteOptions } from '../files/write.ts'
 import type { Plaintext, Source } from '../../nouns.ts'
 import { type ErrorCode, failure } from '../errors.ts'
 
@@ -261,11 +261,7 @@ export async function prepareSealed(
   over?: WriteOptions['over'],
 ): Promise<Sealed> {
   const { path } = target.source
-  if (leadsOut(context.project.root, path)) {
-    // Nobody gains by it: a file is written again for those whom it names already.
-    const { code, message, hint } = failure('link-out', { path })
-    context.speak.warning({ code, message, hint })
-  }
+  checkUnlinked(context.project.root, path)
   // A secret file holds its own name alone; `.env.enc` any that somebody has brought there.
   if (Buffer.isBuffer(over) && target.source.role === 'env-file')
     await checkReaders(context, documentOf(target.source, over))

@@ -2,9 +2,10 @@
  * What a mount of the compose file would show to a run.
  * And whether somebody let it through by name.
  */
-import { existsSync, realpathSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { quote } from '../../errors.ts'
+import { realPath } from '../files/real-path.ts'
 import type { Project } from '../project.ts'
 
 /** A mount of the compose file, as the engine is to make it. */
@@ -28,18 +29,6 @@ export interface Surplus {
 
 const contains = (directory: string, path: string): boolean =>
   directory === '/' || path === directory || path.startsWith(`${directory.replace(/\/$/, '')}/`)
-
-/** A path with its links followed, as far as it exists. */
-export function realPath(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    const parent = dirname(path)
-    return parent === path
-      ? path
-      : resolve(realPath(parent), path.slice(parent === '/' ? 1 : parent.length + 1))
-  }
-}
 
 interface Hidden {
   readonly what: string

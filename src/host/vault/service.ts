@@ -13,8 +13,9 @@ import { openValues } from '../compose/values.ts'
 import type { HostContext } from '../context.ts'
 import { type Project, VAULT_RUNNER } from '../project.ts'
 import { failure } from '../errors.ts'
+import { realPath } from '../files/real-path.ts'
 import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
-import { type Mount, realPath, type Surplus, surplusOfMount } from './mounts.ts'
+import { type Mount, type Surplus, surplusOfMount } from './mounts.ts'
 import { surplusOfSettings, wordsOfSettings } from './settings.ts'
 
 /** A network of the compose file; made when it is not there, unless it is somebody else's. */

@@ -1,6 +1,6 @@
 /** `disinto secrets add`: a value from a prompt, a pipe or a file to a secret file of its own. */
-import { existsSync, lstatSync, mkdirSync } from 'node:fs'
-import { readRegular } from '../../../load/read.ts'
+import { existsSync, mkdirSync } from 'node:fs'
+import { readIfThere } from '../../../load/read.ts'
 import { errnoOf, quote } from '../../../errors.ts'
 import { checkSecretName, partsOfName } from '../../../load/names.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
@@ -16,6 +16,7 @@ import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { dayGiven, DUE_OPTION, setDueOfNew } from '../../store/due.ts'
 import { prepareSealed } from '../../store/seal.ts'
 import { grantFiles } from '../../store/grant-files.ts'
+import { checkUnlinked } from '../../files/write.ts'
 import { failure } from '../../errors.ts'
 
 async function mayOverwrite(name: string, path: string, { context, on }: Invocation): Promise<boolean> {
@@ -29,13 +30,6 @@ function makeSecretsDirectory({ project }: HostContext): void {
   } catch (error) {
     throw failure('write-failed', { path: project.secretsDir, reason: errnoOf(error) })
   }
-}
-
-/** Whether the name is taken by a file, which may be replaced. A link is never written through: it may lead anywhere. */
-function isTaken(path: string): boolean {
-  const stats = lstatSync(path, { throwIfNoEntry: false })
-  if (stats?.isSymbolicLink() === true) throw failure('secret-link', { path })
-  return stats !== undefined
 }
 
 async function noteIfInEnvFile({ project, speak }: HostContext, name: string): Promise<void> {
@@ -90,7 +84,8 @@ service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
     const due = dueText === undefined ? undefined : dayGiven(dueText, 'secrets add')
     const source = secretSource(project, name)
     checkSecretName(name, source.path, allowed(context.variables, texts('allow')))
-    const before = isTaken(source.path) ? readRegular(source.path) : undefined
+    checkUnlinked(project.root, source.path)
+    const before = readIfThere(source.path)
     // Before the prompt: who is not going to overwrite it should not have to type it.
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {
       throw failure('interrupted-nothing')

@@ -16,6 +16,7 @@ import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesOf, openWith, plaintextOf } from '../../store/open.ts'
 import { memoryDirectory, privateDirectory } from '../../files/private-directory.ts'
+import { checkUnlinked } from '../../files/write.ts'
 import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
@@ -146,6 +147,8 @@ the editor. The plaintext is removed on every way out, signals included.`,
   run: async (invocation) => {
     const { context } = invocation
     const source = await sourceFor(invocation)
+    // Before the editor: what was typed there would be lost.
+    checkUnlinked(context.project.root, source.path)
     const rules = await rulesOf(context.project.root)
     const document = read(source)
     await checkReaders(context, document)
