@@ -1,12 +1,19 @@
 /** What must be true of who can open what, told in a few lines, beside the program that does it. */
 
-export type Key = 'me' | 'bob' | 'carol' | 'ssh' | 'agents' | 'stranger'
+import { kindOf } from '../../src/sops/master-key.ts'
+
+/** `kms` is a key that nobody here can use: what has to be encrypted to it is not written. */
+export type Key = 'me' | 'bob' | 'carol' | 'ssh' | 'plugin' | 'pgp' | 'kms' | 'agents' | 'stranger'
 export type Groups = ReadonlyArray<readonly Key[]>
 
-/** Who each rule names; `shared` is one rule for all files. */
+export const RULES = ['env', 'secrets', 'other'] as const
+export type Which = (typeof RULES)[number]
+
+/** Who each rule names; `shared` is one rule for all files but those of `other`, which the project does not have yet. */
 export interface Rules {
   readonly env: Groups
   readonly secrets: Groups
+  readonly other: Groups
   readonly shared: boolean
   /** Which files they are for, in Go's regular expressions; a rule without is for all. */
   readonly patterns: { readonly env: string | undefined; readonly secrets: string | undefined }
@@ -33,14 +40,14 @@ export function ruleFor(rules: Rules, file: string): Groups {
 }
 
 /** Who was not accepted for a rule, our own key apart. */
-function newcomers(rules: Rules, accepted: Rules, which: 'env' | 'secrets'): Key[] {
+function newcomers(rules: Rules, accepted: Rules, which: Which): Key[] {
   const before = flat(accepted[which])
   const own: readonly Key[] = which === 'env' ? ['me', 'agents'] : ['me']
   return flat(rules[which]).filter((key) => !before.includes(key) && !own.includes(key))
 }
 
 /** Whether nobody is asked about for some files. */
-export function isAccepted({ rules, accepted }: World, which: 'env' | 'secrets'): boolean {
+export function isAccepted({ rules, accepted }: World, which: Which): boolean {
   return newcomers(rules, accepted, which).length === 0
 }
 
@@ -50,10 +57,10 @@ export function isAccepted({ rules, accepted }: World, which: 'env' | 'secrets')
  */
 export function isAllAccepted(
   { rules, accepted }: World,
-  except: (which: 'env' | 'secrets') => readonly Key[] = () => [],
+  except: (which: Which) => readonly Key[] = () => [],
 ): boolean {
-  return (['env', 'secrets'] as const).every((one) => {
-    const isNew = rules.patterns[one] !== accepted.patterns[one]
+  return RULES.every((one) => {
+    const isNew = one !== 'other' && rules.patterns[one] !== accepted.patterns[one]
     const keys = isNew ? flat(rules[one]).filter((key) => key !== 'me') : []
     return [...newcomers(rules, accepted, one), ...keys].every((key) => except(one).includes(key))
   })
@@ -66,26 +73,29 @@ export function rewritten(file: File, rule: Groups, given: readonly Key[] = []):
   return { labels: groups, holders: groups }
 }
 
+/** Whether a file can be written for these: none of them is a key that can't be used here. */
+export function isWritable(groups: Groups): boolean {
+  return !groups.flat().includes('kms')
+}
+
 /** Whether a key alone opens a file: it is in every group. */
 export function opens(file: File, key: Key): boolean {
   return file.holders.every((keys) => keys.includes(key))
 }
 
-function mapRules(
-  rules: Rules,
-  which: readonly ('env' | 'secrets')[],
-  change: (groups: Groups) => Groups,
-): Rules {
-  const chosen = rules.shared ? (['env', 'secrets'] as const) : which
-  return {
-    ...rules,
-    env: chosen.includes('env') ? change(rules.env) : rules.env,
-    secrets: chosen.includes('secrets') ? change(rules.secrets) : rules.secrets,
-  }
+function mapRules(rules: Rules, which: readonly Which[], change: (groups: Groups) => Groups): Rules {
+  const changed = (one: Which) => (chosenOf(rules, which).includes(one) ? change(rules[one]) : rules[one])
+  return { ...rules, env: changed('env'), secrets: changed('secrets'), other: changed('other') }
+}
+
+/** The rules that are meant where some are named. */
+export function chosenOf({ shared }: Rules, which: readonly Which[]): readonly Which[] {
+  const both = shared && which.some((one) => one !== 'other')
+  return both ? [...which, 'env', 'secrets'] : which
 }
 
 /** The rules with a key in the first group of these. */
-export function withKey(rules: Rules, which: readonly ('env' | 'secrets')[], key: Key): Rules {
+export function withKey(rules: Rules, which: readonly Which[], key: Key): Rules {
   return mapRules(rules, which, (groups) =>
     flat(groups).includes(key) ? groups : groups.map((keys, at) => (at === 0 ? [...keys, key] : keys)),
   )
@@ -93,9 +103,7 @@ export function withKey(rules: Rules, which: readonly ('env' | 'secrets')[], key
 
 /** The rules without a key; undefined when a group would be empty. */
 export function withoutKey(rules: Rules, key: Key): Rules | undefined {
-  const made = mapRules(rules, ['env', 'secrets'], (groups) =>
-    groups.map((keys) => keys.filter((one) => one !== key)),
-  )
+  const made = mapRules(rules, RULES, (groups) => groups.map((keys) => keys.filter((one) => one !== key)))
   return [...made.env, ...made.secrets].some((keys) => keys.length === 0) ? undefined : made
 }
 
@@ -110,17 +118,52 @@ export function styled(rules: Rules, style: number): Rules {
 
 /** Whether both rules get their keys by one anchor: who changes one must not change the other. */
 function isAnchored({ env, secrets, shared }: Omit<Rules, 'patterns'>, style: number): boolean {
-  return !shared && JSON.stringify(env) === JSON.stringify(secrets) && env.length === 1 && style % 7 === 6
+  const isAge = env.flat().every((key) => key !== 'pgp' && key !== 'kms')
+  const isSame = JSON.stringify(env) === JSON.stringify(secrets)
+  return !shared && isSame && isAge && env.length === 1 && style % 7 === 6
+}
+
+export const OTHER_PATTERN = '^prod/'
+
+/** The keys of services that a rule for other files names beside those of people, in two ways of writing them. */
+export function foreignKeys(style: number): Record<string, unknown> {
+  const arn = 'arn:aws:kms:eu-west-1:111122223333:key/2'
+  const role = 'arn:aws:iam::111122223333:role/r'
+  const key = 'projects/p/locations/l/keyRings/r/cryptoKeys/k'
+  const vault = 'https://vault.example:8200/v1/transit/keys/k'
+  return style % 2 === 0
+    ? {
+        kms: `${arn}+${role}|a:b`,
+        gcp_kms: key,
+        azure_keyvault: 'https://v.vault.azure.net/keys/k/1',
+        hc_vault_transit_uri: vault,
+      }
+    : {
+        kms: [{ arn, role, context: { a: 'b' } }],
+        gcp_kms: [{ resource_id: key }],
+        azure_keyvault: [{ vaultUrl: 'https://v.vault.azure.net', key: 'k', version: '1' }],
+        hc_vault: [vault],
+      }
 }
 
 /** A .sops.yaml that says so, in one of the ways that YAML and sops have for it. */
 export function rulesText(rules: Rules, recipients: ReadonlyMap<Key, string>, style: number): string {
-  const named = (key: Key): string => JSON.stringify(recipients.get(key) ?? '')
-  const list = (keys: readonly Key[]) => `[${keys.map(named).join(', ')}]`
-  const anchors = [...recipients].map(([key, recipient]) => `  - &${key} ${JSON.stringify(recipient)}`)
+  const kind = (key: Key) => kindOf(recipients.get(key) ?? '')
+  const text = (key: Key) => (recipients.get(key) ?? '').replace(/^(?:pgp|kms):/, '')
+  const anchors = [...recipients.keys()].map((key) => `  - &${key} ${JSON.stringify(text(key))}`)
+  const quoted = (key: Key) => JSON.stringify(text(key))
+  /** A field for each kind of key that there is, with the keys as `write` writes them. */
+  const fields = (keys: readonly Key[], write: (keys: readonly Key[]) => string): string[] =>
+    (['age', 'pgp', 'kms'] as const).flatMap((one) => {
+      const some = keys.filter((key) => kind(key) === one)
+      return some.length === 0 ? [] : [`${one}: ${write(some)}`]
+    })
+  const list = (keys: readonly Key[]) => `[${keys.map(quoted).join(', ')}]`
   const aliases = (keys: readonly Key[]) => `[${keys.map((key) => `*${key}`).join(', ')}]`
-  const text = (keys: readonly Key[]) =>
-    JSON.stringify(keys.map((key) => recipients.get(key) ?? '').join(','))
+  const commas = (keys: readonly Key[]) => JSON.stringify(keys.map(text).join(','))
+  /** Keys of a KMS are maps in a group. */
+  const inGroup = (keys: readonly Key[]) =>
+    fields(keys, (some) => (some[0] === 'kms' ? `[{arn: ${quoted('kms')}}]` : list(some))).join(', ')
   const keysOf = (groups: Groups): string[] => {
     const [first = []] = groups
     if (groups.length > 1)
@@ -128,31 +171,40 @@ export function rulesText(rules: Rules, recipients: ReadonlyMap<Key, string>, st
         `shamir_threshold: ${groups.length}`,
         'key_groups:',
         ...groups.map((keys) =>
-          style % 2 === 0 ? `  - age: ${list(keys)}` : `  - merge: [{age: ${list(keys)}}]`,
+          style % 2 === 0 ? `  - {${inGroup(keys)}}` : `  - merge: [{${inGroup(keys)}}]`,
         ),
       ]
     switch (style % 5) {
       case 0:
-        return [`age: ${text(first)}`]
+        return fields(first, commas)
       case 1:
-        return [`age: ${list(first)}`]
+        return fields(first, list)
       case 2:
-        return [`age: ${aliases(first)}`]
+        return fields(first, aliases)
       case 3:
-        return ['key_groups:', `  - merge:`, ...first.map((key) => `      - age: [*${key}]`)]
+        return ['key_groups:', `  - merge:`, ...first.map((key) => `      - {${inGroup([key])}}`)]
       default:
-        return ['<<:', `  age: ${list(first)}`]
+        return ['<<:', ...fields(first, list).map((line) => `  ${line}`)]
     }
   }
-  const rule = (pattern: string | undefined, groups: Groups) => {
-    const lines = [...(pattern === undefined ? [] : [`path_regex: ${pattern}`]), ...keysOf(groups)]
-    return lines.map((line, at) => `${at === 0 ? '  - ' : '    '}${line}`)
-  }
+  const asRule = (lines: readonly string[]) => lines.map((line, at) => `${at === 0 ? '  - ' : '    '}${line}`)
+  const rule = (pattern: string | undefined, groups: Groups) =>
+    asRule([...(pattern === undefined ? [] : [`path_regex: ${pattern}`]), ...keysOf(groups)])
+  const foreign = Object.entries(foreignKeys(style)).map(
+    ([name, value]) => `${name}: ${JSON.stringify(value)}`,
+  )
+  const others = rules.other.flat()
+  const other = asRule([
+    `path_regex: ${OTHER_PATTERN}`,
+    ...(style % 2 === 0
+      ? [...foreign, ...fields(others, commas)]
+      : ['key_groups:', `  - {${[...foreign, inGroup(others)].join(', ')}}`]),
+  ])
   const { env, secrets } = rules.patterns
   const anchored = isAnchored(rules, style)
     ? [`  - path_regex: ${env}`, `    age: &all ${list(rules.env[0] ?? [])}`, '  - age: *all']
     : undefined
   const two = [...rule(env, rules.env), ...rule(secrets, rules.secrets)]
   const body = rules.shared ? rule(undefined, rules.env) : (anchored ?? two)
-  return `keys:\n${anchors.join('\n')}\ncreation_rules:\n${body.join('\n')}\n`
+  return `keys:\n${anchors.join('\n')}\ncreation_rules:\n${[...other, ...body].join('\n')}\n`
 }

@@ -80,9 +80,12 @@ in two of them, one key would do where two were wanted.`,
     const recipient = recipientGiven(words[0] ?? '')
     const old = await rulesOf(project.root)
     const sources = inventory(project)
-    // Whom somebody else has added must not be accepted by the way.
+    // Whom somebody else has added must not be accepted by the way, nor the group that they chose for this one.
     const isChosen = chosenRules(old, invocation)
-    await ensureAccepted(context, old, 'all', (rule) => (isChosen(rule) ? [recipient] : []))
+    const hasOneGroup = (rule: number) => (old.rules[rule]?.groups.length ?? 0) < 2
+    await ensureAccepted(context, old, 'all', (rule) =>
+      isChosen(rule) && hasOneGroup(rule) ? [recipient] : [],
+    )
     const changed = await changeKeys(old, (rule) =>
       isChosen(rule.index) ? withKey(rule, recipient, text('group')) : rule.groups,
     )
