@@ -576,6 +576,7 @@ describe('a link in the place of a file of the project', () => {
 
   test.each(['.env.enc', 'secrets/TOKEN.enc'])('gives nobody what it leads to: %s', async (name) => {
     const { host, other, before, key } = linked(name)
+    host.write('x.env', 'A=2\n')
     const { recipient } = generateKey()
     for (const words of [
       ['rotate-key'],
@@ -584,7 +585,7 @@ describe('a link in the place of a file of the project', () => {
         ? [
             ['edit', name],
             ['set', 'A'],
-            ['import', '-'],
+            ['import', 'x.env'],
             ['rm', 'A', '--force'],
           ]
         : [
