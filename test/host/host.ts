@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** Words that run the words after them: `strace`, … */
   readonly through?: readonly string[]
+  /** What runs in the place of the host command. */
+  readonly program?: string
 }
 
 export class Host {
@@ -61,8 +63,11 @@ export class Host {
   }
 
   /** Runs the host command to its end, with a pipe for standard input. */
-  run(words: readonly string[], { env, input = '', cwd, through = [] }: RunOptions = {}): Result {
-    const [first = '', ...rest] = [...through, process.execPath, DISINTO, ...words]
+  run(
+    words: readonly string[],
+    { env, input = '', cwd, through = [], program = DISINTO }: RunOptions = {},
+  ): Result {
+    const [first = '', ...rest] = [...through, process.execPath, program, ...words]
     const { status, signal, stdout, stderr } = spawnSync(first, rest, {
       cwd: cwd ?? this.directory,
       env: this.environment(env),

@@ -6,18 +6,20 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'dotenv'
+import { buildSync } from 'esbuild'
 import { describe, expect, test } from 'vitest'
-import { Host, MARK } from './host.ts'
+import { DISINTO } from '../helpers/parts.ts'
+import { Host, MARK, SOPS } from './host.ts'
 
 /** The calls that change what is on disk, each at all of its times; the others only now and then. */
 const CHANGING = ['fsync', 'rename', 'link', 'unlink', 'mkdir', 'fchmod', 'rmdir']
 const OTHERS = ['openat', 'write', 'close', 'read', 'statx']
 
 /** Node makes some of them at its start already; those are the same in every run. */
-function callsOf(host: Host, words: readonly string[], input: string): Map<string, number> {
+function callsOf(host: Host, words: readonly string[], input: string, program: string): Map<string, number> {
   const log = join(host.base, 'calls')
   const through = ['strace', '-f', '-qq', '-o', log, '-e', `trace=${[...CHANGING, ...OTHERS].join(',')}`]
-  host.well(words, { input, through })
+  host.well(words, { input, through, program })
   const calls = new Map<string, number>()
   // The process itself is the first in the log: its threads do not touch files.
   const lines = readFileSync(log, 'utf8').split('\n')
@@ -47,6 +49,8 @@ interface Again {
   readonly plaintext?: readonly string[]
   /** Does it once more, after a kill. */
   readonly again?: (at: string) => void
+  /** What is killed in the place of the host command. */
+  readonly program?: string
 }
 
 function defaultAgain(host: Host, words: readonly string[], input: string): (at: string) => void {
@@ -61,7 +65,7 @@ function killedEverywhere(
   words: readonly string[],
   input: string,
   check: (at: string) => void,
-  { plaintext = [], again = defaultAgain(host, words, input) }: Again = {},
+  { plaintext = [], again = defaultAgain(host, words, input), program = DISINTO }: Again = {},
 ): void {
   const start = join(host.base, '..', `${host.base.split('/').at(-1)}-start`)
   cpSync(host.base, start, { recursive: true })
@@ -70,14 +74,14 @@ function killedEverywhere(
     cpSync(start, host.base, { recursive: true })
   }
   try {
-    const calls = callsOf(host, words, input)
+    const calls = callsOf(host, words, input, program)
     let killed = 0
     for (const [call, time] of instants(calls)) {
       restore()
       const at = `${call} number ${time}`
       const inject = ['-e', `trace=${call}`, '-e', `inject=${call}:signal=KILL:when=${time}`]
       const through = ['strace', '-f', '-qq', '-o', '/dev/null', ...inject]
-      const { status, signal } = host.run(words, { input, through })
+      const { status, signal } = host.run(words, { input, through, program })
       if (signal === 'SIGKILL' || status === 137) killed += 1
       expect(
         host.holding(MARK).filter((file) => !plaintext.includes(file)),
@@ -95,6 +99,28 @@ function killedEverywhere(
   } finally {
     rmSync(start, { recursive: true })
   }
+}
+
+/** What `disinto up` does before it starts anything, as a program of its own: it needs no engine. */
+function grantProgram(host: Host): string {
+  const source = (name: string) => JSON.stringify(new URL(`../../src/host/${name}`, import.meta.url).pathname)
+  const outfile = join(host.base, 'grant.cjs')
+  buildSync({
+    stdin: {
+      contents: `
+        import { processContext } from ${source('context.ts')}
+        import { ensureServiceKey, grantService } from ${source('store/grant.ts')}
+        const context = processContext(undefined, true)
+        ensureServiceKey(context, 'agents').then(({ recipient }) => grantService(context, 'agents', recipient))
+      `,
+      resolveDir: new URL('.', import.meta.url).pathname,
+    },
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+  })
+  return outfile
 }
 
 describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any system call', () => {
@@ -208,6 +234,72 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     killedEverywhere(host, ['secrets', 'rotate-key'], '', (at) => {
       expect(host.envBySops(), at).toBe(`A=${MARK}\n`)
       expect(host.bySops('TOKEN'), at).toBe(MARK)
+    })
+  })
+
+  test('of recipients accept: the rules are accepted or not, and nothing that was accepted is forgotten', () => {
+    const host = new Host()
+    host.add('TOKEN', MARK)
+    const { recipient } = host.stranger()
+    const rules = host.read('.sops.yaml')
+    host.write('.sops.yaml', rules.replaceAll(host.recipient(), `${host.recipient()},${recipient}`))
+    const words = ['secrets', 'recipients', 'accept']
+    const add = () => host.run(['secrets', 'add', 'OTHER', '--force'], { input: MARK })
+    killedEverywhere(
+      host,
+      words,
+      '',
+      (at) => {
+        const { status, stderr } = add()
+        // Had it been forgotten what was accepted, all would be accepted anew.
+        expect(stderr, at).not.toContain('as it is the first time here')
+        if (status !== 0) expect(stderr, at).toContain(recipient)
+      },
+      {
+        again: (at) => {
+          expect(host.run(words).status, at).toBe(0)
+          expect(add().status, at).toBe(0)
+          expect(host.read('secrets/OTHER.enc'), at).toContain(recipient)
+        },
+      },
+    )
+  })
+
+  test('of what up changes for the agents: they are let in by key, rules and file, and to nothing else', {
+    timeout: 600_000,
+  }, () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    rmSync(join(host.home, '.config/sops/age/project'), { recursive: true })
+    // A rule for all files, which the agents must not come to be in.
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${host.recipient()}\n`)
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    host.add('TOKEN', MARK)
+    const program = grantProgram(host)
+    const check = (at: string) => {
+      expect(host.envBySops(), at).toBe(`A=${MARK}\n`)
+      expect(host.bySops('TOKEN'), at).toBe(MARK)
+      const [key, ...others] = host.files(host.home).filter((file) => file.endsWith('agents/keys.txt'))
+      expect(others, at).toEqual([])
+      const agents = key === undefined ? 'nobody' : host.recipient(join(host.home, key))
+      expect(host.read('secrets/TOKEN.enc'), at).not.toContain(agents)
+    }
+    killedEverywhere(host, [], '', check, {
+      program,
+      again: (at) => {
+        host.well([], { program })
+        check(at)
+        const [key = ''] = host.files(host.home).filter((file) => file.endsWith('agents/keys.txt'))
+        const agents = join(host.home, key)
+        // With this key alone.
+        const env = { ...host.environment(), HOME: '/nonexistent', SOPS_AGE_KEY_FILE: agents }
+        const words = ['decrypt', '--input-type', 'dotenv', '--output-type', 'dotenv', host.path('.env.enc')]
+        expect(spawnSync(SOPS, words, { env, encoding: 'utf8' }).stdout, at).toBe(`A=${MARK}\n`)
+        expect(host.read('.sops.yaml'), at).toContain(host.recipient(agents))
+        host.well(['secrets', 'add', 'NEW', '--force'], { input: MARK })
+        expect(host.read('secrets/NEW.enc'), at).not.toContain(host.recipient(agents))
+      },
     })
   })
 })
