@@ -33,21 +33,9 @@ import {
   visibleLines,
   writeAll,
 } from './speak.ts'
+import { warning } from './warnings.ts'
 
 declare const DISINTO_VERSION: string
-
-const COMMAND_IS_ROOT: Warning = {
-  code: 'command-is-root',
-  message: 'DISINTO_USER is empty, so that the command is root and can read the key',
-  hint: 'leave DISINTO_USER as the image sets it, or name another user',
-}
-
-const NO_INIT: Warning = {
-  code: 'no-init',
-  message:
-    'the shim stays process 1 here, and waits for no process that the command leaves behind: they stay as zombies',
-  hint: 'start the container with an init: docker run --init, init: true in compose',
-}
 
 /** The filter of --redact; says in one line what it can't catch. */
 async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
@@ -161,7 +149,7 @@ async function main(words: readonly string[]): Promise<void> {
   const warnings = [
     ...(await leftover(located, entries)),
     ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
-    ...(options.noUser && process.getuid?.() === 0 ? [COMMAND_IS_ROOT] : []),
+    ...(options.noUser && process.getuid?.() === 0 ? [warning('command-is-root')] : []),
     ...warningsOf(entries, merged, options),
     ...(await findingWarnings(findings)),
   ]
@@ -189,7 +177,7 @@ async function main(words: readonly string[]): Promise<void> {
   }
   // The filter starts children of its own, whose end takes handlers off that had nobody else's beside them.
   catchSignals()
-  if (process.pid === 1) speak.warning(NO_INIT)
+  if (process.pid === 1) speak.warning(warning('no-init'))
   const { supervise } = await import('./handover/supervise.ts')
   await supervise(
     file,

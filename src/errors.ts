@@ -380,19 +380,22 @@ export class DisintoError extends Error {
   }
 }
 
-/** Returns what makes errors of a catalogue: from a code and the facts that its message needs. */
-export function failuresOf<Faults extends Catalogue>(faults: Faults) {
-  return <Code extends keyof Faults & string>(
-    code: Code,
-    ...facts: Parameters<Faults[Code]>
-  ): DisintoError => {
+/** Returns what composes the words of a catalogue: from a code and the facts that its message needs. */
+export function composerOf<Faults extends Catalogue, Made>(
+  faults: Faults,
+  make: (code: string, fault: Fault) => Made,
+) {
+  return <Code extends keyof Faults & string>(code: Code, ...facts: Parameters<Faults[Code]>): Made => {
     const compose = faults[code] as (...facts: Parameters<Faults[Code]>) => Fault
-    return new DisintoError(code, compose(...facts))
+    return make(code, compose(...facts))
   }
 }
 
+/** An error with its words, for composerOf. */
+export const asFailure = (code: string, fault: Fault): DisintoError => new DisintoError(code, fault)
+
 /** Makes the error for a code from the facts its message needs. */
-export const failure = failuresOf(CORE_CATALOGUE)
+export const failure = composerOf(CORE_CATALOGUE, asFailure)
 
 /** The lines of a stack that say where, if they can be told from the message, which may hold a value. */
 function framesOf({ stack = '', message }: Error): string[] {

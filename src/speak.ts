@@ -10,6 +10,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import type { DisintoError } from './errors.ts'
 import { errnoOf, escapeUnseen } from './errors.ts'
 
+/** What is told of and ends nothing: a stable code, one fact, and what to do. A DisintoError is one, too. */
 export interface Warning {
   readonly code: string
   readonly message: string
@@ -25,7 +26,7 @@ export interface Speaker {
 interface Facts {
   readonly code?: string
   readonly message: string
-  readonly hint?: string
+  readonly hint?: string | undefined
   readonly frames?: readonly string[]
 }
 
@@ -87,7 +88,8 @@ export function speaker(
   return {
     error: ({ code, message, hint, frames }) =>
       line('error', { code, message, hint, ...(debug === '1' && frames.length > 0 && { frames }) }),
-    warning: (warning) => line('warning', warning),
+    // Of an error that does not end the run, too.
+    warning: ({ code, message, hint }) => line('warning', { code, message, hint }),
     note: (message) => line('note', { message }),
   }
 }

@@ -15,9 +15,11 @@ import { COMMON_OPTIONS } from '../src/host/cli/command.ts'
 import { statusOf as hostStatusOf } from '../src/host/cli/exit-status.ts'
 import { COMMANDS } from '../src/host/commands.ts'
 import { HOST_CATALOGUE } from '../src/host/errors.ts'
+import { HOST_WARNINGS } from '../src/host/warnings.ts'
 import { FLAGS, variableOf } from '../src/load/option-list.ts'
 import { MAX_FILE_BYTES } from '../src/load/read.ts'
 import { TAKE_OVERS } from '../src/load/take-over.ts'
+import { CORE_WARNINGS } from '../src/warnings.ts'
 
 const PAGE = fileURLToPath(new URL('../docs/reference.md', import.meta.url))
 /** @param {string} path */
@@ -99,18 +101,31 @@ function factsIn(path) {
   )
 }
 
-/** @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path @param {(code: string) => number} statusOf */
-function errors(catalogue, path, statusOf) {
+/**
+ * The rows of a catalogue: code, message, what to do.
+ * @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path
+ * @returns {Array<[code: string, message: string, hint: string]>}
+ */
+function rowsOf(catalogue, path) {
   const facts = factsIn(path)
-  const rows = Object.entries(catalogue).map(([name, compose]) => {
+  return Object.entries(catalogue).map(([name, compose]) => {
     const given = facts.get(name)
     if (given === undefined) throw new Error(`${name}: not found in src/${path}`)
     const { message, hint } = /** @type {(facts: object) => import('../src/errors.ts').Fault} */ (compose)(
       given,
     )
     if (/undefined/.test(message + hint)) throw new Error(`${name}: a fact of it was not found`)
-    return [code(name), String(statusOf(name)), cell(message), cell(hint)]
+    return [name, cell(message), cell(hint)]
   })
+}
+
+/** @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path @param {(code: string) => number} statusOf */
+function errors(catalogue, path, statusOf) {
+  const rows = rowsOf(catalogue, path).map(([name, ...words]) => [
+    code(name),
+    String(statusOf(name)),
+    ...words,
+  ])
   return table(['code', 'status', 'message', 'what to do'], rows)
 }
 
@@ -156,8 +171,17 @@ export function codesIn(directory, which = /\.ts$/) {
   const files = readdirSync(new URL(`../src/${directory}`, import.meta.url)).filter((name) =>
     which.test(name),
   )
-  const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(/code: '([a-z-]+)'/g)])
+  const said = /(?:code: |\bwarning\()'([a-z-]+)'/g
+  const found = files.flatMap((name) => [...source(`${directory}/${name}`).matchAll(said)])
   return [...new Set(found.map(([, name = '']) => name))].sort((a, b) => a.localeCompare(b))
+}
+
+function warnings() {
+  const rows = [...rowsOf(CORE_WARNINGS, 'warnings.ts'), ...rowsOf(HOST_WARNINGS, 'host/warnings.ts')]
+  return table(
+    ['code', 'message', 'what to do'],
+    rows.map(([name, ...words]) => [code(name), ...words]),
+  )
 }
 
 function findings() {
@@ -177,6 +201,7 @@ export async function tables() {
     ['host-options', await hostOptions()],
     ['errors', errors(CORE_CATALOGUE, 'errors.ts', shimStatusOf)],
     ['host-errors', errors(HOST_CATALOGUE, 'host/errors.ts', hostStatusOf)],
+    ['warnings', warnings()],
     ['findings', findings()],
     ['refused-names', names()],
   ])

@@ -3,9 +3,9 @@
  * "Encrypting using age". Opens no key, so that a start by the sops engine does not load what is needed to use one.
  */
 import { join, resolve } from 'node:path'
-import { quote } from '../errors.ts'
 import { couldRead, couldReplace, directoriesTo, othersCouldRead, type Person } from '../file-access.ts'
 import type { Warning } from '../speak.ts'
+import { hintToHide, warning } from '../warnings.ts'
 
 export type Variables = ReadonlyMap<string, string>
 
@@ -40,26 +40,14 @@ export function keyFiles(
   ]
 }
 
-/** What is wrong with who can read a key file; undefined where nothing is, or it is not there. */
-function exposure(path: string): Warning | undefined {
+/** Whether others can read a file that is there. */
+function isExposed(path: string): boolean {
   try {
-    if (!othersCouldRead(path)) return undefined
+    return othersCouldRead(path)
   } catch {
     // Missing or out of reach: whoever needs the key says so.
-    return undefined
+    return false
   }
-  return {
-    code: 'key-file-open',
-    message: `${quote(path)}: other users can read this key`,
-    hint: hintToHide(path),
-  }
-}
-
-/** How to keep a key from others, by where it is. */
-function hintToHide(path: string): string {
-  return path.startsWith('/run/secrets/')
-    ? 'in Swarm give the secret uid 0 and mode 0400; compose ignores both for a file: let root own that file on the host, with mode 0600, or mount it where only root can enter'
-    : `chmod 600 ${quote(path)}`
 }
 
 /** A warning for each key file that others can read. */
@@ -69,8 +57,8 @@ export function keyFileWarnings(
   homes: readonly string[] = [],
 ): Warning[] {
   return keyFiles(variables, workingDirectory, homes)
-    .map(({ path }) => exposure(path))
-    .filter((warning) => warning !== undefined)
+    .filter(({ path }) => isExposed(path))
+    .map(({ path }) => warning('key-file-open', { path }))
 }
 
 /** What somebody could do with a key file, and how to prevent it. */

@@ -1,5 +1,5 @@
 /** What the host command says that the shim does not, by the rules of errors.ts. */
-import { CORE_CATALOGUE, failuresOf, list, quote, type Catalogue, type Texts } from '../errors.ts'
+import { asFailure, CORE_CATALOGUE, composerOf, list, quote, type Catalogue, type Texts } from '../errors.ts'
 
 /** A format as sops calls it: by its own name it would take every .enc file for a binary one. */
 const type = (format: string) => `${format}`.replace('sops-', '')
@@ -595,6 +595,6 @@ export const HOST_CATALOGUE = {
 } satisfies Catalogue
 
 /** Makes the error for a code of the host or of both programs, whose hints name the host's own help. */
-export const failure = failuresOf({ ...CORE_CATALOGUE, ...HOST_CATALOGUE })
+export const failure = composerOf({ ...CORE_CATALOGUE, ...HOST_CATALOGUE }, asFailure)
 
 export type ErrorCode = keyof typeof CORE_CATALOGUE | keyof typeof HOST_CATALOGUE

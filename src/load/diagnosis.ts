@@ -2,7 +2,9 @@
  * What is wrong with dotenv text, or would be read otherwise elsewhere. Line numbers and names, never text; the same
  * for a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
  */
+import { quote } from '../errors.ts'
 import type { DotenvItem } from '../nouns.ts'
+import type { Warning } from '../speak.ts'
 import { type Assignment, type Reading, readDotenv, readItems } from './dotenv.ts'
 import { isLegalName } from './names.ts'
 import { fillReferences, type ReferenceNote } from './references.ts'
@@ -97,11 +99,12 @@ export function explainProblem(kind: ProblemKind): { readonly message: string; r
   return KINDS[kind]
 }
 
-/** The problems by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)", at most so many, with their words. */
-export function summarizeProblems(
+/** The problems of a file by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)", at most so many. */
+export function problemWarnings(
+  path: string,
   problems: readonly Problem[],
   most = Number.POSITIVE_INFINITY,
-): Array<{ readonly kind: ProblemKind; readonly message: string; readonly hint: string }> {
+): Warning[] {
   return (Object.keys(KINDS) as ProblemKind[]).flatMap((kind) => {
     const found = problems.filter((problem) => problem.kind === kind)
     if (found.length === 0) return []
@@ -110,9 +113,8 @@ export function summarizeProblems(
       .map(({ line, name }) => (name === undefined ? `${line}` : `${line} (${name})`))
     const more = found.length > most ? ` and ${found.length - most} more` : ''
     const { message, hint } = KINDS[kind]
-    return [
-      { kind, message: `line${found.length === 1 ? '' : 's'} ${shown.join(', ')}${more}: ${message}`, hint },
-    ]
+    const lines = `line${found.length === 1 ? '' : 's'} ${shown.join(', ')}${more}`
+    return [{ code: `dotenv-${kind}`, message: `${quote(path)}: ${lines}: ${message}`, hint }]
   })
 }
 
@@ -257,7 +259,7 @@ function wholeProblems(text: string): Problem[] {
 
 /**
  * All problems of a plaintext `.env`, or of the text of a `.env.enc` in an editor (`encrypted`), in the order of
- * their lines. Changes nothing and shows no text; `explainProblem` and `summarizeProblems` put them in words. Rejects
+ * their lines. Changes nothing and shows no text; `explainProblem` and `problemWarnings` put them in words. Rejects
  * with ReferencesTooLarge.
  */
 export async function diagnoseText(text: string, { encrypted = false } = {}): Promise<Problem[]> {

@@ -1,12 +1,9 @@
 /** `.env` beside `.env.enc`: plaintext left over, as far as both set a name; the rest is compose's own. */
-import { quote } from '../errors.ts'
 import type { Warning } from '../speak.ts'
+import { warning } from '../warnings.ts'
 import { parseDotenv } from './dotenv.ts'
 import { detectFormat } from './format.ts'
 import { readWhole } from './read.ts'
-
-/** At most so many names in a warning. */
-const MOST = 8
 
 /** The names that both have. A file that nobody can read, or that is encrypted itself, has none to tell. */
 async function namesInBoth(path: string, loaded: ReadonlySet<string>): Promise<string[]> {
@@ -24,13 +21,5 @@ async function namesInBoth(path: string, loaded: ReadonlySet<string>): Promise<s
 /** Returns the warning about a `.env` that was found beside `.env.enc`, of which these names were loaded. */
 export async function leftoverWarnings(path: string, loaded: ReadonlySet<string>): Promise<Warning[]> {
   const names = await namesInBoth(path, loaded)
-  if (names.length === 0) return []
-  const more = names.length > MOST ? ` and ${names.length - MOST} more` : ''
-  return [
-    {
-      code: 'plaintext-left',
-      message: `${quote(path)}: plaintext left over beside .env.enc, which counts for ${names.slice(0, MOST).map(quote).join(', ')}${more}`,
-      hint: 'compare the two, then take these lines out of .env',
-    },
-  ]
+  return names.length === 0 ? [] : [warning('plaintext-left', { path, names })]
 }

@@ -1,13 +1,12 @@
 /** What a run says about itself: names, files and formats, never a value. */
+import { basename } from 'node:path'
 import { quote } from '../errors.ts'
 import type { Document } from '../nouns.ts'
 import type { Warning } from '../speak.ts'
+import { MOST, warning } from '../warnings.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
 import type { Entry, Finding } from './decrypt.ts'
-
-/** At most so many names or lines in one warning. */
-const MOST = 8
 
 /**
  * Warnings about what files say: a value that is cut or a line that sets nothing, a line each kind. Where something is
@@ -16,26 +15,12 @@ const MOST = 8
 export async function findingWarnings(findings: readonly Finding[]): Promise<Warning[]> {
   const warnings: Warning[] = []
   for (const { document, problems, doubled, unproved } of findings) {
-    const path = quote(document.source.path)
+    const { path } = document.source
     const lost = problems.some((problem) => problem.lost)
     const said = problems.filter((problem) => problem.lost || (lost && problem.kind === 'sops'))
-    if (said.length > 0) {
-      const { summarizeProblems } = await import('./diagnosis.ts')
-      for (const { kind, message, hint } of summarizeProblems(said, MOST))
-        warnings.push({ code: `dotenv-${kind}`, message: `${path}: ${message}`, hint })
-    }
-    if (doubled.length > 0)
-      warnings.push({
-        code: 'name-doubled',
-        message: `${path}: set twice, and the last counts: ${doubled.slice(0, MOST).map(quote).join(', ')}`,
-        hint: 'take one of the two out: disinto secrets edit, or sops edit',
-      })
-    if (unproved.length > 0)
-      warnings.push({
-        code: 'value-unproved',
-        message: `${path}: in the clear, and its MAC covers only what is encrypted, so that anyone can have written: ${unproved.slice(0, MOST).map(quote).join(', ')}`,
-        hint: 'take mac_only_encrypted out of .sops.yaml, and encrypt the file anew',
-      })
+    if (said.length > 0) warnings.push(...(await import('./diagnosis.ts')).problemWarnings(path, said, MOST))
+    if (doubled.length > 0) warnings.push(warning('name-doubled', { path, names: doubled }))
+    if (unproved.length > 0) warnings.push(warning('value-unproved', { path, names: unproved }))
   }
   return warnings
 }
@@ -45,43 +30,21 @@ function isNameless({ source, format }: Document): boolean {
   return source.role === 'secret' && (format === 'age' || format === 'sops-binary')
 }
 
-function namelessWarning({ source, format }: Document): Warning {
-  const name = source.role === 'secret' ? quote(source.name) : ''
-  return {
-    code: 'file-nameless',
-    message: `${quote(source.path)}: does not say which secret it holds, so that a copy under another name would be taken for that`,
-    hint:
-      format === 'age'
-        ? 'disinto secrets migrate makes a SOPS file of it, which has its name'
-        : `disinto secrets show ${name} --raw | disinto secrets add ${name} --raw --force`,
-  }
-}
-
 /** Warnings that can only be given once everything has been opened. */
 export function warningsOf(entries: readonly Entry[], merged: Merged, options: Options): Warning[] {
   // A file that sets nothing, comments alone for example, holds no secret.
-  const plaintext = [...new Set(entries.map(({ document }) => document))]
+  const documents = [...new Set(entries.map(({ document }) => document))]
+  const plaintext = documents
     .filter(({ format }) => format === 'plaintext')
-    .map(({ source }) => ({
-      code: 'plaintext-env',
-      message: `${quote(source.path)}: secrets in plaintext`,
-      hint: 'disinto secrets migrate encrypts it to .env.enc',
-    }))
-  const nameless = [...new Set(entries.map(({ document }) => document))]
+    .map(({ source: { path } }) => warning('plaintext-env', { path }))
+  const nameless = documents
     .filter(isNameless)
-    .map(namelessWarning)
-  const absent = (options.only ?? []).filter((name) => !merged.outcome.has(name))
-  return absent.length === 0
-    ? [...plaintext, ...nameless]
-    : [
-        ...plaintext,
-        ...nameless,
-        {
-          code: 'only-absent',
-          message: `--only: in no file: ${absent.map(quote).join(', ')}`,
-          hint: 'check the spelling; --require makes a missing name an error',
-        },
-      ]
+    .map(({ source: { path }, format }) =>
+      warning('file-nameless', { path, name: basename(path, '.enc'), isAge: format === 'age' }),
+    )
+  const names = (options.only ?? []).filter((name) => !merged.outcome.has(name))
+  const absent = names.length === 0 ? [] : [warning('only-absent', { names })]
+  return [...plaintext, ...nameless, ...absent]
 }
 
 /** The line that the image turns on. */

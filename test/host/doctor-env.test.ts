@@ -56,7 +56,7 @@ describe('doctor on .env', () => {
     [
       'names that both have',
       `TOKEN=${MARK}\nPORT=1\n`,
-      ['error plaintext-left: plaintext left over: .env.enc counts for TOKEN'],
+      ['error plaintext-left: plaintext left over beside .env.enc, which counts for TOKEN'],
     ],
     [
       'secrets that only it has',

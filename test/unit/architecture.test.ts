@@ -23,11 +23,11 @@ const ORDER = [
   ['host/context.ts'],
   ['host/process.ts'],
   ['host/files/', 'host/project.ts', 'host/template.ts', 'host/terminal.ts'],
-  ['host/place.ts'],
+  ['host/place.ts', 'host/finding.ts', 'host/warnings.ts'],
   ['host/errors.ts'],
   ['sops/', 'handover/'],
   ['age/', 'redact/', 'load/'],
-  ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts'],
+  ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts', 'warnings.ts'],
   ['node-debug.ts', 'owner.ts', 'speak.ts'],
   ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts', 'yaml.ts'],
 ] as const

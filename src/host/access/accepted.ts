@@ -149,8 +149,7 @@ export async function acceptFirst(context: HostContext, rules: CreationRules): P
   ]
   if (others.length > 0) parts.push(`other rules name ${await whom(context, others)}`)
   if (!isOurs(rules.path, project.root)) {
-    const { code, message, hint } = failure('rules-writable', { path: rules.path })
-    speak.warning({ code, message, hint })
+    speak.warning(failure('rules-writable', { path: rules.path }))
   }
   speak.note(`${quote(rules.path)}: accepted, as it is the first time here: ${parts.join('; ')}`)
   try {

@@ -4,7 +4,7 @@ import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { examineDue } from '../doctor/due.ts'
 import { examineFiles } from '../doctor/files.ts'
-import { type Examine, type Finding, findingOf, type Severity } from '../doctor/finding.ts'
+import { type Finding, findingOf, linesOf, plainFinding, type Severity } from '../finding.ts'
 import { examineGit } from '../doctor/git.ts'
 import { examineHistory } from '../doctor/history.ts'
 import { examineKeys } from '../doctor/keys.ts'
@@ -14,6 +14,9 @@ import { examineVault } from '../doctor/vault.ts'
 import { failure } from '../errors.ts'
 import { daysOf } from '../store/due.ts'
 import { type Paint, type Style, withProgress } from '../terminal.ts'
+
+/** Looks at one subject; changes nothing. `show` is how it shows recipients. */
+type Examine = (context: HostContext, show: Show) => Promise<Finding[]>
 
 const EXAMINATIONS: readonly Examine[] = [
   examineKeys,
@@ -36,9 +39,9 @@ async function examine(context: HostContext, show: Show, maxDays: number | undef
   return SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity))
 }
 
-function lines({ code, severity, message, fix }: Finding): string {
-  if (code === 'tool') return `${severity}: ${message}\n`
-  return `${severity}: ${code}: ${message}\n${fix === undefined ? '' : `  fix: ${fix}\n`}`
+/** Tools and their versions are told as they are. */
+function line(finding: Finding): string {
+  return finding.code === 'tool' ? `${finding.severity}: ${finding.message}\n` : linesOf(finding)
 }
 
 const STYLES: Readonly<Record<Severity, Style>> = { error: 'red', warning: 'yellow', note: 'dim' }
@@ -84,12 +87,15 @@ with --verbose, and recipients in full.`,
     const findings = await withProgress(context.variables, 'looking', () => examine(context, show, maxDays))
     const numberOf = (wanted: Severity) => findings.filter(({ severity }) => severity === wanted).length
     const [errors, warnings, notes] = [numberOf('error'), numberOf('warning'), numberOf('note')]
-    if (on('json')) context.print(`${JSON.stringify({ findings, errors, warnings }, null, 2)}\n`)
+    if (on('json'))
+      context.print(
+        `${JSON.stringify({ findings: findings.map(plainFinding), errors, warnings }, null, 2)}\n`,
+      )
     else {
       const shown = findings.filter(({ severity }) => severity !== 'note' || on('verbose'))
       const hidden = on('verbose') || notes === 0 ? '' : `, ${count(notes, 'note')} (--verbose shows them)`
       const sum = `${count(errors, 'error')}, ${count(warnings, 'warning')}${hidden}\n`
-      context.print(`${shown.map(lines).join('')}${sum}`, coloured)
+      context.print(`${shown.map(line).join('')}${sum}`, coloured)
     }
     return errors === 0 ? 0 : 1
   },

@@ -5,6 +5,7 @@ import { readIfThere, readRegular } from '../../load/read.ts'
 import { quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
+import { warning } from '../warnings.ts'
 import { composeFiles } from '../compose/settings.ts'
 import { plainValues } from '../compose/env-files.ts'
 import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
@@ -92,8 +93,7 @@ async function initialize(context: HostContext): Promise<void> {
   // A file of comments has nothing in it yet.
   if ((await plainValues(context)).size > 0 && !existsSync(project.envFile)) {
     speak.warning({
-      code: 'plaintext-env',
-      message: `${quote(project.plainEnvFile)}: secrets in plaintext`,
+      ...warning('plaintext-env', { path: project.plainEnvFile }),
       hint: 'fill it in, then disinto secrets migrate encrypts it to .env.enc',
     })
   }

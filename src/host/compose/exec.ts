@@ -1,8 +1,8 @@
 /** A command in a running container, as the user that the service's own command has. */
 import { isatty } from 'node:tty'
-import { quote } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { HostContext } from '../context.ts'
+import { warning } from '../warnings.ts'
 import { type Container, containersOf } from './by-name.ts'
 import { runDocker } from './docker.ts'
 import { type Image, inspectFields, startsShim } from './images.ts'
@@ -31,11 +31,7 @@ function execWords(id: string, image: Image, withSecrets: boolean, command: read
 /** Says when the container still has the secrets of before their last change. */
 function warnOfAge(context: HostContext, { stamp }: Container, service: string): void {
   if (stamp === '' || stamp === envFileOf(context)?.stamp) return
-  context.speak.warning({
-    code: 'container-older',
-    message: `${quote(service)}: its container has the secrets of before their last change`,
-    hint: 'disinto restart gives it those of now',
-  })
+  context.speak.warning(warning('container-older', { service }))
 }
 
 /**

@@ -46,22 +46,22 @@ export function stampOfSecrets(files: readonly GrantedFile[]): string {
 
 /** What is said of a grant that gives a service nothing. */
 const UNGIVEN: Readonly<
-  Partial<Record<GrantState, { readonly code: string; readonly why: string; fix(grant: Grant): string }>>
+  Partial<Record<GrantState, { readonly code: string; readonly why: string; hint(grant: Grant): string }>>
 > = {
   locked: {
     code: 'grant-locked',
     why: 'is not encrypted to its key, though the rules say so',
-    fix: ({ service, secret }) => `disinto secrets grant ${service} ${secret}`,
+    hint: ({ service, secret }) => `disinto secrets grant ${service} ${secret}`,
   },
   unaccepted: {
     code: 'grant-unaccepted',
     why: 'is granted by a rule that nobody accepted on this machine',
-    fix: () => 'find out who wrote it (git log -p .sops.yaml); then disinto secrets recipients accept',
+    hint: () => 'find out who wrote it (git log -p .sops.yaml); then disinto secrets recipients accept',
   },
   absent: {
     code: 'grant-absent',
     why: 'is granted, and does not exist',
-    fix: ({ service, secret }) =>
+    hint: ({ service, secret }) =>
       `disinto secrets add ${secret}, or, if it was removed: disinto secrets revoke ${service} ${secret}`,
   },
 }
@@ -72,6 +72,6 @@ export function warningsOfGrants(grants: readonly Grant[], services: ReadonlySet
     const ungiven = UNGIVEN[grant.state]
     if (!services.has(grant.service) || grant.secret === ENV_FILE || ungiven === undefined) return []
     const message = `${quote(grant.service)}: does not get ${quote(grant.secret)}, which ${ungiven.why}`
-    return [{ code: ungiven.code, message, hint: ungiven.fix(grant) }]
+    return [{ code: ungiven.code, message, hint: ungiven.hint(grant) }]
   })
 }

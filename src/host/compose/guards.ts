@@ -3,12 +3,7 @@ import { quote } from '../../errors.ts'
 import type { Image } from './images.ts'
 import { startsShim } from './images.ts'
 import type { Service } from './model.ts'
-
-export interface Objection {
-  readonly code: string
-  readonly message: string
-  readonly fix: string
-}
+import type { Warning } from '../../speak.ts'
 
 /** Node 26 waits for ever where it may have five processes or fewer, and the command needs some, too. */
 const FEWEST_PROCESSES = 8
@@ -28,15 +23,15 @@ function capabilitiesGone({ capAdd, capDrop }: Service): string[] {
 }
 
 /** What is wrong with the settings of a service whose image has the shim. */
-export function objectionsTo(service: Service, image: Image | undefined): Objection[] {
+export function objectionsTo(service: Service, image: Image | undefined): Warning[] {
   const name = quote(service.name)
-  const found: Objection[] = []
+  const found: Warning[] = []
   const { entrypoint, user, environment, pidsLimit } = service
   if (entrypoint !== undefined && !startsShim(entrypoint)) {
     found.push({
       code: 'entrypoint-replaced',
       message: `${name}: entrypoint: takes the place of the shim: the command is root, can read the key, and has no secrets`,
-      fix: 'make it command:, or begin it with disinto-entrypoint',
+      hint: 'make it command:, or begin it with disinto-entrypoint',
     })
     return found
   }
@@ -45,13 +40,13 @@ export function objectionsTo(service: Service, image: Image | undefined): Object
     found.push({
       code: 'user-empty',
       message: `${name}: DISINTO_USER is empty: the command is root, and can read the key`,
-      fix: 'take DISINTO_USER out of environment:, or name the user that the command is to be',
+      hint: 'take DISINTO_USER out of environment:, or name the user that the command is to be',
     })
   } else if (user !== undefined && !/^(?:0|root)(?::|$)/.test(user)) {
     found.push({
       code: 'user-not-root',
       message: `${name}: user: only root can read the key and then become ${quote(wanted)}: it will not start`,
-      fix: 'take user: out: the shim starts as root and drops to DISINTO_USER',
+      hint: 'take user: out: the shim starts as root and drops to DISINTO_USER',
     })
   }
   const gone = wanted === '' ? [] : capabilitiesGone(service)
@@ -59,14 +54,14 @@ export function objectionsTo(service: Service, image: Image | undefined): Object
     found.push({
       code: 'capability-gone',
       message: `${name}: cap_drop: takes ${gone.join(', ')} away: the shim can't read the key and become ${quote(wanted)}`,
-      fix: `cap_add: [${gone.join(', ')}]; the command has none of them, since it is another user`,
+      hint: `cap_add: [${gone.join(', ')}]; the command has none of them, since it is another user`,
     })
   }
   if (pidsLimit !== undefined && pidsLimit < FEWEST_PROCESSES) {
     found.push({
       code: 'processes-too-few',
       message: `${name}: pids_limit: ${pidsLimit}: Node waits for ever where it may have so few processes`,
-      fix: 'pids_limit: 64 or more, or none',
+      hint: 'pids_limit: 64 or more, or none',
     })
   }
   return found

@@ -1,7 +1,6 @@
 /** What exists now, told to the user and handed to compose, for `up` and `restart`. */
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { quote } from '../../errors.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
@@ -21,7 +20,9 @@ import { composeFiles } from './settings.ts'
 import { encryptedNames, plainValues } from './env-files.ts'
 import { openForStack, operatorsOnly, warnOfLeftOut } from './values.ts'
 import { hasShim, type Known, noticesOf } from './warnings.ts'
+import { quote } from '../../errors.ts'
 import { failure } from '../errors.ts'
+import { warning } from '../warnings.ts'
 import { isThere } from '../files/there.ts'
 
 export interface Stack {
@@ -66,20 +67,12 @@ async function warnOfPlaintext(context: HostContext, encrypted: ReadonlySet<stri
   const { project, speak } = context
   const plain = [...(await plainValues(context)).keys()]
   if (plain.length === 0) return
-  const path = quote(project.plainEnvFile)
+  const path = project.plainEnvFile
   const doubled = plain.filter((name) => encrypted.has(name))
   if (!isThere(project.envFile)) {
-    speak.warning({
-      code: 'plaintext-env',
-      message: `${path}: secrets in plaintext`,
-      hint: 'disinto secrets migrate encrypts it to .env.enc',
-    })
+    speak.warning(warning('plaintext-env', { path }))
   } else if (doubled.length > 0) {
-    speak.warning({
-      code: 'plaintext-left',
-      message: `${path}: plaintext left over beside .env.enc, which counts for ${doubled.map(quote).join(', ')}`,
-      hint: 'compare the two, then take these lines out of .env',
-    })
+    speak.warning(warning('plaintext-left', { path, names: doubled }))
   }
 }
 
@@ -149,8 +142,7 @@ async function warn(context: HostContext, known: Known): Promise<void> {
     .filter((service) => service.name === AGENTS || hasShim(service, images.get(service.name)))
     .flatMap((service) => objectionsTo(service, images.get(service.name)))
   const notices = await noticesOf(context, known)
-  for (const { code, message, fix } of [...objections, ...notices])
-    speak.warning({ code, message, hint: fix })
+  for (const warning of [...objections, ...notices]) speak.warning(warning)
 }
 
 /**

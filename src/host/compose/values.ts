@@ -1,13 +1,13 @@
 /** Values for compose's own `${VAR}` references: only the names that are asked for. */
 import { existsSync } from 'node:fs'
-import { quote } from '../../errors.ts'
 import { type Loaded, openAll } from '../../load/decrypt.ts'
-import { summarizeProblems } from '../../load/diagnosis.ts'
+import { problemWarnings } from '../../load/diagnosis.ts'
 import { parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
 import type { Source } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
+import { warning } from '../warnings.ts'
 import { openWith } from '../store/open.ts'
 import { encryptedEnvFile } from './env-files.ts'
 import { visibleNames } from '../store/inventory.ts'
@@ -66,12 +66,7 @@ export async function openForStack(context: HostContext, wanted: Wanted): Promis
   const loaded = await openNamed(context, wanted)
   for (const { document, problems } of loaded.findings) {
     const said = problems.filter(({ name }) => name !== undefined)
-    for (const { kind, message, hint } of summarizeProblems(said))
-      context.speak.warning({
-        code: `dotenv-${kind}`,
-        message: `${quote(document.source.path)}: ${message}`,
-        hint,
-      })
+    for (const told of problemWarnings(document.source.path, said)) context.speak.warning(told)
   }
   return valuesIn(loaded)
 }
@@ -92,11 +87,5 @@ export function operatorsOnly(
 
 /** Says which names are left out, before compose says that they are not set. */
 export function warnOfLeftOut({ speak }: HostContext, names: readonly string[]): void {
-  for (const name of names) {
-    speak.warning({
-      code: 'secret-kept',
-      message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
-      hint: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
-    })
-  }
+  for (const name of names) speak.warning(warning('secret-kept', { name }))
 }

@@ -19,12 +19,7 @@ import type { ComposeSources } from './files.ts'
 import { type Image, startsShim } from './images.ts'
 import type { Model, Service } from './model.ts'
 import { readMarked } from './read.ts'
-
-export interface Notice {
-  readonly code: string
-  readonly message: string
-  readonly fix: string
-}
+import type { Warning } from '../../speak.ts'
 
 /** What people have told of names: in `.env.example`, and in the compose file. */
 export function readTold({ project }: HostContext, model: Model): Told {
@@ -46,7 +41,7 @@ export function hasShim({ name, entrypoint }: Service, image: Image | undefined)
 }
 
 /** The names that stand in clear in a container because of `env_file:`. */
-function envFileNotices(service: Service, told: Told, references: ReadonlySet<string>): Notice[] {
+function envFileNotices(service: Service, told: Told, references: ReadonlySet<string>): Warning[] {
   if (service.envFiles.length === 0) return []
   const names = [...service.environment.keys()].filter(
     (name) => isSecretive(name, told) && !references.has(name),
@@ -56,13 +51,13 @@ function envFileNotices(service: Service, told: Told, references: ReadonlySet<st
     {
       code: 'inspect-shows',
       message: `${quote(service.name)}: docker inspect shows the values of ${names.map(quote).join(', ')} (env_file: ${service.envFiles.map(quote).join(', ')})`,
-      fix: 'take env_file: out where the image has the shim: disinto up mounts the file for it; what is no secret may stay, in a file of its own',
+      hint: 'take env_file: out where the image has the shim: disinto up mounts the file for it; what is no secret may stay, in a file of its own',
     },
   ]
 }
 
 /** Secrets and configs that compose takes from a variable: it copies the value into the container's layer. */
-function layerNotices(model: Model, names: ReadonlySet<string>): Notice[] {
+function layerNotices(model: Model, names: ReadonlySet<string>): Warning[] {
   return model.fromEnvironment.flatMap(({ section, name, variable }) => {
     const services = model.services.filter(({ secrets }) => section === 'configs' || secrets.includes(name))
     if (!names.has(variable) || services.length === 0) return []
@@ -70,7 +65,7 @@ function layerNotices(model: Model, names: ReadonlySet<string>): Notice[] {
       {
         code: 'secret-on-disk',
         message: `${services.map((service) => quote(service.name)).join(', ')}: ${section}: ${quote(name)}: compose writes the value of ${quote(variable)} into the container's layer, in plaintext on disk`,
-        fix: `take environment: ${variable} out: an image with the shim (docs/install.md) has it in memory alone`,
+        hint: `take environment: ${variable} out: an image with the shim (docs/install.md) has it in memory alone`,
       },
     ]
   })
@@ -94,7 +89,7 @@ export interface Known {
 export async function noticesOf(
   context: HostContext,
   { sources, model, images, names, values }: Known,
-): Promise<Notice[]> {
+): Promise<Warning[]> {
   const told = readTold(context, model)
   const referred = new Set(sources.references.map(({ name }) => name))
   const secretive = new Set([...referred].filter((name) => names.has(name) && isSecretive(name, told)))
@@ -109,7 +104,7 @@ export async function noticesOf(
     return {
       code: 'inspect-shows',
       message: `${quote(exposure.holder)}: docker inspect shows the values of ${placesInWords(exposure)}`,
-      fix: wayOut(exposure, shim),
+      hint: wayOut(exposure, shim),
     }
   })
   const files = model.services.flatMap((service) => envFileNotices(service, told, referred))

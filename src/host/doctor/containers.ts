@@ -9,7 +9,8 @@ import { grantedTo, stampOfSecrets } from '../compose/granted.ts'
 import { envFileOf } from '../compose/stack.ts'
 import type { HostContext } from '../context.ts'
 import { type Grant, grantsOf } from '../store/grants.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
+import { warning } from '../warnings.ts'
 
 /** The stamps that a service's container would get from `up`; none for what it mounts itself, or does not get. */
 function stampsOf(
@@ -39,29 +40,24 @@ function secretsFinding(
       code: 'container-without-secrets',
       severity: 'error',
       message: `${quote(service)}: its container was made without disinto's mounts, by docker compose up for example: it has no secrets`,
-      fix: 'disinto up makes it anew',
+      hint: 'disinto up makes it anew',
     }
   if (secrets !== '' && now.secrets !== secrets)
     return {
       code: 'container-older',
       severity: 'warning',
       message: `${quote(service)}: its container has granted files of before: one was changed, granted or revoked since`,
-      fix: 'disinto restart gives it those of now',
+      hint: 'disinto restart gives it those of now',
     }
   if ((secrets === '' && now.secrets !== '') || (stamp === '' && now.envFile !== ''))
     return {
       code: 'grant-unmounted',
       severity: 'warning',
       message: `${quote(service)}: its container was made before it was granted what it may open now`,
-      fix: 'disinto up makes it anew',
+      hint: 'disinto up makes it anew',
     }
   return stamp !== '' && stamp !== now.envFile
-    ? {
-        code: 'container-older',
-        severity: 'warning',
-        message: `${quote(service)}: its container has the secrets of before their last change`,
-        fix: 'disinto restart gives it those of now',
-      }
+    ? { severity: 'warning', ...warning('container-older', { service }) }
     : undefined
 }
 
@@ -82,7 +78,7 @@ async function endFinding(context: HostContext, { id, service }: Container): Pro
       code: 'service-ended',
       severity: 'error',
       message: `${quote(service)}: its container ended with ${status}: ${why}`,
-      fix: `disinto logs ${service} shows the reason`,
+      hint: `disinto logs ${service} shows the reason`,
     },
   ]
 }

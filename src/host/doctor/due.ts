@@ -5,7 +5,7 @@ import { DUE_FILE } from '../project.ts'
 import { daysUntil, readDueDates, SOON_DAYS } from '../store/due.ts'
 import { inventory, outsideOf } from '../store/inventory.ts'
 import { since } from '../store/since.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
 
 const DAY_MS = 86_400_000
 
@@ -39,13 +39,13 @@ function dueFinding({ name, isOwnFile }: Held, day: string): Finding[] {
           code: 'secret-overdue',
           severity: 'error',
           message: `${quote(name)}: was due for change by ${day}`,
-          fix: fixFor(name, isOwnFile),
+          hint: fixFor(name, isOwnFile),
         }
       : {
           code: 'secret-due',
           severity: 'warning',
           message: `${quote(name)}: is due for change by ${day}`,
-          fix: fixFor(name, isOwnFile),
+          hint: fixFor(name, isOwnFile),
         },
   ]
 }
@@ -59,7 +59,7 @@ function ageFinding({ name, isOwnFile, lastModified }: Held, maxDays: number): F
       code: 'secret-old',
       severity: 'error',
       message: `${quote(name)}: was changed ${since(lastModified)}, and ${maxDays} days are allowed`,
-      fix: fixFor(name, isOwnFile),
+      hint: fixFor(name, isOwnFile),
     },
   ]
 }
@@ -77,7 +77,7 @@ export async function examineDue(context: HostContext, maxDays: number | undefin
         code: 'due-unreadable',
         severity: 'warning',
         message: `${path}: ${problem}`,
-        fix: 'it is an object of names with days, {"TOKEN": "2027-01-31"}: correct it',
+        hint: 'it is an object of names with days, {"TOKEN": "2027-01-31"}: correct it',
       }),
     ),
     ...[...dates.keys()]
@@ -87,7 +87,7 @@ export async function examineDue(context: HostContext, maxDays: number | undefin
           code: 'due-nameless',
           severity: 'warning',
           message: `${path}: has a day for ${quote(name)}, and no file holds that`,
-          fix: 'correct the name, or take the line out',
+          hint: 'correct the name, or take the line out',
         }),
       ),
     ...held.flatMap((one) => {

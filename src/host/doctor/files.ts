@@ -15,7 +15,8 @@ import { outsideOf, inventory } from '../store/inventory.ts'
 import { ownRecipients, recipientsOfServices } from '../access/keys.ts'
 import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
 import { type Grant, grantsOf } from '../store/grants.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
+import { warning } from '../warnings.ts'
 import { examinePlainEnvFile, problemFindings } from './plain-env-file.ts'
 import {
   acceptedFindings,
@@ -35,7 +36,7 @@ function strayFindings({ project }: HostContext): Finding[] {
       code: 'vault-env-old',
       severity: 'warning',
       message: `${quote(project.vaultEnvFile)}: is not read any more`,
-      fix: 'disinto secrets migrate makes secret files of it',
+      hint: 'disinto secrets migrate makes secret files of it',
     })
   }
   const stray =
@@ -49,7 +50,7 @@ function strayFindings({ project }: HostContext): Finding[] {
       code: 'secrets-stray',
       severity: 'warning',
       message: `${quote(join(project.secretsDir, name))}: is no NAME.enc, so it is ignored; is it plaintext?`,
-      fix: 'add it (disinto secrets add NAME --from-file FILE), then delete it',
+      hint: 'add it (disinto secrets add NAME --from-file FILE), then delete it',
     })
   }
   return findings
@@ -82,26 +83,17 @@ function outside(seen: Seen, { context, rules, services, grants, show }: Beside)
   }
   if (source.role === 'secret' && names.some((name) => name !== source.name)) {
     findings.push({
-      code: 'name-mismatch',
       severity: 'error',
-      message: `${quote(source.path)}: must hold ${quote(source.name)} and nothing else, but holds ${names.map(quote).join(', ')}`,
-      fix: 'give each secret a file of its own, named after it',
+      ...warning('name-mismatch', { path: source.path, name: source.name, names }),
     })
   }
   if (source.role === 'secret' && format === 'sops-binary')
     findings.push({
-      code: 'file-nameless',
       severity: 'warning',
-      message: `${quote(source.path)}: does not say which secret it holds: under another name it would be taken for that`,
-      fix: `disinto secrets show ${quote(source.name)} --raw | disinto secrets add ${quote(source.name)} --raw --force`,
+      ...warning('file-nameless', { path: source.path, name: source.name, isAge: false }),
     })
   if (format === 'age') {
-    findings.push({
-      code: 'age-left',
-      severity: 'warning',
-      message: `${quote(source.path)}: is an age file, which does not say whom it is for`,
-      fix: 'disinto secrets migrate makes a SOPS file of it',
-    })
+    findings.push({ severity: 'warning', ...warning('age-left', { path: source.path }) })
   } else if (rules !== undefined && format !== undefined) findings.push(...ruleFindings(seen, rules, show))
   return [...findings, ...clearFindings(seen), ...serviceFindings(seen, services, grants)]
 }
@@ -148,7 +140,7 @@ export async function examineFiles(context: HostContext, show: Show = shownRecip
       code: 'rules-absent',
       severity: 'warning',
       message: `${quote(context.project.sopsConfig)}: does not exist, so nothing says who may open what`,
-      fix: 'disinto secrets keygen makes it',
+      hint: 'disinto secrets keygen makes it',
     })
   }
   if (rules !== undefined && !isOurs(rules.path, context.project.root))

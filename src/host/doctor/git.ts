@@ -3,7 +3,7 @@ import { DisintoError } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { type SetUp, setUpOf } from '../git/setup.ts'
 import { inventory } from '../store/inventory.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
 
 const FIX = 'disinto git setup'
 
@@ -13,7 +13,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
     code,
     severity: 'warning',
     message,
-    fix: FIX,
+    hint: FIX,
   })
   if (!attributes && drivers === 'none')
     return [
@@ -21,7 +21,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
         code: 'git-setup-none',
         severity: 'note',
         message: 'git shows encrypted files as noise, and merges them into files that nothing opens',
-        fix: FIX,
+        hint: FIX,
       },
     ]
   if (drivers === 'none')
@@ -44,7 +44,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
       code: 'git-hook-none',
       severity: 'note',
       message: 'nothing looks at what is committed here',
-      fix: 'disinto git setup --hook, or pre-commit with the hook of disinto',
+      hint: 'disinto git setup --hook, or pre-commit with the hook of disinto',
     },
   ]
 }

@@ -5,7 +5,7 @@ import type { Model, Service } from '../compose/model.ts'
 import { IMAGE_KEYS, IMAGE_SECRETS, ROOT_KEYS } from '../compose/mounts.ts'
 import { AGENTS } from '../project.ts'
 import { ENV_FILE, type Grant } from '../store/grants.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
 
 /** The secret files that a service mounts by its own word, and was not granted. */
 function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] {
@@ -22,7 +22,7 @@ function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] 
         code: 'grant-mounted',
         severity: 'error',
         message: `${quote(name)}: mounts ${quote(secret)}, which it was not granted: it will not start`,
-        fix: `disinto secrets grant ${name} ${secret}, and take that line out of volumes: disinto up mounts what is granted`,
+        hint: `disinto secrets grant ${name} ${secret}, and take that line out of volumes: disinto up mounts what is granted`,
       },
     ]
   })
@@ -41,7 +41,7 @@ function servicelessFindings(names: ReadonlySet<string>, grants: readonly Grant[
       code: 'grant-serviceless',
       severity: 'warning',
       message: `${quote(service)}: was granted ${secrets.map(quote).join(', ')}, and the compose file has no such service`,
-      fix: `disinto secrets revoke ${service} ${secrets.join(' ')}; or name the service in the compose file as it is called here`,
+      hint: `disinto secrets revoke ${service} ${secrets.join(' ')}; or name the service in the compose file as it is called here`,
     }
   })
 }
@@ -51,14 +51,7 @@ export function grantFindings(model: Model, grants: readonly Grant[]): Finding[]
   const names = new Set(model.services.map(({ name }) => name))
   return [
     ...model.services.flatMap((service) => mountedFindings(service, grants)),
-    ...warningsOfGrants(grants, names).map(
-      ({ code, message, hint }): Finding => ({
-        code,
-        severity: 'warning',
-        message,
-        ...(hint !== undefined && { fix: hint }),
-      }),
-    ),
+    ...warningsOfGrants(grants, names).map((told): Finding => ({ ...told, severity: 'warning' })),
     ...servicelessFindings(names, grants),
   ]
 }

@@ -4,7 +4,7 @@ import type { Ended } from '../../child.ts'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { runGit } from '../git/program.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
 
 /** Paths that hold plaintext or keys, as git's pathspecs below the project. */
 const SECRET_PATHS = ['.env', '.env.local', '.env.production', '.env.vault', 'keys.txt', ':(glob)**/keys.txt']
@@ -36,7 +36,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
       code: 'git-tracks-plaintext',
       severity: 'error',
       message: `${quote(path)}: is in git`,
-      fix: `git rm --cached ${quote(path)}, and change every secret in it at its issuer`,
+      hint: `git rm --cached ${quote(path)}, and change every secret in it at its issuer`,
     })
   }
   const log = await git(
@@ -56,7 +56,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
       code: 'git-knew-plaintext',
       severity: 'warning',
       message: `${quote(path)}: was committed once, and whoever has a clone still has it`,
-      fix: 'change every secret that was in it at its issuer; git log --all -- shows when it was there',
+      hint: 'change every secret that was in it at its issuer; git log --all -- shows when it was there',
     })
   }
   const ignored = await git('check-ignore', '--quiet', '--no-index', '.env')
@@ -65,7 +65,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
       code: 'git-would-take-plaintext',
       severity: existsSync(project.plainEnvFile) ? 'error' : 'warning',
       message: '.env: git does not ignore it',
-      fix: 'disinto init adds the lines that .gitignore lacks',
+      hint: 'disinto init adds the lines that .gitignore lacks',
     })
   }
   for (const path of ['.env.enc', 'secrets']) {
@@ -77,7 +77,7 @@ export async function examineHistory(context: HostContext): Promise<Finding[]> {
         code: 'git-ignores-encrypted',
         severity: 'warning',
         message: `${path}: git ignores it, though it is encrypted and meant to be committed`,
-        fix: `add a line !${path} to .gitignore`,
+        hint: `add a line !${path} to .gitignore`,
       })
     }
   }

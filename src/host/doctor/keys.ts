@@ -5,7 +5,7 @@ import { readKeyring } from '../../age/sources.ts'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { foreignKeys, ownRecipients, recipientsOfFile } from '../access/keys.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 
 /** The key files of the project's services, by service. */
 export function serviceKeyFiles({ project }: HostContext): Map<string, string> {
@@ -28,7 +28,7 @@ function modeFindings(path: string): Finding[] {
       code: 'key-file-open',
       severity: 'error',
       message: `${quote(path)}: others may read this key, or write it`,
-      fix: `chmod 600 ${quote(path)}`,
+      hint: `chmod 600 ${quote(path)}`,
     })
   }
   const directory = dirname(path)
@@ -37,7 +37,7 @@ function modeFindings(path: string): Finding[] {
       code: 'key-directory-open',
       severity: 'error',
       message: `${quote(directory)}: others can put another key in this directory`,
-      fix: `chmod 700 ${quote(directory)}`,
+      hint: `chmod 700 ${quote(directory)}`,
     })
   }
   return findings
@@ -55,7 +55,7 @@ async function serviceFindings(service: string, path: string, own: readonly stri
             code: 'service-key-is-operators',
             severity: 'error',
             message: `${quote(path)}: the key of ${quote(service)} is the operator's: its container can open everything`,
-            fix: `move it away and run disinto up, which makes one that opens .env.enc alone`,
+            hint: `move it away and run disinto up, which makes one that opens .env.enc alone`,
           },
         ]
   } catch (error) {
@@ -73,7 +73,7 @@ export async function examineKeys(context: HostContext): Promise<Finding[]> {
       code: 'key-unusable',
       severity: 'error',
       message: `${quote(place)}: can't be used as a key (${reason})`,
-      fix: 'restore it from its backup',
+      hint: 'restore it from its backup',
     })
   }
   const path = project.operatorKeyFile
@@ -96,7 +96,7 @@ export async function examineKeys(context: HostContext): Promise<Finding[]> {
       code: 'key-absent',
       severity: 'warning',
       message: `no operator key${path === undefined ? '' : ` at ${quote(path)}`}`,
-      fix: 'disinto secrets keygen makes one; if there was one, restore it from its backup',
+      hint: 'disinto secrets keygen makes one; if there was one, restore it from its backup',
     })
   }
   for (const [service, file] of serviceKeyFiles(context))

@@ -2,23 +2,22 @@
 import { existsSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { quote } from '../../errors.ts'
-import { diagnoseText, type Problem, summarizeProblems } from '../../load/diagnosis.ts'
+import { diagnoseText, type Problem, problemWarnings } from '../../load/diagnosis.ts'
 import { readDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole, readRegular } from '../../load/read.ts'
 import { isSecretive, type Told, toldIn } from '../compose/exposures.ts'
 import { encryptedNames } from '../compose/env-files.ts'
 import type { HostContext } from '../context.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from '../finding.ts'
+import { warning } from '../warnings.ts'
 
 /** What is said of problems: a warning where something is lost, a note where only others read a line otherwise. */
 export function problemFindings(path: string, problems: readonly Problem[]): Finding[] {
-  const lost = new Set(problems.filter((problem) => problem.lost).map(({ kind }) => kind))
-  return summarizeProblems(problems).map(({ kind, message, hint }) => ({
-    code: `dotenv-${kind}`,
-    severity: lost.has(kind) ? 'warning' : 'note',
-    message: `${quote(path)}: ${message}`,
-    fix: hint,
+  const lost = new Set(problems.filter((problem) => problem.lost).map(({ kind }) => `dotenv-${kind}`))
+  return problemWarnings(path, problems).map((told) => ({
+    ...told,
+    severity: lost.has(told.code) ? 'warning' : 'note',
   }))
 }
 
@@ -40,18 +39,13 @@ function besideEncrypted(
   const doubled = names.filter((name) => encrypted.has(name))
   const secret = names.filter((name) => !encrypted.has(name) && isSecretive(name, told))
   if (doubled.length > 0)
-    findings.push({
-      code: 'plaintext-left',
-      severity: 'error',
-      message: `${quote(path)}: plaintext left over: .env.enc counts for ${doubled.map(quote).join(', ')}`,
-      fix: 'compare the two, then take these lines out of .env',
-    })
+    findings.push({ severity: 'error', ...warning('plaintext-left', { path, names: doubled }) })
   if (secret.length > 0)
     findings.push({
       code: 'plaintext-secret',
       severity: 'warning',
       message: `${quote(path)}: secrets in plaintext, by their names: ${secret.map(quote).join(', ')}`,
-      fix: 'disinto secrets set NAME for each, then take its line out of .env; # [CONFIG] in .env.example says that one is no secret',
+      hint: 'disinto secrets set NAME for each, then take its line out of .env; # [CONFIG] in .env.example says that one is no secret',
     })
   return findings
 }
@@ -63,7 +57,7 @@ function modeFindings(path: string, { mode }: Stats): Finding[] {
       code: 'plaintext-open',
       severity: 'warning',
       message: `${quote(path)}: other users of this machine can read it`,
-      fix: `chmod 600 ${quote(path)}`,
+      hint: `chmod 600 ${quote(path)}`,
     },
   ]
 }
@@ -85,7 +79,7 @@ export async function examinePlainEnvFile(context: HostContext): Promise<Finding
         code: 'env-encrypted',
         severity: existsSync(envFile) ? 'warning' : 'note',
         message: `${quote(path)}: is encrypted (${format})${existsSync(envFile) ? ', and .env.enc is what counts' : ''}`,
-        fix: 'disinto secrets migrate has it be .env.enc, or removes it where that holds the same',
+        hint: 'disinto secrets migrate has it be .env.enc, or removes it where that holds the same',
       },
     ]
   const text = bytes.toString()
@@ -95,12 +89,6 @@ export async function examinePlainEnvFile(context: HostContext): Promise<Finding
   const findings = problemFindings(path, problems)
   if (existsSync(envFile))
     findings.push(...besideEncrypted(path, names, encrypted ?? new Set(names), toldOf(context)))
-  else if (names.length > 0)
-    findings.push({
-      code: 'plaintext-env',
-      severity: 'warning',
-      message: `${quote(path)}: secrets in plaintext`,
-      fix: 'disinto secrets migrate',
-    })
+  else if (names.length > 0) findings.push({ severity: 'warning', ...warning('plaintext-env', { path }) })
   return findings.length > 0 ? [...findings, ...modeFindings(path, statSync(path))] : []
 }

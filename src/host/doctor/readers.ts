@@ -10,7 +10,7 @@ import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import type { Grant } from '../store/grants.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 
 /** A file of the project, and what it says without a key. */
 export interface Seen {
@@ -47,7 +47,7 @@ export function ruleFindings({ source, outside }: Seen, rules: CreationRules, sh
       code: 'recipients-differ',
       severity: 'error',
       message: `${quote(source.path)}: ${parts.join('; ')}`,
-      fix: `correct .sops.yaml, or run: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(source.path)}`,
+      hint: `correct .sops.yaml, or run: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(source.path)}`,
     },
   ]
 }
@@ -67,7 +67,7 @@ export function serviceFindings(
         code: 'service-opens-secret',
         severity: 'error',
         message: `${quote(source.path)}: the service ${quote(service)} can open it, and was not granted it`,
-        fix: `disinto secrets grant ${service} ${source.name} if it is to have it; else disinto secrets revoke ${service} ${source.name}, then change the secret at its issuer`,
+        hint: `disinto secrets grant ${service} ${source.name} if it is to have it; else disinto secrets revoke ${service} ${source.name}, then change the secret at its issuer`,
       })
     }
     if (source.role === 'env-file' && !can && service === AGENTS) {
@@ -75,7 +75,7 @@ export function serviceFindings(
         code: 'service-locked-out',
         severity: 'warning',
         message: `${quote(source.path)}: the service agents can't open it`,
-        fix: 'disinto up encrypts it to its key, too',
+        hint: 'disinto up encrypts it to its key, too',
       })
     }
   }
@@ -93,7 +93,7 @@ export function clearFindings({ source, outside }: Seen): Finding[] {
       code: 'values-in-clear',
       severity: 'error',
       message: `${path}: ${told} is not encrypted: it is plaintext in an encrypted file, by its ${rule.name}`,
-      fix:
+      hint:
         source.role === 'secret'
           ? `change it at its issuer, take ${rule.name} out of .sops.yaml, then: disinto secrets add ${quote(source.name)} --force`
           : `change it at its issuer; take ${rule.name} out of .sops.yaml, disinto secrets show .env.enc > .env, rm .env.enc, then: disinto secrets migrate`,
@@ -104,7 +104,7 @@ export function clearFindings({ source, outside }: Seen): Finding[] {
       code: 'comments-in-clear',
       severity: 'warning',
       message: `${path}: ${clearComments} of its comments are not encrypted`,
-      fix: `see whether they tell a secret (grep '^#'), and take ${rule.name} out of .sops.yaml`,
+      hint: `see whether they tell a secret (grep '^#'), and take ${rule.name} out of .sops.yaml`,
     })
   return findings
 }
@@ -124,7 +124,7 @@ export function copyFindings(seen: readonly Seen[]): Finding[] {
       code: 'file-copied',
       severity: 'error',
       message: `${quote(source.path)}: is a copy of ${quote(other.path)}, and opens to the same secret`,
-      fix: `see which of the two is right (git log -- ${quote(source.path)}), and restore or remove the other`,
+      hint: `see which of the two is right (git log -- ${quote(source.path)}), and restore or remove the other`,
     })
   }
   return findings
@@ -150,7 +150,7 @@ export async function acceptedFindings(
       code: recipients.length === 0 ? 'rule-loosened' : 'recipient-unaccepted',
       severity: 'error',
       message: `${quote(rules.path)}: ${what}`,
-      fix: 'find out whose it is (git log -p .sops.yaml); then disinto secrets recipients accept',
+      hint: 'find out whose it is (git log -p .sops.yaml); then disinto secrets recipients accept',
     },
   ]
 }

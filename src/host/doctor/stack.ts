@@ -18,8 +18,9 @@ import { operatorsOnly } from '../compose/values.ts'
 import { realPath } from '../files/real-path.ts'
 import { examineContainers } from './containers.ts'
 import { grantsOf } from '../store/grants.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 import { grantFindings } from './grants.ts'
+import { warning } from '../warnings.ts'
 
 /** The names of the env files, of which compose gets those it refers to, as far as can be told without a key. */
 async function knownNames(context: HostContext): Promise<Set<string>> {
@@ -50,7 +51,7 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
       code: 'operator-key-mounted',
       severity: 'warning',
       message: `${quote(service.name)}: mounts the operator's key (${quote(operators.source ?? '')}): whoever gets root in it can open every secret`,
-      fix: 'take that line out of volumes: disinto up mounts a key that opens .env.enc alone',
+      hint: 'take that line out of volumes: disinto up mounts a key that opens .env.enc alone',
     })
   }
   const secrets = service.mounts.some(({ target }) => target === `${IMAGE_ROOT}/secrets`)
@@ -59,7 +60,7 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
       code: 'secrets-unopenable',
       severity: 'error',
       message: `${quote(service.name)}: mounts secrets/, whose files its own key does not open: it will not start`,
-      fix: 'take that line out of volumes; what an agent always needs goes into .env.enc',
+      hint: 'take that line out of volumes; what an agent always needs goes into .env.enc',
     })
   }
   return findings
@@ -80,7 +81,7 @@ function serviceFindings(
       code: 'compose-literal',
       severity: 'error',
       message: `${quote(service.name)}: environment: the values of ${written.map(quote).join(', ')} stand in the compose file`,
-      fix: `disinto secrets add ${written[0]}, take it out of the file, and change it at its issuer if it was committed; what is no secret: x-disinto: {config: [${written[0]}]}`,
+      hint: `disinto secrets add ${written[0]}, take it out of the file, and change it at its issuer if it was committed; what is no secret: x-disinto: {config: [${written[0]}]}`,
     })
   }
   return findings
@@ -96,7 +97,7 @@ async function imageFindings(context: HostContext, model: Model): Promise<Findin
         code: 'image-absent',
         severity: 'warning',
         message: `${quote(name)}: no such image on this machine`,
-        fix: 'disinto up --build builds those with build:; the agent image: docker build -f Dockerfile.agent -t disinto-agent .',
+        hint: 'disinto up --build builds those with build:; the agent image: docker build -f Dockerfile.agent -t disinto-agent .',
       })
     }
   }
@@ -122,13 +123,7 @@ async function findingsOf(context: HostContext, { model, sources, values }: Read
     ...guardFindings(model, images),
     ...grantFindings(model, await grantsOf(context).catch(() => [])),
     ...operatorsOnly(context, referred, names).map(
-      (name) =>
-        ({
-          code: 'secret-kept',
-          severity: 'warning',
-          message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
-          fix: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
-        }) as const,
+      (name) => ({ severity: 'warning', ...warning('secret-kept', { name }) }) as const,
     ),
     ...notices.map((notice) => ({ severity: 'error', ...notice }) as const),
   ]
@@ -156,7 +151,7 @@ export async function examineStack(context: HostContext): Promise<Finding[]> {
             code: 'settings-unopened',
             severity: 'warning',
             message: `${quote(context.project.envFile)}: has ${unopened.map(quote).join(', ')}, which no key at hand opens: what follows may be of another project`,
-            fix: 'have a key at hand that opens it, or set them in the environment',
+            hint: 'have a key at hand that opens it, or set them in the environment',
           },
         ]
   let reading: Reading

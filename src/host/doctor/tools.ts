@@ -4,7 +4,7 @@ import { asDisintoError, errnoOf } from '../../errors.ts'
 import { canExecve } from '../../handover/runtime.ts'
 import type { HostContext } from '../context.ts'
 import { checkEngine } from '../compose/docker.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 
 /** Name, words that make it tell its version, and what is missing without it. */
 const TOOLS: ReadonlyArray<readonly [name: string, words: readonly string[], without: string | undefined]> = [
@@ -60,7 +60,7 @@ export async function examineTools(context: HostContext): Promise<Finding[]> {
         code: 'tool-absent',
         severity: 'warning',
         message: `${name}: not found: ${without}`,
-        fix: 'https://docs.docker.com/engine/install/',
+        hint: 'https://docs.docker.com/engine/install/',
       })
   }
   if (versions[0] !== undefined) {

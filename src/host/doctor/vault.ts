@@ -14,7 +14,7 @@ import { proposalIds } from '../vault/proposal-file.ts'
 import { readProposal } from '../vault/proposal.ts'
 import { letFor } from '../vault/request.ts'
 import { readRunner } from '../vault/service.ts'
-import { type Finding, findingOf } from './finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 
 function proposalFindings({ project, variables }: HostContext): Finding[] {
   let known: readonly string[] = []
@@ -33,7 +33,7 @@ function proposalFindings({ project, variables }: HostContext): Finding[] {
           code: 'proposal-secret-missing',
           severity: 'warning' as const,
           message: `${quote(proposal.path)}: asks for secrets that are not in secrets/: ${missing.map(quote).join(', ')}`,
-          fix: 'disinto secrets add NAME',
+          hint: 'disinto secrets add NAME',
         },
       ]
     } catch (error) {
@@ -52,7 +52,7 @@ async function runnerFindings(given: HostContext): Promise<Finding[]> {
       code: 'runner-sees',
       severity: 'error',
       message: `${VAULT_RUNNER}: the compose file gives it ${what}`,
-      fix: `take that out: it may see the secrets of one proposal and nothing else${
+      hint: `take that out: it may see the secrets of one proposal and nothing else${
         allow === undefined ? '' : `; vault-run ${allow} lets it through`
       }`,
     }))
@@ -79,7 +79,7 @@ export async function examineVault(context: HostContext): Promise<Finding[]> {
       code: 'run-left',
       severity: 'warning',
       message: `${quote(path)}: left behind by a vault-run that was killed`,
-      fix: 'the next vault-run removes it',
+      hint: 'the next vault-run removes it',
     }),
   )
   return [

@@ -1,8 +1,9 @@
 /** The files that `disinto secrets check` looks at, and the rules that count for each. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { asDisintoError, DisintoError } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
 import { failure } from '../errors.ts'
+import { findingOf } from '../finding.ts'
 import { detectFormat } from '../../load/format.ts'
 import { MAX_FILE_BYTES, readWhole, readIfThere } from '../../load/read.ts'
 import { type CreationRules, findRules, parseRules } from '../access/rules.ts'
@@ -31,10 +32,10 @@ export interface Checked {
 }
 
 /** A failure of reading as a finding. */
-function findingOf(file: string, thrown: unknown): CheckFinding {
-  const { code, message, hint } = asDisintoError(thrown)
+function findingIn(file: string, thrown: unknown): CheckFinding {
+  const found = findingOf(thrown)
   // Files of sops need no .sops.yaml; without one nobody can tell a planted recipient.
-  return { file, code, severity: code === 'rules-missing' ? 'warning' : 'error', message, fix: hint }
+  return { file, ...found, ...(found.code === 'rules-missing' && { severity: 'warning' }) }
 }
 
 /** Finds the rules that are in force for a file: of the nearest directory, up to `top`; beyond it, on disk. */
@@ -114,13 +115,13 @@ async function examineAll(
       const bytes = read()
       const readers = await readersOf(context, path, rulesFor).catch((error: unknown) => {
         if (!(error instanceof DisintoError)) throw error
-        if (needsRule(path, bytes)) add(findingOf(shown, error))
+        if (needsRule(path, bytes)) add(findingIn(shown, error))
         return { rule: undefined, unaccepted: [] }
       })
       const isSecret = await secretsBeside(path, isSecretive)
       for (const finding of await examineFile(shown, bytes, { ...readers, isSecret, allow })) add(finding)
     } catch (error) {
-      add(findingOf(shown, error))
+      add(findingIn(shown, error))
     }
   }
   return { findings: [...findings.values()], files: candidates.length }
@@ -282,9 +283,4 @@ export async function checkFiles(context: HostContext, options: CheckOptions): P
   }
   const candidates = paths.map((path) => onDisk(path, shown(path)))
   return examineAll(context, candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options)
-}
-
-/** The line of a finding for a person. */
-export function lineOf({ severity, code, message, fix }: CheckFinding): string {
-  return `${severity}: ${code}: ${message}\n  fix: ${fix}\n`
 }

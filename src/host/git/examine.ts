@@ -14,14 +14,12 @@ import { areSameKeys, bareKey, keysWithout } from '../../sops/master-key.ts'
 import { type Outside, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
 import type { CreationRule } from '../access/rules.ts'
+import type { Finding } from '../finding.ts'
+import { warning as wordsOf } from '../warnings.ts'
 
-export interface CheckFinding {
+/** A finding about one file; an `error` makes the check fail. */
+export interface CheckFinding extends Finding {
   readonly file: string
-  readonly code: string
-  /** An `error` makes the check fail; a `warning` is a thing to look at. */
-  readonly severity: 'error' | 'warning'
-  readonly message: string
-  readonly fix: string
 }
 
 /** What a file is by its name: plaintext that git must not have, ciphertext, keys; undefined is none of ours. */
@@ -69,7 +67,7 @@ async function plainFindings(
     {
       code: 'plaintext-env',
       message: `${quote(path)}: ${values.length} secret${values.length === 1 ? '' : 's'} in plaintext`,
-      fix: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} takes it out of git, and .gitignore keeps it out`,
+      hint: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} takes it out of git, and .gitignore keeps it out`,
     },
   ]
 }
@@ -127,13 +125,13 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipient-hidden',
       message: `${quote(path)}: a recipient's data key is encrypted to a second one, which the file does not name`,
-      fix: 'encrypt it anew (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
+      hint: 'encrypt it anew (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
     })
   if (unaccepted.length > 0)
     findings.push({
       code: 'recipient-unaccepted',
       message: `${quote(path)}: .sops.yaml names ${unaccepted.map(bareKey).map(quote).join(', ')}, who was not accepted on this machine`,
-      fix: 'say yes only if you know whose it is: disinto secrets recipients accept',
+      hint: 'say yes only if you know whose it is: disinto secrets recipients accept',
     })
   if (rule === undefined) return findings
   const extra = keysWithout(outside.recipients, rule.recipients)
@@ -142,13 +140,13 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipients-planted',
       message: `${quote(path)}: encrypted to ${extra.map(bareKey).map(quote).join(', ')}, which .sops.yaml does not name`,
-      fix: 'disinto secrets recipients add lets a key in, by the rules; else take the file back, or encrypt it anew: disinto secrets edit',
+      hint: 'disinto secrets recipients add lets a key in, by the rules; else take the file back, or encrypt it anew: disinto secrets edit',
     })
   if (missing.length > 0)
     findings.push({
       code: 'recipients-missing',
       message: `${quote(path)}: not encrypted to ${missing.map(bareKey).map(quote).join(', ')}, which .sops.yaml names`,
-      fix: `whoever can open it runs: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(path)}`,
+      hint: `whoever can open it runs: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(path)}`,
     })
   const alike =
     outside.groups.length === rule.groups.length &&
@@ -158,7 +156,7 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipients-regrouped',
       message: `${quote(path)}: .sops.yaml wants other keys to come together than those that open it`,
-      fix: 'encrypt it anew by the rules: disinto secrets edit',
+      hint: 'encrypt it anew by the rules: disinto secrets edit',
     })
   return findings
 }
@@ -181,18 +179,14 @@ function nameFindings(path: string, kind: Kind, outside: Outside, allow: Readonl
       else checkName(name, path, allow)
     } catch (error) {
       if (!(error instanceof DisintoError)) throw error
-      findings.push({ code: error.code, message: error.message, fix: error.hint })
+      findings.push({ code: error.code, message: error.message, hint: error.hint })
     }
   }
   const named = outside.format !== 'age' && outside.format !== 'sops-binary'
   const wrong = kind === 'secret' && named && (outside.values.length !== 1 || outside.names[0] !== own)
   // `{"data": …}` is a binary file of sops and a secret of that name alike.
   if (wrong && outside.whole)
-    findings.push({
-      code: 'name-mismatch',
-      message: `${quote(path)}: must hold ${quote(own)} and nothing else, but holds ${outside.names.map(quote).join(', ') || 'no name'}`,
-      fix: 'give each secret a file of its own, named after it',
-    })
+    findings.push(wordsOf('name-mismatch', { path, name: own, names: outside.names }))
   return findings
 }
 
@@ -226,7 +220,7 @@ async function sealedFindings(
       error({
         code: 'conflict-markers',
         message: `${quote(path)}: git's conflict marks stand in it, so nothing opens it`,
-        fix: `git checkout --ours -- ${quote(path)}, or --theirs; disinto git setup has git merge it by name`,
+        hint: `git checkout --ours -- ${quote(path)}, or --theirs; disinto git setup has git merge it by name`,
       }),
     ]
   // Others call their own ciphertext .enc, too.
@@ -236,7 +230,7 @@ async function sealedFindings(
       error({
         code: 'not-encrypted',
         message: `${quote(path)}: ${bytes.length === 0 ? 'is empty' : 'is not encrypted, or not whole'}`,
-        fix: `git checkout -- ${quote(path)} takes it back; if it was pushed, change what is in it at its issuer`,
+        hint: `git checkout -- ${quote(path)} takes it back; if it was pushed, change what is in it at its issuer`,
       }),
     ]
   const outside = await readOutside(bytes, format, readYamlTree)
@@ -251,17 +245,11 @@ async function sealedFindings(
         error({
           code: 'form',
           message: `${quote(path)}: is not whole`,
-          fix: `git checkout -- ${quote(path)} takes it back`,
+          hint: `git checkout -- ${quote(path)} takes it back`,
         }),
       ]
     }
-    findings.push(
-      warning({
-        code: 'age-left',
-        message: `${quote(path)}: is an age file, which does not say whom it is for`,
-        fix: 'disinto secrets migrate makes a SOPS file of it',
-      }),
-    )
+    findings.push(warning(wordsOf('age-left', { path })))
     return findings
   }
   const fault = await formFault(bytes, format, outside)
@@ -270,7 +258,7 @@ async function sealedFindings(
       error({
         code: 'form',
         message: `${quote(path)}: sops would refuse it: ${fault}`,
-        fix: `git checkout -- ${quote(path)} takes it back`,
+        hint: `git checkout -- ${quote(path)} takes it back`,
       }),
     )
   const clear = await wronglyClear(outside, rule)
@@ -279,7 +267,7 @@ async function sealedFindings(
       error({
         code: 'value-in-clear',
         message: `${quote(path)}: in the clear inside an encrypted file: ${clear.map(quote).join(', ')}`,
-        fix: 'change these at their issuers, then encrypt the file anew: disinto secrets edit',
+        hint: 'change these at their issuers, then encrypt the file anew: disinto secrets edit',
       }),
     )
   if (outside.clearComments > 0 && (rule?.encrypts.name ?? 'unencrypted_suffix') === 'unencrypted_suffix')
@@ -287,7 +275,7 @@ async function sealedFindings(
       warning({
         code: 'comment-in-clear',
         message: `${quote(path)}: ${outside.clearComments} comments stand in the clear`,
-        fix: 'disinto secrets edit encrypts the file with its comments; look at what they say',
+        hint: 'disinto secrets edit encrypts the file with its comments; look at what they say',
       }),
     )
   return [...findings, ...recipientFindings(path, outside, surroundings).map(error)]
@@ -319,7 +307,7 @@ export async function examineFile(
         code: 'key-in-git',
         severity: 'error',
         message: `${quote(path)}: holds a private key`,
-        fix: `git rm --cached ${quote(path)}; if it was pushed: disinto secrets rotate-key, and change every secret at its issuer`,
+        hint: `git rm --cached ${quote(path)}; if it was pushed: disinto secrets rotate-key, and change every secret at its issuer`,
       },
     ]
   }

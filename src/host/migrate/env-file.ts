@@ -1,7 +1,7 @@
 /** `.env` to `.env.enc`. The plaintext is removed last, when all of it can be read from encrypted files. */
 import { existsSync, lstatSync, rmSync, type Stats } from 'node:fs'
 import { errnoOf, quote } from '../../errors.ts'
-import { diagnoseText, summarizeProblems } from '../../load/diagnosis.ts'
+import { diagnoseText, problemWarnings } from '../../load/diagnosis.ts'
 import { read, readWhole } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
@@ -56,8 +56,7 @@ async function sayProblems({ speak }: HostContext, path: string, text: string): 
   const problems = await diagnoseText(text)
   const names = problems.flatMap(({ kind, name }) => (kind === 'dotenvx' && name !== undefined ? [name] : []))
   if (names.length > 0) throw failure('migrate-dotenvx', { path, names })
-  for (const { kind, message, hint } of summarizeProblems(problems))
-    speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
+  for (const told of problemWarnings(path, problems)) speak.warning(told)
 }
 
 /**

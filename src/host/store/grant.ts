@@ -71,7 +71,7 @@ export async function refuseCopy(
   if (names.length > 0) {
     const refusal = failure('readers-widen', { path: document.source.path, reader: service, names })
     if (!context.interactive) throw refusal
-    context.speak.warning({ code: refusal.code, message: refusal.message, hint: refusal.hint })
+    context.speak.warning(refusal)
     if (!(await confirmed(context, `Let ${service} open it all the same?`, ''))) throw refusal
   }
   return [...outside.names]

@@ -1,10 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  diagnoseItems,
-  diagnoseText,
-  encodingProblem,
-  summarizeProblems,
-} from '../../../src/load/diagnosis.ts'
+import { diagnoseItems, diagnoseText, encodingProblem, problemWarnings } from '../../../src/load/diagnosis.ts'
 
 async function found(text: string, encrypted = false): Promise<string[]> {
   const problems = await diagnoseText(text, { encrypted })
@@ -91,6 +86,10 @@ test('UTF-16 is told from its mark', () => {
 })
 
 test('a summary names lines and variables', async () => {
-  const [first] = summarizeProblems(await diagnoseText('A=x#y\nB=x#y'))
-  expect(first?.message).toBe('lines 1 (A), 2 (B): the value ends before a # that has no blank before it')
+  const [first] = problemWarnings('/p/.env', await diagnoseText('A=x#y\nB=x#y'))
+  expect(first).toEqual({
+    code: 'dotenv-hash',
+    message: '/p/.env: lines 1 (A), 2 (B): the value ends before a # that has no blank before it',
+    hint: 'put the value in quotes',
+  })
 })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { readRegular } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { isSecretive, toldIn } from '../../compose/exposures.ts'
-import { checkFiles, lineOf } from '../../git/check.ts'
+import { linesOf, plainFinding } from '../../finding.ts'
+import { checkFiles } from '../../git/check.ts'
 import { allowed } from '../../store/open.ts'
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
@@ -47,9 +48,10 @@ found, 1: something was found, 2: wrong use.`,
       isSecretive: (name) => isSecretive(name, told),
     })
     const errors = findings.filter(({ severity }) => severity === 'error').length
-    if (on('json')) context.print(`${JSON.stringify({ findings, files, errors }, null, 2)}\n`)
+    if (on('json'))
+      context.print(`${JSON.stringify({ findings: findings.map(plainFinding), files, errors }, null, 2)}\n`)
     else if (findings.length > 0 || !on('staged'))
-      context.print(`${findings.map(lineOf).join('')}${count(files, 'file')}, ${count(errors, 'error')}\n`)
+      context.print(`${findings.map(linesOf).join('')}${count(files, 'file')}, ${count(errors, 'error')}\n`)
     return errors === 0 ? 0 : 1
   },
 }

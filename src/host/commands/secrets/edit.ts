@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import { checkValue } from '../../../load/decrypt.ts'
-import { diagnoseText, explainProblem, type ProblemKind, summarizeProblems } from '../../../load/diagnosis.ts'
+import { diagnoseText, explainProblem, type ProblemKind, problemWarnings } from '../../../load/diagnosis.ts'
 import { parseDotenv, textOf } from '../../../load/dotenv.ts'
 import { checkName } from '../../../load/names.ts'
 import { read } from '../../../load/read.ts'
@@ -48,8 +48,7 @@ async function envContent(context: HostContext, path: string, text: string): Pro
   const made = await toSopsText(text)
   const [apart] = made.apart.keys()
   if (apart !== undefined) throw failure('value-unholdable', { name: apart })
-  for (const { kind, message, hint } of summarizeProblems(problems))
-    context.speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
+  for (const told of problemWarnings(path, problems)) context.speak.warning(told)
   return { kind: 'dotenv', text: made.text }
 }
 

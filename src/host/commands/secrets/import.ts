@@ -2,12 +2,11 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { quote } from '../../../errors.ts'
-import { diagnoseText, summarizeProblems } from '../../../load/diagnosis.ts'
+import { diagnoseText, problemWarnings } from '../../../load/diagnosis.ts'
 import { read } from '../../../load/read.ts'
 import type { Document } from '../../../nouns.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { confirmed } from '../../cli/prompt.ts'
-import type { HostContext } from '../../context.ts'
 import { failure } from '../../errors.ts'
 import { toSopsText } from '../../migrate/sops-text.ts'
 import {
@@ -25,11 +24,6 @@ import { allowed, entriesOf, openWith } from '../../store/open.ts'
 function documentAt(path: string): Document {
   if (!existsSync(path)) throw failure('file-missing', { path })
   return read({ role: 'env-file', path, plaintextAllowed: true })
-}
-
-function sayProblems({ speak }: HostContext, path: string, problems: ReturnType<typeof summarizeProblems>) {
-  for (const { kind, message, hint } of problems)
-    speak.warning({ code: `dotenv-${kind}`, message: `${quote(path)}: ${message}`, hint })
 }
 
 /** The content with the lines of a text, which keep their references where those mean the same. */
@@ -85,7 +79,8 @@ so do its readers. FILE itself stays where it is.`,
     if (kept !== undefined) throw failure('name-kept', { name: kept })
     if (values.size === 0) throw failure('import-empty', { path })
     const isPlain = document.format === 'plaintext'
-    if (isPlain) sayProblems(context, path, summarizeProblems(await diagnoseText(document.bytes.toString())))
+    const problems = isPlain ? await diagnoseText(document.bytes.toString()) : []
+    for (const told of problemWarnings(path, problems)) context.speak.warning(told)
     const file = await openEnvFile(context)
     const old = namesIn(file.content)
     if (

@@ -120,7 +120,7 @@ not be read, 2: wrong use.`,
       allow: allowed(context.variables),
     })
     const { patterns, names, short, unopened } = known
-    for (const { code, message, hint } of unopened) context.speak.warning({ code, message, hint })
+    for (const error of unopened) context.speak.warning(error)
     if (patterns.length === 0) throw failure('scan-nothing')
     const parts: Scanned[] = []
     if (on('staged')) parts.push(await scanGit(context, patterns, scanIndex))

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import { warning } from '../../warnings.ts'
 import { inventory, outsideOf } from '../../store/inventory.ts'
 import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
 import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
@@ -79,11 +80,7 @@ values. With --key, that key alone is used: the test for a backup.`,
       if (checked.length === 0) speak.note('no encrypted files here: nothing to verify')
     }
     if (existsSync(project.plainEnvFile))
-      speak.warning({
-        code: 'plaintext-env',
-        message: `${quote(project.plainEnvFile)}: secrets in plaintext`,
-        hint: 'disinto secrets migrate encrypts it to .env.enc',
-      })
+      speak.warning(warning('plaintext-env', { path: project.plainEnvFile }))
     if (key === undefined) warnOfKeyFiles(context)
     if (failed > 0 && !on('json')) throw failure('verify-failed', { count: failed })
     return failed === 0 ? 0 : 1

@@ -16,7 +16,7 @@ test('without a key there is a warning with the way to one', async () => {
   const place = new Place()
   const [finding] = await examineKeys(place.context())
   expect(finding).toMatchObject({ code: 'key-absent', severity: 'warning' })
-  expect(finding?.fix).toContain('disinto secrets keygen')
+  expect(finding?.hint).toContain('disinto secrets keygen')
 })
 
 test.each([0o640, 0o604, 0o620, 0o666])('a key of mode %o is an error', async (mode) => {

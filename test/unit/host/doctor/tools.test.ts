@@ -1,6 +1,4 @@
 import { expect, test } from 'vitest'
-import { failure } from '../../../../src/errors.ts'
-import { findingOf } from '../../../../src/host/doctor/finding.ts'
 import { examineTools } from '../../../../src/host/doctor/tools.ts'
 import { Place } from '../../../helpers/place.ts'
 
@@ -42,18 +40,4 @@ test('a docker whose engine is silent is a warning with a way out', async () => 
     0o755,
   )
   expect(await examined(place)).toContain('warning the Docker Engine does not answer: no')
-})
-
-test('a failure is a finding with the code, the message and the hint it has elsewhere', () => {
-  expect(findingOf(failure('source-empty', { path: '/x' }))).toEqual({
-    code: 'source-empty',
-    severity: 'error',
-    message: '/x: is empty',
-    fix: 'restore it from git or a backup, or encrypt the value again',
-  })
-  expect(findingOf(new TypeError('hunter2'), 'warning')).toMatchObject({
-    code: 'internal',
-    severity: 'warning',
-    message: 'unexpected TypeError',
-  })
 })

@@ -1,0 +1,29 @@
+/** What the host command warns of in more than one place, by the rules of errors.ts. */
+import { type Catalogue, composerOf, list, quote, type Texts } from '../errors.ts'
+import { asWarning, CORE_WARNINGS } from '../warnings.ts'
+
+export const HOST_WARNINGS = {
+  'age-left': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is an age file, which does not say whom it is for`,
+    hint: 'disinto secrets migrate makes a SOPS file of it',
+  }),
+  'name-mismatch': ({
+    path,
+    name,
+    names,
+  }: Texts<'path' | 'name'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: must hold ${quote(name)} and nothing else, but holds ${list(names) || 'no name'}`,
+    hint: 'give each secret a file of its own, named after it',
+  }),
+  'secret-kept': ({ name }: Texts<'name'>) => ({
+    message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
+    hint: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
+  }),
+  'container-older': ({ service }: Texts<'service'>) => ({
+    message: `${quote(service)}: its container has the secrets of before their last change`,
+    hint: 'disinto restart gives it those of now',
+  }),
+} satisfies Catalogue
+
+/** Makes the warning for a code of the host or of both programs. */
+export const warning = composerOf({ ...CORE_WARNINGS, ...HOST_WARNINGS }, asWarning)
