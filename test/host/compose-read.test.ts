@@ -164,6 +164,30 @@ test('where a file is wrong, compose’s words come without a value of .env', as
   expect(message).not.toContain('hunter2')
 })
 
+test.each([
+  ['an unquoted key of several lines', `A=1\n${MARK}+abc\n`, /\.env: line 2$/],
+  ['a reference that is cut off', `A="ab\${cd${MARK}"\n`, /\.env$/],
+  ['a quote that is not closed', `A='${MARK}\n`, /\.env: line \d+$/],
+])('where compose can’t read .env, no text of it is told: %s', async (_, text, place) => {
+  const error = (await readStack(made({ '.env': text, ...agents('init: true') })).catch(
+    (thrown: unknown) => thrown,
+  )) as DisintoError
+  expect(error.code).toBe('compose-file-wrong')
+  expect(error.message).not.toContain(MARK)
+  expect(error.message).toMatch(place)
+  const own = made({ 'own.env': text, ...agents('env_file: own.env') })
+  const other = (await readStack(own).catch((thrown: unknown) => thrown)) as DisintoError
+  expect(other.code).toBe('compose-file-wrong')
+  expect(other.message).not.toContain(MARK)
+})
+
+test('a compose file that is a pipe is refused, and not waited for', async () => {
+  const context = made({})
+  spawnSync('mkfifo', [join(context.project.root, 'compose.yaml')])
+  const error = (await readStack(context).catch((thrown: unknown) => thrown)) as DisintoError
+  expect(error.code).toBe('source-irregular')
+})
+
 test('where a value does not fit, its name is said and no part of it', async () => {
   const context = made({ '.env': `TOKEN=${MARK}/x:y\nPORT=80\n`, ...agents('ports: ["${TOKEN}:${PORT}"]') })
   const error = (await readStack(context).catch((thrown: unknown) => thrown)) as DisintoError

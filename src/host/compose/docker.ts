@@ -41,18 +41,30 @@ export async function askDocker(
   }
 }
 
-/** The last line that a program wrote to standard error, without control characters. */
+/** An env file that can't be read at all is told as it is: no text of it is in these. */
+const UNREADABLE = /: (?:no such file or directory|permission denied|is a directory)$/
+
+/** What docker says, without the line of an env file that compose quotes: a value may stand in it. */
+function withoutEnvText(said: string): string {
+  if (UNREADABLE.test(said)) return said
+  const [, file, line] = /^(failed to read (?:[^:]|:(?! ))+)(?:: (line \d+))?: /.exec(said) ?? []
+  if (file !== undefined) return line === undefined ? file : `${file}: ${line}`
+  // For an env file of a service compose does not say which.
+  const [, alone] = /^(line \d+|Invalid template): /.exec(said) ?? []
+  return alone === undefined ? said : `an env file of a service: ${alone}`
+}
+
+/** More of a line is no help to anybody. */
+const LONGEST_LINE = 500
+
+/** The last line that docker wrote to standard error, without control characters and without text of env files. */
 export function lastLine({ stderr }: Ended): string {
   const lines = stderr
     .toString()
     .replaceAll(/\p{Cc}+/gu, '\n')
     .split('\n')
-  return (
-    lines
-      .filter((line) => line.trim() !== '')
-      .at(-1)
-      ?.trim() ?? 'no reason given'
-  )
+  const last = lines.filter((line) => line.trim() !== '').at(-1)
+  return last === undefined ? 'no reason given' : withoutEnvText(last.trim()).slice(0, LONGEST_LINE)
 }
 
 /** The lines that docker prints, empty ones left out. Throws docker-missing, and engine-silent where docker fails. */

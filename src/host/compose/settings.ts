@@ -1,6 +1,6 @@
 /** compose's own settings, `COMPOSE_*`, from the environment and the env files. */
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import type { HostContext } from '../context.ts'
 import { COMPOSE_FILES } from '../project.ts'
 import { isForOthers } from '../store/open.ts'
@@ -68,6 +68,13 @@ export function composeFiles({ project, variables }: HostContext): string[] {
   return [found, ...overrides.filter((path) => existsSync(path)).slice(0, 1)]
 }
 
+/** Throws source-irregular for what is there and no file: compose would wait for a pipe, and read a device without end. */
+function refuseIrregular(path: string): void {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  if (stats !== undefined && !stats.isFile())
+    throw failure('source-irregular', { path, kind: 'a directory, a pipe or a device' })
+}
+
 /**
  * The words before compose's own command. A `.env` in plaintext is left to compose; one that is encrypted would be
  * taken as it stands. Where COMPOSE_FILE leads to another directory, compose reads the `.env` of both.
@@ -75,6 +82,7 @@ export function composeFiles({ project, variables }: HostContext): string[] {
 export function composeWords(context: HostContext): string[] {
   const { project } = context
   const files = composeFiles(context)
+  for (const path of files) refuseIrregular(path)
   const other = join(dirname(files[0] ?? project.composeFile), '.env')
   const envFiles = [...new Set([other, project.plainEnvFile])].filter(hasPlainEnv)
   // Without a word of ours compose would look for itself.
