@@ -50,7 +50,7 @@ export function unwrap(stderr: Buffer): string {
  */
 export function plainWords(text: string, secret: string, isKnown: (word: string) => boolean): string {
   const isHarmless = (word: string) => {
-    const bare = word.replaceAll(/^[^\w/]+|[^\w/]+$/g, '')
+    const bare = /^.*[\w/]/s.exec(word.replace(/^[^\w/]+/, ''))?.[0] ?? ''
     if (bare.length >= 4 && secret.includes(bare)) return false
     return /^(?:[A-Za-z]{0,20}|\d{1,3})$/.test(bare) || isKnown(bare)
   }

@@ -189,13 +189,15 @@ const patternOf = ({ raw }: CreationRule): string => raw.path_regex ?? ''
 
 /**
  * What the files of an accepted rule may have got by its being gone: another rule is theirs now, and which one, for a file
- * that is not there yet, nobody can tell.
+ * that is not there yet, nobody can tell. Only a rule that stood before it fits none of them.
  */
-function newByLoss(before: CreationRule, rules: CreationRules): Newcomers {
-  const all = uniqueKeys(rules.rules.flatMap(({ recipients }) => recipients))
+function newByLoss(before: CreationRule, accepted: CreationRules, rules: CreationRules): Newcomers {
+  const earlier = new Set(accepted.rules.slice(0, before.index).map(patternOf))
+  const heirs = rules.rules.filter((rule) => !earlier.has(patternOf(rule)))
+  const named = uniqueKeys(heirs.flatMap(({ recipients }) => recipients))
   return {
-    recipients: keysWithout(all, before.recipients),
-    loosened: rules.rules.some((rule) => isLooser(rule, before)),
+    recipients: keysWithout(named, before.recipients),
+    loosened: heirs.some((rule) => isLooser(rule, before)),
   }
 }
 
@@ -220,7 +222,7 @@ export async function newInRules(context: HostContext, rules: CreationRules): Pr
     .filter((before) => !now.has(patternOf(before)))
     .map((before): NewReaders => {
       const path = at(`rule ${before.index + 1} as it was accepted, which is gone`)
-      return { path, rule: -1, ...newByLoss(before, rules) }
+      return { path, rule: -1, ...newByLoss(before, accepted, rules) }
     })
   // The first rule that fits counts: in another order the same rules say something else.
   const common = rules.rules.map(patternOf).filter((one) => known.includes(one))

@@ -19,7 +19,7 @@ export function toldIn(example: string): Told {
   const told = { secrets: new Set<string>(), config: new Set<string>() }
   for (const line of example.split('\n')) {
     const [, name, mark] =
-      /^\s*#?\s*(?:export\s+)?([A-Za-z_]\w*)\s*=[^#]*#.*\[(SECRET|CONFIG)\]/.exec(line) ?? []
+      /^#?\s*(?:export\s+)?([A-Za-z_]\w*)\s*=[^#]*#.*\[(SECRET|CONFIG)\]/.exec(line.trimStart()) ?? []
     if (name !== undefined) (mark === 'SECRET' ? told.secrets : told.config).add(name)
   }
   return told

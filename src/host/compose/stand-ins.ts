@@ -64,7 +64,12 @@ const WORDS: ReadonlyArray<readonly [place: RegExp, word: string]> = [
 const placeOf = ({ path }: Reference): string => path.join('.')
 
 /** How many parts of a text between colons stand behind, what is inside `${…}` left out. */
-const partsIn = (text: string): number => text.replaceAll(/\$\{[^}]*\}+/g, '').split(':').length - 1
+function partsIn(text: string): number {
+  // Behind the last brace nothing is closed: there the search would begin anew at every `${`.
+  const closed = text.lastIndexOf('}') + 1
+  const outside = text.slice(0, closed).replaceAll(/\$\{[^}]*\}+/g, '') + text.slice(closed)
+  return outside.split(':').length - 1
+}
 
 /** `IP:PUBLISHED:TARGET/PROTOCOL`, of which the first two may be missing. */
 function kindInPort({ before, after }: Reference): Kind {

@@ -24,7 +24,8 @@ function waysOf({ text, valueAt, value, quote }: Assignment): string[] {
   if (quote === '"') return [written.replaceAll('\n', '\\n')]
   // What the value says literally, double quotes must not fill in.
   const literal = value.replaceAll(/\$+\{/g, (reference) => `\\${reference}`)
-  const comment = /#[^'"`\n]*$/.exec(written)?.[0] ?? ''
+  const tail = written.slice(Math.max(...["'", '"', '`', '\n'].map((end) => written.lastIndexOf(end))) + 1)
+  const comment = tail.includes('#') ? tail.slice(tail.indexOf('#')) : ''
   return [`"${literal.replaceAll('\n', '\\n')}"${comment === '' ? '' : ` ${comment}`}`]
 }
 

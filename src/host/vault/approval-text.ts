@@ -21,11 +21,15 @@ function withoutTerms({ path, format, bytes, terms }: Proposal): string {
   return bare
 }
 
+/** The text of an object less its last brace and the blanks round it. */
+function withoutBrace(text: string): string {
+  return text.trimEnd().slice(0, -1).trimEnd()
+}
+
 /** Returns the proposal's text with these terms at its end; everything before stays as it is. */
 export function withTerms(proposal: Proposal, terms: ApprovalTerms): string {
   const bare = withoutTerms(proposal)
-  if (proposal.format === 'json')
-    return bare.replace(/\s*\}\s*$/, () => `,\n  "approval": ${JSON.stringify(terms)}\n}\n`)
+  if (proposal.format === 'json') return `${withoutBrace(bare)},\n  "approval": ${JSON.stringify(terms)}\n}\n`
   const table = stringifyToml({ approval: terms })
   if ('approval' in parseToml(bare)) throw failure('approval-foreign', { path: proposal.path })
   return `${bare}${bare.endsWith('\n') ? '' : '\n'}\n${table.trim()}\n`

@@ -36,3 +36,8 @@ test('what is known is shown, what stands in the secret is not, be it known', ()
 test('of a text that sops could make long, the beginning is shown', () => {
   expect(plainWords('word '.repeat(100_000), '', () => false).length).toBeLessThanOrEqual(500)
 })
+
+test('a word of marks alone is told apart in time that goes with its length', () => {
+  expect(plainWords(`a${'!'.repeat(2_000_000)}a`, '', () => false)).toBe('[…]')
+  expect(plainWords(`(reason${'!'.repeat(2_000_000)}`, '', () => false)).toMatch(/^\(reason!+$/)
+})

@@ -62,3 +62,8 @@ test('others are tried for the variable that a refusal shows, then for those at 
   while (standIns.tryOthers('no')) rounds += 1
   expect(rounds).toBeLessThan(20)
 })
+
+test('a text of references that are not closed is read in time that goes with its length', async () => {
+  const { references } = await readReferences(service(`ports: ["\${X}${'${'.repeat(300_000)}:80"]`))
+  expect(references.map(kindOf)).toEqual(['number'])
+})

@@ -103,3 +103,9 @@ describe('dotenv text as lines of SOPS dotenv', () => {
     )
   })
 })
+
+test('a value of many number signs over two lines is written in time that goes with its length', async () => {
+  const value = '#'.repeat(300_000)
+  const { text } = await toSopsText(`A='\n${value}'\n`)
+  expect(text).toContain(value)
+})
