@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Writes the tables of docs/reference.md that come from the code, between `<!-- NAME -->` and `<!-- /NAME -->`.
+ * Writes the tables of docs/reference-*.md that come from the code, between `<!-- NAME -->` and `<!-- /NAME -->`.
  *
  *   node tools/reference.mjs           writes; needs a Node that imports TypeScript (22.18 or later)
  *
- * test/docs/reference.test.ts holds the page equal to what this would write.
+ * test/docs/reference.test.ts holds the pages equal to what this would write.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,14 @@ import { MAX_FILE_BYTES } from '../src/load/read.ts'
 import { TAKE_OVERS } from '../src/load/take-over.ts'
 import { CORE_WARNINGS } from '../src/warnings.ts'
 
-const PAGE = fileURLToPath(new URL('../docs/reference.md', import.meta.url))
+const DOCS = fileURLToPath(new URL('../docs/', import.meta.url))
+/** The pages with tables, and which each has. */
+export const PAGES = {
+  'reference-shim.md': ['options'],
+  'reference-commands.md': ['host-options'],
+  'reference-messages.md': ['errors', 'host-errors', 'warnings', 'findings'],
+  'reference-files.md': ['refused-names'],
+}
 /** @param {string} path */
 const source = (path) => readFileSync(new URL(`../src/${path}`, import.meta.url), 'utf8')
 
@@ -208,24 +215,32 @@ export async function tables() {
 }
 
 /**
- * The page with its tables as the code has them now.
- * @param {string} page
+ * The pages by name, each with its tables as the code has them now.
+ * @returns {Promise<Map<string, string>>}
  */
-export async function withTables(page) {
-  let text = page
-  for (const [name, content] of await tables()) {
-    const marked = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, 's')
-    if (!marked.test(text)) throw new Error(`docs/reference.md has no <!-- ${name} -->`)
-    text = text.replace(
-      marked,
-      (_, /** @type {string} */ start, /** @type {string} */ end) => `${start}\n${content}\n\n${end}`,
-    )
+export async function pagesWithTables() {
+  const all = await tables()
+  const pages = new Map()
+  for (const [name, wanted] of Object.entries(PAGES)) {
+    let text = readFileSync(`${DOCS}${name}`, 'utf8')
+    for (const table of wanted) {
+      const marked = new RegExp(`(<!-- ${table} -->\n).*?(<!-- /${table} -->)`, 's')
+      if (!marked.test(text)) throw new Error(`docs/${name} has no <!-- ${table} -->`)
+      text = text.replace(
+        marked,
+        (_, /** @type {string} */ start, /** @type {string} */ end) =>
+          `${start}\n${all.get(table)}\n\n${end}`,
+      )
+    }
+    pages.set(name, text)
   }
-  return text
+  return pages
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(PAGE, await withTables(readFileSync(PAGE, 'utf8')))
+  const pages = await pagesWithTables()
+  for (const [name, text] of pages) writeFileSync(`${DOCS}${name}`, text)
   const biome = fileURLToPath(new URL('../node_modules/.bin/biome', import.meta.url))
-  process.exitCode = spawnSync(biome, ['format', '--write', PAGE], { stdio: 'inherit' }).status ?? 1
+  const paths = [...pages.keys()].map((name) => `${DOCS}${name}`)
+  process.exitCode = spawnSync(biome, ['format', '--write', ...paths], { stdio: 'inherit' }).status ?? 1
 }

@@ -63,7 +63,9 @@ test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
 
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))
 
-test('docs/reference.md', () => runPage('docs/reference.md', { before: project }))
+test.each(['docs/reference-shim.md', 'docs/reference-messages.md', 'docs/reference-files.md'])('%s', (page) =>
+  runPage(page, { before: project }),
+)
 
 test('README.md, without Docker', () => runPage('README.md', { before: project }))
 

@@ -1,10 +1,10 @@
-/** docs/reference.md says what the code does: its tables are those that the code gives. */
+/** The pages of the reference say what the code does: their tables are those that the code makes. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkName } from '../../src/load/names.ts'
-import { codesIn, refusedNames, withTables } from '../../tools/reference.mjs'
+import { codesIn, pagesWithTables, refusedNames } from '../../tools/reference.mjs'
 
-const page = readFileSync(new URL('../../docs/reference.md', import.meta.url), 'utf8')
+const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
 
 /** The formatter pads cells and breaks no line. */
 const cells = (text: string) =>
@@ -14,7 +14,7 @@ const cells = (text: string) =>
     .replaceAll(/\n+/g, '\n')
 
 test('the tables are those of the code (npm run reference writes them)', async () => {
-  expect(cells(page)).toBe(cells(await withTables(page)))
+  for (const [name, text] of await pagesWithTables()) expect(cells(read(name)), name).toBe(cells(text))
 })
 
 test('every name that the table has is refused for the reason it gives', () => {
@@ -27,5 +27,5 @@ test('every name that the table has is refused for the reason it gives', () => {
 })
 
 test.each(['load', 'age', 'host'])('every warning of src/%s is there', (directory) => {
-  for (const code of codesIn(directory)) expect(page).toContain(`\`${code}\``)
+  for (const code of codesIn(directory)) expect(read('reference-messages.md')).toContain(`\`${code}\``)
 })

@@ -28,7 +28,7 @@ export const run: HostCommand = {
   usage: '[OPTION OF THE SHIM ...] -- COMMAND [ARGUMENT ...]',
   details: `Opens .env.enc and secrets/*.enc of the project with the keys at hand, in memory, and
 becomes COMMAND with their values in its environment: the shim, as in the image. Its
-options: --only A,B, --require A,B, --verbose, --check and others (docs/reference.md).
+options: --only A,B, --require A,B, --verbose, --check and others (docs/reference-shim.md).
 Exit status: the command's own; 125 when the secrets could not be loaded.`,
   examples: [
     'disinto run -- npm test',
