@@ -33,7 +33,7 @@ export const SUITES = [
   // The commands of the pages in docs/, run as they stand there.
   { name: 'docs', nodes: ['node26'], minutes: 5, hookMinutes: 20 },
   // A Vault (OpenBao) and an AWS KMS (moto) of our own.
-  { name: 'kms', nodes: ['node26'], minutes: 3, hookMinutes: 12, alone: true },
+  { name: 'kms', nodes: ['node26'], minutes: 3, hookMinutes: 30, alone: true, engine: 'some' },
   // Both engines, and sops and age, on the same input.
   { name: 'differential', nodes: ['node26'], minutes: 60 },
   // The promises of DESIGN.md about a start, on the bundle and the image, with real parts.
@@ -44,6 +44,8 @@ export const SUITES = [
   { name: 'stack', nodes: ['node26'], minutes: 20, hookMinutes: 20, alone: true, engine: 'whole' },
   // The package, the shim in other images, Swarm, manifests, the bills of materials.
   { name: 'ship', nodes: ['node26'], minutes: 10, hookMinutes: 20, alone: true, engine: 'whole' },
+  // Other runtimes than Docker's: Podman, systemd as process 1, gVisor.
+  { name: 'runtimes', nodes: ['node26'], minutes: 5, hookMinutes: 30, alone: true, engine: 'whole' },
   // The manifests on a real Kubernetes of one node.
   {
     name: 'cluster',

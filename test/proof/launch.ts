@@ -115,6 +115,29 @@ export function factsOf(report: string, ids: Readonly<Record<string, number>>): 
   return facts
 }
 
+/**
+ * What the probe wrote in a container, with the names of the container and of a directory outside taken out. The
+ * environment is sorted: Docker and Podman take what is both in the image and in a flag in another order each time.
+ */
+export function containerFacts(report: string, directory: string): Facts {
+  const pid = Number(/^pid\t(\d+)$/m.exec(report)?.[1])
+  const facts: Record<string, string | undefined> = {
+    ...factsOf(report, { 'the child': pid }),
+    'is process 1': String(pid === 1),
+  }
+  const environ = Buffer.from(facts['environ'] ?? '', 'base64')
+    .toString('latin1')
+    .split('\0')
+  facts['environ'] = environ
+    .filter((entry) => entry !== '')
+    .sort(byText)
+    .join('\n')
+  for (const [name, value] of Object.entries(facts)) {
+    facts[name] = value?.replaceAll(/\b[0-9a-f]{64}\b/g, 'CONTAINER').replaceAll(directory, 'SCRATCH')
+  }
+  return facts
+}
+
 /** Runs the probe. What it wrote, and how it ended. */
 export function probe(how: How, conditions: Conditions): { facts: Facts; launched: Launched } {
   const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'disinto-probe-')))

@@ -3,7 +3,7 @@ import { chmod, readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { IMAGE, run, scratch, useImage } from '../image/image.ts'
 import { knownInImage } from './known.ts'
-import { byText, difference, type Facts, factsOf, need, PROBE } from './launch.ts'
+import { containerFacts, difference, type Facts, need, PROBE } from './launch.ts'
 
 useImage()
 beforeAll(() => need('docker', 'script'))
@@ -83,26 +83,12 @@ async function probe(
   const report = await readFile(`${directory}/report`, 'utf8').catch(() => {
     throw new Error(`${how}: no report: ${result.stdout}${result.stderr}`)
   })
-  const pid = Number(/^pid\t(\d+)$/m.exec(report)?.[1])
-  const facts: Record<string, string | undefined> = {
-    ...factsOf(report, { 'the child': pid }),
-    'is process 1': String(pid === 1),
+  return {
+    ...containerFacts(report, directory),
     end: String(result.exitCode),
     // That the command is root, as here, is told before it.
     said: result.stderr.replace(/^disinto: warning: DISINTO_USER is empty.*\ndisinto: hint: .*\n?/m, ''),
   }
-  // Docker takes what is both in the image and in a flag in another order each time; order is held on the host.
-  const environ = Buffer.from(facts['environ'] ?? '', 'base64')
-    .toString('latin1')
-    .split('\0')
-  facts['environ'] = environ
-    .filter((entry) => entry !== '')
-    .sort(byText)
-    .join('\n')
-  for (const [name, value] of Object.entries(facts)) {
-    facts[name] = value?.replaceAll(/\b[0-9a-f]{64}\b/g, 'CONTAINER').replaceAll(directory, 'SCRATCH')
-  }
-  return facts
 }
 
 describe('in the image the command can’t tell that it was not the entrypoint', () => {
