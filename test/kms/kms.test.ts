@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { makeKey, MARK, Project } from '../shim/project.ts'
+import { createServer, type Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { Host } from '../host/host.ts'
+import { makeKey, MARK, parseEnvironment, Project } from '../shim/project.ts'
 import { fetchServices, type Kms, sopsDotenv, startKms, startVault, type Vault } from './kms.ts'
 
 beforeAll(fetchServices, 600_000)
@@ -68,6 +70,18 @@ describe('a key in a Vault', () => {
     )
   })
 
+  test('opens a file for the host command, whose command does not get its token', async () => {
+    const { project, env } = await withVaultFile()
+    const host = new Host(project.directory)
+    const environment = parseEnvironment(host.well(['run', '--', 'env', '-0'], { env }))
+    expect(environment.get('A')).toBe(MARK)
+    expect(names(environment, /^VAULT_/)).toEqual(['VAULT_ADDR'])
+    expect(host.well(['secrets', 'show', 'A'], { env })).toContain(MARK)
+    expect(
+      host.fails(['run', '--', 'true'], { env: { ...env, VAULT_TOKEN: 'another' }, status: 125 }),
+    ).toMatch(/refuses to use it for us/)
+  })
+
   test('with a revoked token, or none', async () => {
     const { project, env, token, revoke } = await withVaultFile()
     await revoke()
@@ -89,7 +103,26 @@ describe('a key in a Vault', () => {
     const env = { VAULT_TOKEN: token, VAULT_ADDR: stopped.url, DISINTO_KEY_TYPES: 'hc_vault' }
     expect(project.refused([], { env })).toMatch(/what keeps its hc_vault key can't be reached/)
   })
+
+  test('that never answers is given up after VAULT_CLIENT_TIMEOUT', async () => {
+    const { project, env } = await withVaultFile()
+    const { url } = await silentServer()
+    project.write('.env.enc', project.read('.env.enc').replace(vault.url, url))
+    const impatient = { VAULT_ADDR: url, VAULT_CLIENT_TIMEOUT: '1', VAULT_MAX_RETRIES: '0' }
+    expect(project.refused([], { env: { ...env, ...impatient } })).toMatch(/hc_vault key can't be reached/)
+  })
 })
+
+/** Takes connections, and never answers. Its address, and the first connection. */
+async function silentServer(): Promise<{ url: string; connection: Promise<Socket> }> {
+  const server = createServer()
+  const connection = new Promise<Socket>((resolve) => server.once('connection', resolve))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return { url: `http://127.0.0.1:${port}`, connection }
+}
 
 describe('a key in AWS KMS', () => {
   let kms: Kms
@@ -141,5 +174,17 @@ describe('a key in AWS KMS', () => {
     expect(said).not.toContain('secret-of-the-test')
     await other.stop()
     expect(project.refused([], { env })).toMatch(/what keeps its kms key can't be reached/)
+  })
+
+  test('that never answers is waited for until SIGTERM, which ends sops, too', async () => {
+    const { project, env } = withKmsFile(kms)
+    const { url, connection } = await silentServer()
+    const child = project.start(['--', 'true'], { env: { ...env, AWS_ENDPOINT_URL: url } })
+    const ended = new Promise((resolve) => child.on('exit', (status, signal) => resolve(status ?? signal)))
+    const socket = await connection
+    const closed = new Promise((resolve) => socket.on('close', resolve).resume())
+    child.kill('SIGTERM')
+    expect(await ended).toBe('SIGTERM')
+    await closed
   })
 })

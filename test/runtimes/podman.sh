@@ -17,16 +17,18 @@ if [ "$who" = root ]; then
   exec "${podman[@]}" --root "$directory/root" --runroot "$directory/run" "$@"
 fi
 home=$directory/rootless
+# Not below the home: Podman 4.3 then waits 20 seconds for the end of each container.
+runtime=/run/${directory##*/}
 if [ ! -d "$home" ]; then
-  mkdir -p "$home/run"
+  mkdir "$home" "$runtime"
   (cat /etc/passwd && echo "rootless:x:$uid:$uid::$home:/bin/sh") >"$directory/passwd"
   echo "rootless:700000:65536" >"$directory/subids"
-  chown -R $uid:$uid "$home"
-  chmod 700 "$home/run"
+  chown $uid:$uid "$home" "$runtime"
+  chmod 700 "$runtime"
 fi
 mount --bind "$directory/passwd" /etc/passwd
 mount --bind "$directory/subids" /etc/subuid
 mount --bind "$directory/subids" /etc/subgid
 cd "$home"
 exec setpriv --reuid $uid --regid $uid --clear-groups \
-  env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$home/run" "${podman[@]}" "$@"
+  env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$runtime" "${podman[@]}" "$@"
