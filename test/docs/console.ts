@@ -118,6 +118,7 @@ export function runPage(page: string, { before = '', image }: Session = {}): voi
   const there = (text: string) =>
     text
       .replaceAll(/\bfactory\b/g, `factory-${mark}`)
+      .replaceAll('/home/you', home)
       .replaceAll(/\bdisinto-agent\b/g, image ?? 'disinto-agent')
   const back = (text: string) =>
     text

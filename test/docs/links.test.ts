@@ -6,6 +6,7 @@ import { exists, REPOSITORY } from './console.ts'
 
 const pages = [
   'README.md',
+  'skills/disinto/SKILL.md',
   ...readdirSync(join(REPOSITORY, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),

@@ -57,6 +57,14 @@ withDocker('docs/compose.md, with Docker', { timeout: HALF_AN_HOUR }, async () =
   runPage('docs/compose.md', { before: disinto, image: IMAGE })
 })
 
+/** A program called disinto, as a client of MCP would start it. */
+const onPath = `${project}
+mkdir ~/bin && printf '#!/bin/sh\\nexec node "%s" "$@"\\n' ~/disinto/entrypoint/disinto.js > ~/bin/disinto && chmod +x ~/bin/disinto && PATH=~/bin:$PATH`
+
+test('docs/mcp.md', () => runPage('docs/mcp.md', { before: onPath }))
+
+test('skills/disinto/SKILL.md', () => runPage('skills/disinto/SKILL.md', { before: project }))
+
 test('docs/git.md', () => runPage('docs/git.md', { before: project }))
 
 test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
