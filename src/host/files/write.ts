@@ -71,8 +71,13 @@ function checkWithin(directory: string, path: string): void {
  * whoever made it decides what would be written over.
  */
 export function checkUnlinked(root: string, path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-    throw failure('secret-link', { path })
+  let isLink: boolean
+  try {
+    isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  } catch (error) {
+    throw explained(error, path)
+  }
+  if (isLink) throw failure('secret-link', { path })
   checkWithin(root, path)
 }
 

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { lendTerminal, whenLeaving } from '../../../../src/host/files/cleanup.ts'
 import { removeLeftovers, temporaryName } from '../../../../src/host/files/leftovers.ts'
-import { prepareFile, writeFile } from '../../../../src/host/files/write.ts'
+import { checkUnlinked, prepareFile, writeFile } from '../../../../src/host/files/write.ts'
 import { Place } from '../../../helpers/place.ts'
 
 const BYTES = Buffer.from('new')
@@ -117,4 +117,10 @@ describe('what is to be undone', () => {
     expect(await lendTerminal(async () => 3)).toBe(3)
     await expect(lendTerminal(() => Promise.reject(new Error('x')))).rejects.toThrow('x')
   })
+})
+
+test('a file where the directory should be is told as what can’t be written', () => {
+  const place = new Place()
+  place.write('secrets', '')
+  expect(() => checkUnlinked(place.root, join(place.root, 'secrets/A.enc'))).toThrow(/ENOTDIR/)
 })
