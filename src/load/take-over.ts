@@ -206,6 +206,10 @@ export const TAKE_OVERS: readonly TakeOver[] = [
       ['TMPDIR', 'decides where programs write temporary files'],
       ...all('is executed by many programs', 'EDITOR VISUAL PAGER BROWSER'),
       ...all(
+        'can name a program to run as the bus (D-Bus specification, unixexec)',
+        'DBUS_SESSION_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS DBUS_STARTER_ADDRESS',
+      ),
+      ...all(
         'is executed by a program of its name',
         'MANPAGER SYSTEMD_PAGER SYSTEMD_EDITOR SUDO_EDITOR SUDO_ASKPASS SVN_EDITOR HGEDITOR FCEDIT KUBE_EDITOR GH_EDITOR GH_PAGER GH_BROWSER GH_PATH AWS_PAGER BAT_PAGER DELTA_PAGER PSQL_PAGER PSQL_EDITOR FZF_DEFAULT_COMMAND FZF_DEFAULT_OPTS',
       ),

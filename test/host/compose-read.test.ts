@@ -181,6 +181,18 @@ test.each([
   expect(other.message).not.toContain(MARK)
 })
 
+test.each(['DOCKER_HOST', 'OTEL_EXPORTER_OTLP_ENDPOINT', 'COMPOSE_EXPERIMENTAL_OTEL'])(
+  'docker’s own environment does not get %s from an env file, whatever the compose file refers to',
+  async (name) => {
+    const host = new Host()
+    host.well(['secrets', 'set', name], { input: 'tcp://192.0.2.1' })
+    const variables = new Map(Object.entries(host.environment()))
+    const context = { ...made({}), project: projectAt(host.directory, variables, host.directory), variables }
+    const thrown = await openForStack(context, { names: [name], allow: [] }).catch((error: unknown) => error)
+    expect((thrown as DisintoError).code).toBe('name-refused')
+  },
+)
+
 test('a compose file that is a pipe is refused, and not waited for', async () => {
   const context = made({})
   spawnSync('mkfifo', [join(context.project.root, 'compose.yaml')])

@@ -13,8 +13,11 @@ import { encryptedEnvFile } from './env-files.ts'
 import { visibleNames } from '../store/inventory.ts'
 import { failure } from '../errors.ts'
 
-/** They would choose the engine that docker talks to, since compose gets values in its environment. */
-const DOCKERS = /^(?:DOCKER|BUILDX|BUILDKIT)_/
+/**
+ * They would choose the engine that docker talks to, where it sends reports, what compose includes, or the bus that a
+ * credential helper speaks to, since compose gets values in its environment.
+ */
+const DOCKERS = /^(?:(?:DOCKER|BUILDX|BUILDKIT|OTEL|DBUS)_|COMPOSE_EXPERIMENTAL_)/
 
 interface Wanted {
   readonly names: readonly string[]

@@ -149,3 +149,8 @@ describe('names that only begin like those of disinto and sops pass', () => {
     },
   )
 })
+
+test('the bus of a session, whose address can name a program, is no file’s to say', () => {
+  for (const name of ['DBUS_SESSION_BUS_ADDRESS', 'DBUS_SYSTEM_BUS_ADDRESS'])
+    expect(() => checkName(name, 'x', new Set())).toThrow()
+})
