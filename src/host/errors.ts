@@ -278,6 +278,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: the value of ${quote(name)} would be left unencrypted`,
     hint: 'a name that ends with _unencrypted, or a rule in .sops.yaml (encrypted_regex and the like), asks for that: rename it, or change the rule',
   }),
+  'file-leaves-clear': ({ path, name, rule }: Texts<'path' | 'name' | 'rule'>) => ({
+    message: `${quote(path)}: the value of ${quote(name)} would be left unencrypted, by the file’s own ${rule}, which .sops.yaml does not have`,
+    hint: 'have the file encrypted by .sops.yaml, which may be for others: disinto secrets show .env.enc > .env, rm .env.enc, then: disinto secrets migrate',
+  }),
   'sops-needed': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: needs the sops program, which is not on PATH (${reason})`,
     hint: 'install sops: https://github.com/getsops/sops',

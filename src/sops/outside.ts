@@ -304,3 +304,22 @@ export async function readOutside(
     whole: true,
   }
 }
+
+/**
+ * The names whose values, or values below them, stand in the clear, with what stands there: to compare two files, never to
+ * be shown. None where the file can't be taken apart.
+ */
+export async function readClear(
+  bytes: Buffer,
+  format: Outside['format'],
+  readYaml: ReadYaml,
+): Promise<Map<string, string>> {
+  if (format === undefined || format === 'age') return new Map()
+  try {
+    const { values } = await treeOf(bytes.toString(), format, readYaml)
+    const clear = values.filter(([, value]) => hasClear(value))
+    return new Map(clear.map(([name, value]) => [givenName(name, format), ciphertextIn(value)]))
+  } catch {
+    return new Map()
+  }
+}

@@ -233,6 +233,40 @@ describe('what a file says of its readers', () => {
   })
 })
 
+describe('a value that somebody without a key has put into the clear, by another rule in the metadata', () => {
+  /** The MAC covers the bytes of a value that stands in the clear, and who knows it can write it there. */
+  function cleared(): Host {
+    const { host } = project((me) => `creation_rules:\n  - age: ${me}\n`)
+    host.well(['secrets', 'set', 'FORGE_URL'], { input: 'https://forge' })
+    const text = host
+      .read('.env.enc')
+      .replace(/^FORGE_URL=.*$/m, 'FORGE_URL=https://forge')
+      .replace(/^sops_unencrypted_suffix=.*$/m, 'sops_encrypted_regex=^A$')
+    host.write('.env.enc', text)
+    host.well(['secrets', 'verify'])
+    return host
+  }
+
+  test.each([
+    ['set', ['secrets', 'set', 'FORGE_URL', '--force']],
+    ['edit', ['secrets', 'edit', '.env.enc']],
+    ['import', ['secrets', 'import', 'new.env', '--force']],
+  ])('is not followed there by the next one: %s', (_, words) => {
+    const host = cleared()
+    host.write('new.env', `FORGE_URL=${MARK}\n`)
+    const before = host.read('.env.enc')
+    const said = host.fails(words, { input: MARK, env: { EDITOR: `sed -i s/forge$/${MARK}/` } })
+    expect(said).toMatch(/FORGE_URL would be left unencrypted, by the file’s own encrypted_regex/)
+    expect(host.read('.env.enc')).toBe(before)
+  })
+
+  test('stays as it is while others are changed', () => {
+    const host = cleared()
+    host.well(['secrets', 'set', 'A', '--force'], { input: 'x' })
+    expect(host.envBySops()).toContain('FORGE_URL=https://forge\n')
+  })
+})
+
 describe('two projects whose directories have one name', () => {
   test('have service keys of their own; one that was moved, or copied with its keys, finds its own again', () => {
     const host = new Host()

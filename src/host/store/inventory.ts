@@ -5,7 +5,7 @@ import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
 import type { Document, SecretFile, Source } from '../../nouns.ts'
-import { type Outside, readOutside } from '../../sops/outside.ts'
+import { type Outside, readClear, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
 import type { Project } from '../project.ts'
 import { failure } from '../errors.ts'
@@ -45,6 +45,11 @@ export function inventory(project: Project): Source[] {
 /** What the bytes of a file say without a key (sops/outside.ts). */
 export function readOutsideOf(bytes: Buffer): Promise<Outside> {
   return readOutside(bytes, detectFormat(bytes, { plaintextAllowed: false }), readYamlTree)
+}
+
+/** What stands in the clear in the bytes of a file (sops/outside.ts). */
+export function readClearOf(bytes: Buffer): Promise<Map<string, string>> {
+  return readClear(bytes, detectFormat(bytes, { plaintextAllowed: false }), readYamlTree)
 }
 
 /** What a file says of itself without a key. Throws source-unreadable and the like. */

@@ -4,10 +4,10 @@ import { existsSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { DisintoError, quote } from '../../errors.ts'
 import { parseDotenv, readItems, valuesOf } from '../../load/dotenv.ts'
-import { MAX_FILE_BYTES } from '../../load/read.ts'
+import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
 import { areSameKeys } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
-import type { Rule } from '../../sops/rule.ts'
+import { type Rule, selectorOf } from '../../sops/rule.ts'
 import { sealDotenv, sealJson } from '../../sops/seal.ts'
 import { ownRecipients } from '../access/keys.ts'
 import type { CreationRule, CreationRules } from '../access/rules.ts'
@@ -15,7 +15,7 @@ import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
 import { type Audience, audienceOfFile, audienceOfRule, reasonForSops, sopsConfigFor } from './audience.ts'
 import { ensureAccepted } from './consent.ts'
-import { outsideOf, readOutsideOf } from './inventory.ts'
+import { outsideOf, readClearOf, readOutsideOf } from './inventory.ts'
 import { checkReaders } from './proved-readers.ts'
 import { documentOf, isForOthers, openWith, plaintextOf } from './open.ts'
 import { encryptBySops, type SopsType } from './sops-encrypt.ts'
@@ -55,8 +55,8 @@ interface Plan {
   readonly rule: CreationRule
   readonly encrypts: Rule
   readonly macOnlyEncrypted: boolean
-  /** Names that stood in the clear before, by the file's own rule, and how many comments. */
-  readonly clear: readonly string[]
+  /** What stood in the clear before, by the file's own rule, and how many comments. */
+  readonly clear: ReadonlyMap<string, string>
   readonly clearComments: number
 }
 
@@ -102,8 +102,24 @@ async function planFor(context: HostContext, { source, rules, audience }: SealTa
     rule,
     encrypts,
     macOnlyEncrypted,
-    clear: keeps ? file.clear : [],
+    clear: keeps ? await readClearOf(readWhole(path)) : new Map(),
     clearComments: keeps ? file.clearComments : 0,
+  }
+}
+
+/**
+ * Throws for a value in the clear that was not there before. What a file says of its own rule is a claim: where the
+ * accepted rule has a name encrypted, another value of it does not follow the old one into the clear.
+ */
+async function checkClear(path: string, made: ReadonlyMap<string, string>, plan: Plan): Promise<void> {
+  const { encrypts, rule, clear } = plan
+  const own = encrypts.name !== rule.encrypts.name || encrypts.text !== rule.encrypts.text
+  const selector = own ? await selectorOf(rule.encrypts) : undefined
+  for (const [name, text] of made) {
+    if (text === clear.get(name)) continue
+    if (!clear.has(name)) throw failure('rule-leaves-clear', { path, name })
+    if (own && selector?.value(name) !== false)
+      throw failure('file-leaves-clear', { path, name, rule: encrypts.name })
   }
 }
 
@@ -116,8 +132,7 @@ async function checkMade(path: string, bytes: Buffer, content: Content, plan: Pl
     made.groups.every((keys, at) => areSameKeys(keys, groups[at] ?? []))
   if (!same) throw failure('readers-unchecked', { path })
   if (content.kind === 'sealed') return
-  const name = made.clear.find((one) => !plan.clear.includes(one))
-  if (name !== undefined) throw failure('rule-leaves-clear', { path, name })
+  await checkClear(path, await readClearOf(bytes), plan)
   if (made.clearComments > 0 && plan.clearComments === 0)
     throw failure('rule-leaves-clear', { path, name: '# …' })
 }
@@ -183,7 +198,7 @@ async function seal(context: HostContext, content: Content, target: SealTarget, 
 
 /**
  * Returns a content encrypted for those whom the accepted rules and the file that is there allow. Throws
- * rule-leaves-clear when a value would stand in the clear that did not, rule-none where there is no rule,
+ * rule-leaves-clear and file-leaves-clear when a value would stand in the clear that did not, rule-none where there is no rule,
  * recipient-unaccepted, and readers-unchecked when the result is not for those whom it was meant for.
  */
 export async function sealContent(
