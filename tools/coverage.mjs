@@ -36,8 +36,9 @@ export const IN_PROCESS = [
 ]
 
 /** Around a bundle: counts from its first line on, and writes which parts of its text ran, as pairs of offsets. */
-const counting = (bundle) => `const { Session } = require('node:inspector')
+const counting = (bundle, length) => `const { Session } = require('node:inspector')
 const { writeFileSync } = require('node:fs')
+const { pathToFileURL } = require('node:url')
 const file = ${JSON.stringify(join(ROOT, 'entrypoint', `${bundle}.js`))}
 const session = new Session()
 session.connect()
@@ -68,7 +69,9 @@ function ran(functions) {
 }
 function write() {
   session.post('Profiler.takePreciseCoverage', (error, answer) => {
-    const functions = answer?.result.find(({ url }) => url === file)?.functions ?? []
+    // The file and the script inside it have one URL.
+    const script = answer?.result.find(({ url, functions: [whole] }) => url === pathToFileURL(file).href && whole.ranges[0].endOffset === ${length})
+    const functions = script?.functions ?? []
     const name = '${COUNTS}/${bundle}-' + process.pid + '-' + process.hrtime.bigint() + '.json'
     try { writeFileSync(name, JSON.stringify(ran(functions))) } catch {}
   })
@@ -79,14 +82,17 @@ if (execve) process.execve = (...words) => { write(); return execve.apply(proces
 require(file)
 `
 
-/** Makes the programs that count, and forgets what was counted. */
+/** Makes the programs that count, of the bundles that are built, and forgets what was counted. */
 export function prepareCounting() {
   rmSync(PLACE, { recursive: true, force: true })
   mkdirSync(COUNTS, { recursive: true })
   // For processes that become another user.
   spawnSync('chmod', ['0777', COUNTS])
   mkdirSync(COUNTING)
-  for (const bundle of BUNDLES) writeFileSync(join(COUNTING, `${bundle}.js`), counting(bundle))
+  for (const bundle of BUNDLES) {
+    const { script } = scriptOf(bundle)
+    writeFileSync(join(COUNTING, `${bundle}.js`), counting(bundle, script.length))
+  }
   // What is here are CommonJS files, below a package of ES modules.
   writeFileSync(join(COUNTING, 'package.json'), '{ "type": "commonjs" }\n')
 }
@@ -220,8 +226,8 @@ export async function report(listed = []) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const words = process.argv.slice(2)
   if (!words.includes('--again')) {
-    prepareCounting()
     build()
+    prepareCounting()
     runSuites(await fetchParts())
   }
   process.exitCode = (await report(words)) ? 0 : 1
