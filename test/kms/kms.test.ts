@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { createServer as createHttpServer, request as sendHttp } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../host/host.ts'
@@ -104,6 +105,22 @@ describe('a key in a Vault', () => {
     expect(project.refused([], { env })).toMatch(/what keeps its hc_vault key can't be reached/)
   })
 
+  test('is asked once for each of its files at a start, and not at all for those of age', async () => {
+    const proxy = await countingProxy(vault.url)
+    const { project, env } = await withVaultFile()
+    const throughProxy = (text: string) => text.replace(vault.url, proxy.url)
+    project.write('.env.enc', throughProxy(project.read('.env.enc')))
+    for (const name of ['B', 'C']) {
+      const flags = ['--hc-vault-transit', vault.key]
+      const sealed = sopsDotenv(`${name}=${MARK}\n`, flags, { VAULT_TOKEN: env.VAULT_TOKEN })
+      project.write(`secrets/${name}.enc`, throughProxy(sealed))
+    }
+    project.secret('OF_AGE', MARK)
+    const child = project.start(['--', 'true'], { env: { ...env, VAULT_ADDR: proxy.url } })
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(0)
+    expect(proxy.requests()).toEqual(Array(3).fill('PUT /v1/transit/decrypt/dev'))
+  })
+
   test('that never answers is given up after VAULT_CLIENT_TIMEOUT', async () => {
     const { project, env } = await withVaultFile()
     const { url } = await silentServer()
@@ -122,6 +139,25 @@ async function silentServer(): Promise<{ url: string; connection: Promise<Socket
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   return { url: `http://127.0.0.1:${port}`, connection }
+}
+
+/** Hands on what comes to a Vault, and keeps the first lines of the requests. */
+async function countingProxy(target: string): Promise<{ url: string; requests(): string[] }> {
+  const lines: string[] = []
+  const server = createHttpServer((request, response) => {
+    lines.push(`${request.method} ${request.url}`)
+    const { method, headers, url = '' } = request
+    const onward = sendHttp(new URL(url, target), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(onward)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return { url: `http://127.0.0.1:${port}`, requests: () => lines }
 }
 
 describe('a key in AWS KMS', () => {
