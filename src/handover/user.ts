@@ -20,6 +20,7 @@ function table(path: string): string[][] {
   try {
     return readFileSync(path, 'utf8')
       .split('\n')
+      .filter((line) => line !== '')
       .map((line) => line.split(':'))
   } catch (error) {
     // An image from scratch has no such file: then only numbers work.
@@ -102,8 +103,8 @@ export function becomesAnother(account: Account): boolean {
   return process.getuid?.() === 0 && account.uid !== 0
 }
 
-/** Major numbers of terminals: tty, console and the first serial ones, and pseudo terminals (devices.txt). */
-function isTerminal(device: number): boolean {
+/** Whether a device (`st_rdev`) is a terminal, by its major number: tty, console, serial and pseudo terminals (devices.txt). */
+export function isTerminal(device: number): boolean {
   const major = (device >> 8) & 0xfff
   return major === 4 || major === 5 || (major >= 136 && major <= 143)
 }

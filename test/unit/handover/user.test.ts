@@ -7,6 +7,7 @@ import {
   becomeUser,
   givenGroups,
   homeAs,
+  isTerminal,
   lookUpUser,
   withGivenGroups,
   withHome,
@@ -44,19 +45,25 @@ describe('a user', () => {
   })
 
   test.each([
-    'nobody',
-    'agent:nogroup',
-    '4711',
-    '',
-    ':',
-    'agent:',
-    'bad',
-    'agent:bad',
-    '4294967295:1',
-    '1:4294967295',
-    '-1:1',
-  ])('%j is an error', (spec) => {
-    expect(() => look(spec)).toThrowError(expect.objectContaining({ code: 'user-unknown' }))
+    ['nobody', `no user "nobody" in ${passwd}`],
+    ['agent:nogroup', `no group "nogroup" in ${group}`],
+    ['4711', `uid 4711 is not in ${passwd}, so its group must be given`],
+    ['', `no user "" in ${passwd}`],
+    [':', `no user "" in ${passwd}`],
+    ['agent:', `no group "" in ${group}`],
+    ['bad', '"y" is no number'],
+    ['agent:bad', '"y" is no number'],
+    ['4294967295:1', '"4294967295" is no number'],
+    ['1:4294967295', '"4294967295" is no number'],
+    ['-1:1', `no user "-1" in ${passwd}`],
+  ])('%j is an error: %s', (spec, part) => {
+    expect(() => look(spec)).toThrowError(
+      expect.objectContaining({ code: 'user-unknown', message: expect.stringContaining(part) }),
+    )
+  })
+
+  test('can have the largest number that is no order to change nothing', () => {
+    expect(look('4294967294:1').uid).toBe(4_294_967_294)
   })
 
   test('without the files, numbers still work', () => {
@@ -213,6 +220,20 @@ describe('becoming a user', () => {
     as(undefined)
     expect(() => becomeUser(look('agent'), environment)).toThrow(refused('user-refused', process.platform))
   })
+})
+
+test.each([
+  [3, false],
+  [4, true],
+  [5, true],
+  [6, false],
+  [135, false],
+  [136, true],
+  [143, true],
+  [144, false],
+  [0x0f04, false],
+])('a device of major number %i is a terminal: %s', (major, terminal) => {
+  expect(isTerminal((major << 8) | 1)).toBe(terminal)
 })
 
 test('a file of users that can’t be read is an error', () => {

@@ -162,3 +162,41 @@ describe('names', () => {
     expect(findings).toEqual([{ document: encrypted, problems: [], doubled: ['A'], unproved: ['B'] }])
   })
 })
+
+describe('--as', () => {
+  const names = async (documents: readonly Document[], ...words: string[]) =>
+    (await decrypt(documents, open, await optionsOf(...words))).map(({ name, loadedAs }) => [name, loadedAs])
+  const documents = ['B', 'A@web', 'A'].map(secretFile)
+
+  test('gives a secret under another name, behind all others, which it wins over', async () => {
+    expect(await names(documents, '--as=A=A@web', '--allow=A')).toEqual([
+      ['B', 'B'],
+      ['A', 'A'],
+      ['A', 'A@web'],
+    ])
+  })
+
+  test('gives one under several names, and not under its own unless that is one', async () => {
+    expect(await names([secretFile('B')], '--as=X=B,Y=B')).toEqual([
+      ['X', 'B'],
+      ['Y', 'B'],
+    ])
+  })
+
+  test('of a secret that no file has is an error that names both', async () => {
+    await expect(names([secretFile('B')], '--as=X=C')).rejects.toMatchObject({
+      code: 'as-missing',
+      message: expect.stringMatching(/(?=.*X)(?=.*C)/),
+    })
+  })
+
+  test('of a name that --only leaves out is no matter, and one that it names is loaded alone', async () => {
+    expect(await names([secretFile('B')], '--as=X=C', '--only=B')).toEqual([['B', 'B']])
+    expect(await names(['B', 'D'].map(secretFile), '--as=X=B', '--only=X')).toEqual([['X', 'B']])
+  })
+
+  test('to a name that would take over the command is refused', async () => {
+    await expect(names([secretFile('B')], '--as=PATH=B')).rejects.toMatchObject({ code: 'name-refused' })
+    expect(await names([secretFile('B')], '--as=PATH=B', '--allow=PATH')).toEqual([['PATH', 'B']])
+  })
+})

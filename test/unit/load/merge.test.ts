@@ -4,6 +4,7 @@ import { merge } from '../../../src/load/merge.ts'
 import { parseOptions } from '../../../src/load/options.ts'
 import type { KeyType } from '../../../src/nouns.ts'
 import { Secret } from '../../../src/secret.ts'
+import fc from '../../helpers/property.ts'
 
 const document = {
   source: { role: 'env-file', path: '/p/.env.enc', plaintextAllowed: false },
@@ -45,6 +46,26 @@ describe('merge', () => {
       ['C', 'new'],
     ])
     expect(kept).toEqual(['B'])
+  })
+
+  test('whatever files and environment hold, the last that is set wins, and every name keeps its place', async () => {
+    const pairs = fc.array(fc.tuple(fc.constantFrom('A', 'B', 'C', 'D'), fc.constantFrom('', '1', '2', '3')))
+    await fc.assert(
+      fc.asyncProperty(pairs, pairs, fc.boolean(), async (before, files, override) => {
+        const inherited = new Map<string, string>(before)
+        const { environment, kept } = await merged(
+          Object.fromEntries(inherited),
+          files.map(([name, value]) => entry(name, value)),
+          override ? ['--override'] : [],
+        )
+        const last = new Map<string, string>(files)
+        const own = (name: string) =>
+          override && last.has(name) ? undefined : inherited.get(name) || undefined
+        const names = [...new Set([...inherited.keys(), ...last.keys()])]
+        expect(environment).toEqual(names.map((name) => [name, own(name) ?? last.get(name) ?? '']))
+        expect(kept).toEqual([...last.keys()].filter((name) => own(name) !== undefined))
+      }),
+    )
   })
 
   test('with --override the files win', async () => {
