@@ -28,6 +28,10 @@ export interface HostContext {
   readInput(): Buffer
 }
 
+/** The variables that we were started with, without what a compose file lets through. */
+export const ownVariables = ({ ownVariables: own, variables }: HostContext): ReadonlyMap<string, string> =>
+  own ?? variables
+
 const MAX_INPUT_BYTES = 10 * 1024 * 1024
 
 function readInput(): Buffer {

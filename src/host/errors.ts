@@ -173,6 +173,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: another command than this was approved`,
     hint: 'leave the command out, and the approved one runs; disinto approve --list shows it',
   }),
+  'approval-command-unsigned': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: names a command, and nobody has signed it`,
+    hint: 'give vault-run the same command after --, or keep a file of those who may approve: disinto help approve',
+  }),
   'approval-foreign': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: has an approval in it that disinto did not write at its end`,
     hint: 'take it out of the file, then approve it again',
@@ -184,6 +188,10 @@ export const HOST_CATALOGUE = {
   'signers-unusable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: can't tell who may approve (${reason})`,
     hint: 'it lists public keys, a line each, as in ssh-keygen(1), ALLOWED SIGNERS, and is yours alone to write',
+  }),
+  'signers-elsewhere': ({ path, usual }: Texts<'path' | 'usual'>) => ({
+    message: `${quote(path)}: says who may approve for a project of this name in another directory, and here nobody would check`,
+    hint: `to have it count here, too: --allowed-signers ${quote(path)}, or a copy at ${quote(usual)}; an empty file there lets nobody approve`,
   }),
   'ssh-keygen-missing': () => ({
     message: 'the ssh-keygen program is not on PATH',
@@ -233,6 +241,10 @@ export const HOST_CATALOGUE = {
   'engine-in-the-clear': ({ host }: Texts<'host'>) => ({
     message: `${quote(host)}: the engine is on another machine, and everybody between could read what it is given`,
     hint: 'use ssh, DOCKER_HOST=ssh://you@host, or TLS: DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH',
+  }),
+  'runner-image-missing': ({ service, image }: Texts<'service' | 'image'>) => ({
+    message: `${quote(service)}: the engine does not have its image ${quote(image)}, and vault-run neither builds nor pulls one`,
+    hint: `look at what the compose file would build or pull, then: docker compose --profile '*' build ${service}, or pull`,
   }),
   'run-uncreated': ({ service, reason }: Texts<'service' | 'reason'>) => ({
     message: `${quote(service)}: the engine did not make its container: ${reason}`,

@@ -95,7 +95,8 @@ export function namesGiven(name: string, as: ReadonlyMap<string, string>): strin
   return names.length > 0 ? names : [name]
 }
 
-function reasonAgainst(name: string): string | undefined {
+/** Why no file may set this name; undefined when it may. */
+export function reasonAgainst(name: string): string | undefined {
   // npm takes its prefix in any case, and -_ alike.
   const known = /^npm_config_/i.test(name) ? name.toLowerCase() : name
   return EXACT.get(known) ?? PREFIXES.find(([prefix]) => known.startsWith(prefix))?.[1]

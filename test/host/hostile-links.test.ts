@@ -1,11 +1,16 @@
 /** A repository whose files are links to what has no end: every command ends, and says what is wrong or needs no such file. */
-import { rmSync, symlinkSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { repositoryWith } from './repository.ts'
 
 /** What a command could meet under names that it looks for. */
-const NAMES = ['.sops.yaml', '.env', '.env.enc', '.env.example', 'docker-compose.yml', '.gitattributes']
+const NAMES = [
+  ...['.sops.yaml', '.env', '.env.enc', '.env.example', 'docker-compose.yml', '.gitattributes'],
+  'vault/runs.jsonl',
+]
 const COMMANDS = [
+  'approve --list',
   'doctor',
   'init',
   'secrets check',
@@ -14,6 +19,7 @@ const COMMANDS = [
   'secrets recipients list',
   'secrets scan',
   'secrets verify',
+  'status',
 ]
 
 describe.each(NAMES)('%s is a link to /dev/zero', (name) => {
@@ -21,6 +27,7 @@ describe.each(NAMES)('%s is a link to /dev/zero', (name) => {
     const repository = repositoryWith('A=1\n')
     repository.add('TOKEN', 'value')
     rmSync(repository.path(name), { force: true })
+    mkdirSync(dirname(repository.path(name)), { recursive: true })
     symlinkSync('/dev/zero', repository.path(name))
     for (const command of COMMANDS) {
       const { status, stderr } = repository.run(command.split(' '), {

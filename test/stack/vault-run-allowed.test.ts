@@ -17,9 +17,9 @@ async function makeVault(): Promise<{ stack: Stack; hub: string }> {
   return { stack, hub }
 }
 
-/** The vault-runner with these lines of YAML, and what else the file holds. */
+/** The vault-runner with these lines of YAML, and what else the file holds: anchors are before it. */
 const runner = (lines: string, rest = '') =>
-  `services:\n  vault-runner:\n    image: \${AGENT_IMAGE}\n    profiles: [vault]\n    pull_policy: never\n    ${lines}\n${rest}`
+  `${rest.startsWith('x-') ? rest : ''}services:\n  vault-runner:\n    image: \${AGENT_IMAGE}\n    profiles: [vault]\n    pull_policy: never\n    ${lines}\n${rest.startsWith('x-') ? '' : rest}`
 
 const REFUSED: ReadonlyArray<readonly [lines: string, message: RegExp, rest?: string]> = [
   // The ways that the issue names: each showed a key, another run, or more of the host.
@@ -66,6 +66,17 @@ const REFUSED: ReadonlyArray<readonly [lines: string, message: RegExp, rest?: st
   ['env_file: [.env.enc]', /env_file/],
   ['environment: {FORGE_TOKEN: x}', /a value of FORGE_TOKEN/],
   ['environment: {MY_KEY: "AGE-SECRET-KEY-1QQQ"}', /a key/],
+  ['environment: {BASH_ENV: "$$(echo x)"}', /every bash script runs first/],
+  ['environment: {DISINTO_USER: ""}', /what disinto itself does/],
+  ['environment: {X: "${HOME_TOKEN}"}', /a value of HOME_TOKEN/],
+  ['environment: *e', /a value of HOME_TOKEN/, 'x-e: &e {X: "a-${HOME_TOKEN}"}\n'],
+  ['command: [echo, "${HOME_TOKEN}"]', /a value of HOME_TOKEN/],
+  ['networks: [n]', /the network of others/, 'networks: {n: {external: true, name: host}}\n'],
+  ['networks: [n]', /no bridge/, 'networks: {n: {driver: macvlan}}\n'],
+  ['networks: [n]', /the option/, 'networks: {n: {driver_opts: {com.docker.network.bridge.name: br9}}}\n'],
+  ['logging: {driver: syslog, options: {syslog-address: "tcp://127.0.0.1:1"}}', /sent elsewhere/],
+  ['dns: [192.0.2.1]', /dns: 192\.0\.2\.1/],
+  ['extra_hosts: ["registry.example=192.0.2.1"]', /another address for a name/],
   ['entrypoint: ["sh", "-c", "cat /home/agent/.config/sops/age/keys.txt"]', /entrypoint/],
 ]
 
@@ -73,7 +84,7 @@ test('each setting that shows more than the secrets of the proposal is refused, 
   const { stack, hub } = await makeVault()
   for (const [lines, message, rest] of REFUSED) {
     await stack.write('docker-compose.yml', runner(lines, rest))
-    const result = await stack.run(shell(`echo ${RAN}`))
+    const result = await stack.run(shell(`echo ${RAN}`), { env: { HOME_TOKEN: freshValue('home') } })
     expect(`${result.stdout}${result.stderr}`, lines).not.toContain(RAN)
     expectError(result, message)
     expect(`${result.stdout}${result.stderr}`.includes(hub)).toBe(false)
@@ -86,13 +97,42 @@ test('doctor says the same of the service beforehand', async () => {
   const { stack } = await makeVault()
   for (const [lines, message, rest] of REFUSED.filter((_, at) => at % 6 === 0)) {
     await stack.write('docker-compose.yml', runner(lines, rest))
-    const told = JSON.parse((await stack.run(['doctor', '--json'])).stdout)
+    const env = { HOME_TOKEN: freshValue('home') }
+    const told = JSON.parse((await stack.run(['doctor', '--json'], { env })).stdout)
     const found = told.findings.filter(({ code }: { code: string }) => code === 'runner-sees')
     expect(found.map(({ message: text }: { message: string }) => text).join(), lines).toMatch(message)
   }
   await stack.write('docker-compose.yml', runner('init: true'))
   const told = JSON.parse((await stack.run(['doctor', '--json'])).stdout)
   expect(told.findings.filter(({ code }: { code: string }) => code === 'runner-sees')).toEqual([])
+})
+
+test('an image that is not there is neither built nor pulled, and no value is told of its name', async () => {
+  const { stack } = await makeVault()
+  await stack.write('key', freshValue('key'))
+  const inline = 'FROM scratch\\nRUN --mount=type=secret,id=k cat /run/secrets/k'
+  const build = `build: {context: ., secrets: [k], dockerfile_inline: "${inline}"}`
+  const absent = `services:\n  vault-runner:\n    image: disinto-test/absent:${'${TAG:-1}'}\n    ${build}\nsecrets: {k: {file: ./key}}\n`
+  await stack.write('docker-compose.yml', absent)
+  expectError(await stack.run(shell('true')), /neither builds nor pulls/)
+  await stack.write('docker-compose.yml', absent.replace('TAG:-1', 'FORGE_TOKEN'))
+  expectError(await stack.run(shell('true')), /a value of FORGE_TOKEN in the name of its image/)
+  const token = (await stack.must('secrets', 'show', 'FORGE_TOKEN')).stdout.trim()
+  const named = ['vault-run', 'p1', '--allow', 'FORGE_TOKEN', '--', 'true']
+  const result = await stack.run(named)
+  expectError(result, /its image "disinto-test\/absent:\[FORGE_TOKEN\]"/)
+  expect(result.stderr).not.toContain(token)
+})
+
+test('what a compose file lets through for containers is let through for no run', async () => {
+  const { stack } = await makeVault()
+  await stack.write(
+    'docker-compose.yml',
+    runner('environment: {FORGE_TOKEN: x}', 'x-disinto: {allow: [FORGE_TOKEN]}\n'),
+  )
+  expectError(await stack.run(shell('true')), /a value of FORGE_TOKEN/)
+  const { exitCode, stderr } = await stack.run(['vault-run', 'p1', '--allow', 'FORGE_TOKEN', '--', 'true'])
+  expect(exitCode, stderr).toBe(0)
 })
 
 test('a mount that somebody names is there, read-only as the file says', async () => {

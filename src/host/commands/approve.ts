@@ -1,5 +1,6 @@
 /** `disinto approve`: signs a proposal, so that vault-run runs it once; or lists where proposals stand. */
 import type { HostCommand, Invocation } from '../cli/command.ts'
+import { ownVariables } from '../context.ts'
 import { failure } from '../errors.ts'
 import { allowed } from '../store/open.ts'
 import { approve } from '../vault/approve.ts'
@@ -16,7 +17,7 @@ function jsonOf({ id, state, about, proposal }: Standing): object {
 }
 
 async function listAll({ context, texts, text, on }: Invocation): Promise<number> {
-  const through = { allow: allowed(context.variables, texts('allow')), signers: text('allowed-signers') }
+  const through = { allow: allowed(ownVariables(context), texts('allow')), signers: text('allowed-signers') }
   const all = await standings(context, through)
   if (on('json')) context.print(`${JSON.stringify(all.map(jsonOf), null, 2)}\n`)
   else context.print(all.map(lineOf).join(''))
@@ -42,7 +43,7 @@ async function approveOf(invocation: Invocation): Promise<number> {
   if (id === undefined) throw failure('words-missing', { command: 'approve', usage: command.usage })
   const proposal = await approve(context, {
     id,
-    allow: allowed(context.variables, texts('allow')),
+    allow: allowed(ownVariables(context), texts('allow')),
     signingKey: text('signing-key'),
     lasts: lastsOf(text('expires')),
     command: rest,

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { readSettings } from '../compose/settings.ts'
+import { ownVariables } from '../context.ts'
 import { failure } from '../errors.ts'
 import { allowed } from '../store/open.ts'
 import { runPending } from '../vault/pending.ts'
@@ -23,7 +24,7 @@ async function vaultRunOf(invocation: Invocation): Promise<number> {
   const { words, rest, texts, text, on } = invocation
   const { context } = await readSettings(invocation.context)
   const through = {
-    allow: allowed(context.variables, texts('allow')),
+    allow: allowed(ownVariables(context), texts('allow')),
     allowMounts: texts('allow-mount'),
     signers: text('allowed-signers'),
   }

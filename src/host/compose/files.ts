@@ -1,5 +1,6 @@
 /** The compose files of a project and those that they take in, read for what they refer to. */
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { DisintoError } from '../../errors.ts'
 import { readRegular } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
 import { type Follow, type Reference, readReferences } from './references.ts'
@@ -20,10 +21,14 @@ export interface ComposeSources {
 /** So many are no project but a circle. */
 const MOST_FILES = 500
 
+/** Throws source-irregular and source-too-large: compose would read on, and a link may lead to what has no end. */
 function textAt(path: string): string | undefined {
+  // The usual word for no file at all.
+  if (path === '/dev/null') return ''
   try {
     return readRegular(path).toString()
-  } catch {
+  } catch (error) {
+    if (error instanceof DisintoError) throw error
     // compose says what is wrong with it.
     return undefined
   }
@@ -31,7 +36,8 @@ function textAt(path: string): string | undefined {
 
 /**
  * Reads the files of a project, and those of `include:`, `extends:` and `env_file:`, for what they refer to. What
- * can't be read refers to nothing. Throws compose-file-missing.
+ * can't be read refers to nothing. Throws compose-file-missing, and source-irregular and source-too-large for what compose
+ * would read without end.
  */
 export async function readSources(context: HostContext): Promise<ComposeSources> {
   const plain = await plainValues(context)
@@ -69,7 +75,10 @@ export async function readSources(context: HostContext): Promise<ComposeSources>
       if (follow.kind === 'env-file') addEnvFile(follow, base)
       else {
         const next = resolve(dirname(path), fillIn(follow.file, lookUp))
-        queue.push({ path: next, base: dirname(next) })
+        if (follow.kind === 'beside') textAt(next)
+        else queue.push({ path: next, base: dirname(next) })
+        // Where no other is named, compose reads this one for what it includes.
+        if (follow.kind === 'include') textAt(join(dirname(next), '.env'))
       }
     }
   }

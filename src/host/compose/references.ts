@@ -15,7 +15,8 @@ export interface Reference {
 
 /** A file that this one takes in. */
 export interface Follow {
-  readonly kind: 'include' | 'extends' | 'env-file'
+  /** `beside`: compose reads it, and no container has what is in it. */
+  readonly kind: 'include' | 'extends' | 'env-file' | 'beside'
   /** As it is written, references and all. */
   readonly file: string
   /** The service that has it, but for `include`. */
@@ -131,11 +132,10 @@ function filesIn(node: unknown, source: Source, key: string): string[] {
 
 function followsOf(source: Source): Follow[] {
   const { isMap, isScalar } = source.yaml
-  const found: Follow[] = filesIn(at(source, 'include'), source, 'path').map((file) => ({
-    kind: 'include',
-    file,
-    service: undefined,
-  }))
+  const included = filesIn(at(source, 'include'), source, 'path')
+  const found: Follow[] = included.map((file) => ({ kind: 'include', file, service: undefined }))
+  for (const file of filesIn(at(source, 'include'), source, 'env_file'))
+    if (!included.includes(file)) found.push({ kind: 'beside', file, service: undefined })
   const services = at(source, 'services')
   for (const { key } of isMap<Node, Node>(services) ? services.items : []) {
     const service = isScalar(key) ? String(key.value) : ''
@@ -143,6 +143,8 @@ function followsOf(source: Source): Follow[] {
       found.push({ kind: 'extends', file, service })
     for (const file of filesIn(at(source, 'services', service, 'env_file'), source, 'path'))
       found.push({ kind: 'env-file', file, service })
+    for (const file of filesIn(at(source, 'services', service, 'label_file'), source, 'path'))
+      found.push({ kind: 'beside', file, service })
   }
   return found
 }

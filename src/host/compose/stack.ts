@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { readWhole } from '../../load/read.ts'
 import type { Secret } from '../../secret.ts'
-import type { HostContext } from '../context.ts'
+import { type HostContext, ownVariables } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import { allowed } from '../store/open.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
@@ -152,9 +152,7 @@ async function warn(context: HostContext, known: Known): Promise<void> {
 export async function prepareStack(context: HostContext, { allow, allowSecret }: Given): Promise<Stack> {
   const sources = await readSources(context)
   // What the compose file lets through is for containers: values go to docker's own environment here.
-  const letThrough = [...allowed(context.ownVariables ?? context.variables, allow)].filter(
-    (name) => name !== '',
-  )
+  const letThrough = [...allowed(ownVariables(context), allow)].filter((name) => name !== '')
   const wanted = [...new Set(sources.references.map(({ name }) => name))].filter(
     (name) => !context.variables.has(name),
   )

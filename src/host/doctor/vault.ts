@@ -4,7 +4,7 @@
  */
 import { quote } from '../../errors.ts'
 import { readSettings } from '../compose/settings.ts'
-import type { HostContext } from '../context.ts'
+import { type HostContext, ownVariables } from '../context.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { secretNames } from '../store/inventory.ts'
 import { allowed } from '../store/open.ts'
@@ -46,7 +46,7 @@ function proposalFindings({ project, variables }: HostContext): Finding[] {
 async function runnerFindings(given: HostContext): Promise<Finding[]> {
   try {
     const { context } = await readSettings(given)
-    const through = await letFor(context, { allow: allowed(context.variables), allowMounts: [] })
+    const through = await letFor(context, { allow: allowed(ownVariables(context)), allowMounts: [] })
     const { surplus } = await readRunner(context, through)
     return surplus.map(({ what, allow }) => ({
       code: 'runner-sees',

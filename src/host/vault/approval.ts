@@ -2,8 +2,8 @@
  * Whether a proposal is approved.
  * By somebody who may do so, as it stands, for what is to be run now.
  */
-import { existsSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
@@ -15,7 +15,27 @@ import { isArmored, NAMESPACE, runKeygen } from './ssh-keygen.ts'
 /** `allowed_signers` (ssh-keygen(1)), where it is by default: beside the operator's key, under the project. */
 const DEFAULT_NAME = 'allowed_signers'
 
-/** Where the keys are listed that may approve; undefined where nobody keeps such a file. Throws signers-unusable. */
+/**
+ * The file of a project of the same name, as another clone of this one is: its place differs by a hash (place.ts). Who
+ * can write the repository can have a place not be found, by what .sops.yaml says.
+ */
+function signersOfNamesake(usual: string): string | undefined {
+  const place = dirname(usual)
+  const stem = basename(place).replace(/-[0-9a-f]{8}$/, '')
+  try {
+    return readdirSync(dirname(place))
+      .filter((name) => name.replace(/-[0-9a-f]{8}$/, '') === stem)
+      .map((name) => join(dirname(place), name, DEFAULT_NAME))
+      .find((path) => existsSync(path))
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Where the keys are listed that may approve; undefined where nobody keeps such a file. Throws signers-unusable, and
+ * signers-elsewhere where another project of this name has one.
+ */
 export function signersFile(context: HostContext, named?: string): string | undefined {
   const { project, variables, workingDirectory } = context
   const told = named ?? (variables.get('DISINTO_ALLOWED_SIGNERS') || undefined)
@@ -29,7 +49,11 @@ export function signersFile(context: HostContext, named?: string): string | unde
     if (open !== undefined) throw failure('signers-unusable', { path, reason: open })
     return path
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && told === undefined) return undefined
+    if (errnoOf(error) === 'ENOENT' && told === undefined) {
+      const other = signersOfNamesake(path)
+      if (other !== undefined) throw failure('signers-elsewhere', { path: other, usual: path })
+      return undefined
+    }
     if (/^E[A-Z]+$/.test(errnoOf(error))) throw failure('signers-unusable', { path, reason: errnoOf(error) })
     throw error
   }
@@ -107,13 +131,19 @@ export function checkExpiry({ path, terms }: Proposal, now = Date.now()): void {
 }
 
 /**
- * Returns the command to run: the approved one, or, where none was approved, the one that was given. Throws
- * approval-command for another than was approved.
+ * Returns the command to run: the approved one, or, where none was approved, the one that was given. `by` is who signed
+ * the proposal: what nobody has signed is a word of whoever wrote the file, and no command is run for it. Throws
+ * approval-command for another than was approved, and approval-command-unsigned.
  */
-export function commandFor({ path, terms }: Proposal, given: readonly string[]): readonly string[] {
-  const approved = terms?.command
-  if (approved === undefined || given.length === 0) return approved ?? given
-  const same = approved.length === given.length && approved.every((word, at) => word === given[at])
-  if (!same) throw failure('approval-command', { path })
-  return approved
+export function commandFor(
+  { path, terms }: Proposal,
+  given: readonly string[],
+  by: string | undefined,
+): readonly string[] {
+  const named = terms?.command
+  if (named === undefined) return given
+  const same = named.length === given.length && named.every((word, at) => word === given[at])
+  if (by === undefined && !same) throw failure('approval-command-unsigned', { path })
+  if (given.length > 0 && !same) throw failure('approval-command', { path })
+  return named
 }

@@ -86,11 +86,13 @@ async function warnUnlessItCounts(context: HostContext, proposal: Proposal, name
 }
 
 /**
- * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used,
+ * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used, signers-unusable, signers-elsewhere,
  * signing-key-missing and signing-failed; then nothing was written.
  */
 export async function approve(context: HostContext, approving: Approving): Promise<Proposal> {
   const { project } = context
+  // What is wrong with that file is told before anything is written.
+  signersFile(context, approving.signers)
   const proposal = readProposal(project.root, approving.id, approving.allow)
   const known = secretNames(project)
   checkPresent(proposal, new Set(known), () => known)

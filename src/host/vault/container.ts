@@ -6,7 +6,6 @@ import { errnoOf } from '../../errors.ts'
 import type { Ended } from '../../child.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker, checkEngine, lastLine } from '../compose/docker.ts'
-import { composeWords } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { inTurn } from '../files/lock.ts'
 import { VAULT_RUNNER } from '../project.ts'
@@ -14,7 +13,8 @@ import { failure } from '../errors.ts'
 import { type Expected, surplusOfEngine } from './engine-view.ts'
 import { type Json, objectOf } from './json.ts'
 import type { Mount } from './mounts.ts'
-import type { Network, RunnerService } from './service.ts'
+import type { Network } from './networks.ts'
+import type { RunnerService } from './service.ts'
 
 export interface Making {
   /** The container's name, which nobody else's has. */
@@ -30,7 +30,7 @@ export interface Making {
   readonly terminal: boolean
   /** Whether it has a standard input: one that nobody writes to must be at its end. */
   readonly interactive: boolean
-  /** For compose's own references, where it has to build or pull. */
+  /** What the compose file was filled in with. */
   readonly values: ReadonlyMap<string, Secret>
   /** A file that holds the service's variables, one a line. */
   readonly environmentFile: string
@@ -116,23 +116,30 @@ async function ensureNetwork(context: HostContext, { external, words }: Network)
   throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
 }
 
-/** Has compose build or pull the image. */
-async function fetchImage(
-  context: HostContext,
-  { service, values }: Pick<Making, 'service' | 'values'>,
-): Promise<void> {
-  const words = [...composeWords(context), '--profile', '*', service.builds ? 'build' : 'pull', VAULT_RUNNER]
-  const ended = await askDocker(context, words, values)
-  if (ended.status !== 0) throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(ended) })
+/** The image of the service, without a value that is in its name. */
+const imageName = ({ service, values }: Pick<Making, 'service' | 'values'>): string =>
+  withoutValues(service.image, values)
+
+/** Text of the engine's without the values that the compose file was filled in with. */
+function withoutValues(text: string, values: ReadonlyMap<string, Secret>): string {
+  return [...values].reduce((left, [name, secret]) => {
+    const value = secret.reveal()
+    return value === '' ? left : left.replaceAll(value, `[${name}]`)
+  }, text)
 }
 
-/** Has compose build or pull the image when it is not there. */
-export async function ensureImage(
+/**
+ * Throws runner-image-missing unless the image is on the engine's machine. None is built or pulled for a run: the compose
+ * file alone says from what, and a build could read the operator's files.
+ */
+export async function requireImage(
   context: HostContext,
   making: Pick<Making, 'service' | 'values'>,
 ): Promise<void> {
   const found = await askDocker(context, ['image', 'inspect', '--format', '{{.Id}}', making.service.image])
-  if (found.status !== 0) await fetchImage(context, making)
+  if (found.status === 0) return
+  await checkEngine(context)
+  throw failure('runner-image-missing', { service: VAULT_RUNNER, image: imageName(making) })
 }
 
 /** Makes the container and its networks, side by side: only its start needs both. */
@@ -151,18 +158,18 @@ async function makeInTurn(context: HostContext, making: Making): Promise<Ended> 
 }
 
 /**
- * Makes the container and starts nothing. Networks that are not there are made; an image that is not there is built or
- * pulled by compose. Throws engine-silent, and run-uncreated with the engine's reason.
+ * Makes the container and starts nothing. Networks that are not there are made. Throws engine-silent,
+ * runner-image-missing, and run-uncreated with the engine's reason.
  */
 export async function createContainer(context: HostContext, making: Making): Promise<void> {
-  let made = await makeInTurn(context, making)
-  if (made.status !== 0 && /no such image/i.test(made.stderr.toString())) {
-    await fetchImage(context, making)
-    made = await makeInTurn(context, making)
-  }
+  const made = await makeInTurn(context, making)
   if (made.status === 0) return
+  if (/no such image/i.test(made.stderr.toString())) await requireImage(context, making)
   await checkEngine(context)
-  throw failure('run-uncreated', { service: VAULT_RUNNER, reason: lastLine(made) })
+  throw failure('run-uncreated', {
+    service: VAULT_RUNNER,
+    reason: withoutValues(lastLine(made), making.values),
+  })
 }
 
 function inspected(text: string): Json[] {

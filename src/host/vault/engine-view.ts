@@ -4,6 +4,7 @@
  */
 import { isEmpty, type Json, listOf, objectOf } from './json.ts'
 import type { Mount } from './mounts.ts'
+import { ofOthers } from './networks.ts'
 
 /** What the container was asked to be. */
 export interface Expected {
@@ -87,7 +88,7 @@ const CHECKED: Readonly<Record<string, (value: unknown, expected: Expected) => b
   ReadonlyPaths: (value) =>
     ['/proc/sys', '/proc/sysrq-trigger'].every((path) => listOf(value).includes(path)),
   Mounts: (value, { mounts }) => listOf(value).every((mount) => isAskedFor(objectOf(mount), mounts)),
-  NetworkMode: (value, { networks }) => networks.includes(String(value)),
+  NetworkMode: (value, { networks }) => networks.includes(String(value)) && !ofOthers(String(value)),
   RestartPolicy: (value) => ['', 'no'].includes(String(objectOf(value)['Name'] ?? '')),
   SecurityOpt: (value) =>
     listOf(value).every((option) => /^no-new-privileges(?:[:=]true)?$/.test(String(option))),

@@ -3,7 +3,7 @@
  * Names, never values. A line at the start and one at the end: a start without an end tells of a run that was killed, and
  * whose outcome nobody knows.
  */
-import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
@@ -100,14 +100,32 @@ export function openRecord(project: Project): RunRecord {
   }
 }
 
+/** As much of the record's end as is read: enough for some ten thousand runs. */
+const MOST_BYTES = 10 * 1024 * 1024
+
+/** The end of the record, through no link, and only of a file: what stands there may be anybody's. Empty without one. */
+function endOfRecord(path: string): string {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+  let descriptor: number
+  try {
+    descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+  } catch {
+    return ''
+  }
+  try {
+    const stats = fstatSync(descriptor)
+    if (!stats.isFile()) return ''
+    const length = Math.min(stats.size, MOST_BYTES)
+    const bytes = Buffer.alloc(length)
+    return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, length, stats.size - length))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** What the record says of the last run of each ID: its line of the end, or of the start where there is no other. */
 export function lastRuns(project: Project): Map<string, Json> {
-  let text: string
-  try {
-    text = readFileSync(pathOf(project), 'utf8')
-  } catch {
-    return new Map()
-  }
+  const text = endOfRecord(pathOf(project))
   const runs = new Map<string, Json>()
   for (const line of text.split('\n')) {
     try {

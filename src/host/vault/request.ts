@@ -142,7 +142,7 @@ export async function prepareRun(context: HostContext, request: Request): Promis
   const reading = readService(context, request)
   reading.catch(() => {})
   const { by } = await checkApproval(context, proposal, request.signers)
-  const command = commandFor(proposal, request.command)
+  const command = commandFor(proposal, request.command, by)
   if (by === undefined) warnUnchecked(context, proposal)
   const spent = by === undefined && !request.once ? undefined : spentBy(project, proposal)
   if (spent !== undefined) throw failure('approval-used', { path: proposal.path, when: spent.at })

@@ -12,11 +12,11 @@ import { claim, digestOf, noteRun } from './claim.ts'
 import {
   checkContainer,
   createContainer,
-  ensureImage,
   environmentText,
   type Making,
   removeContainer,
   removeUnusedNetworks,
+  requireImage,
 } from './container.ts'
 import { describeRun } from './describe.ts'
 import {
@@ -88,7 +88,7 @@ async function makeWithFiles(context: HostContext, job: Job, directory: MemoryDi
   const files = await filesOf(entries, proposal)
   const byVolumes = async () => {
     checkConnection(context)
-    await ensureImage(context, job.ready)
+    await requireImage(context, job.ready)
     const mounts = await handOverByVolumes(context, directory.name, service.image, files)
     const making = makingOf(job, directory, mounts)
     await createContainer(context, making)

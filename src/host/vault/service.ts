@@ -3,9 +3,12 @@
  * What a container of it is created with, and what is refused.
  */
 import { quote } from '../../errors.ts'
+import { reasonAgainst } from '../../load/names.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker } from '../compose/docker.ts'
+import { plainValues } from '../compose/env-files.ts'
+import { isSecretive } from '../compose/exposures.ts'
 import { type ComposeSources, readSources } from '../compose/files.ts'
 import { readStack } from '../compose/read.ts'
 import { composeFiles, composeWords } from '../compose/settings.ts'
@@ -16,15 +19,8 @@ import { failure } from '../errors.ts'
 import { realPath } from '../files/real-path.ts'
 import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
 import { type Mount, type Surplus, surplusOfMount } from './mounts.ts'
+import { type Network, networkOf, surplusOfNetwork } from './networks.ts'
 import { surplusOfSettings, wordsOfSettings } from './settings.ts'
-
-/** A network of the compose file; made when it is not there, unless it is somebody else's. */
-export interface Network {
-  readonly key: string
-  readonly name: string
-  readonly external: boolean
-  readonly words: readonly string[]
-}
 
 export interface RunnerService {
   readonly image: string
@@ -37,8 +33,6 @@ export interface RunnerService {
   /** `none` or `bridge`, where the file says so. */
   readonly networkMode: string | undefined
   readonly command: readonly string[]
-  /** Whether compose can build the image. */
-  readonly builds: boolean
 }
 
 /** What somebody lets a run have, by name. */
@@ -47,6 +41,11 @@ export interface Let {
   readonly names: ReadonlySet<string>
   /** Names that encrypted files hold: none of them comes from the compose file. */
   readonly secrets: ReadonlySet<string>
+  /**
+   * Values that no run is to have, by their names: those of a plaintext `.env` and what is called a secret in the
+   * environment, as far as the compose file refers to them.
+   */
+  readonly kept?: ReadonlyMap<string, string>
   /** The engine's own socket, where it is one. */
   readonly engine?: string
 }
@@ -94,44 +93,68 @@ function mountsOf(service: Json, volumes: Json): { mounts: Mount[]; surplus: Sur
 
 const KEY_TEXT = /AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY|OPENSSH PRIVATE KEY/
 
+/** Variables of ours that change nothing but what is said, or that every run sets itself (run.ts). */
+const HARMLESS: ReadonlySet<string> = new Set([
+  ...['DISINTO_LOG', 'DISINTO_DEBUG', 'DISINTO_SUMMARY', 'DISINTO_VERBOSE', 'DISINTO_REQUIRE_ANY'],
+  ...['DISINTO_ONLY', 'DISINTO_REQUIRE', 'DISINTO_ALLOW', 'DISINTO_PROPOSAL', 'DISINTO_AS_FILE'],
+])
+
+/** What a variable takes over; undefined when that is nothing. Empty, one of ours can still take the guard away. */
+function takenOver(name: string, value: string): string | undefined {
+  if (HARMLESS.has(name) || (value === '' && !name.startsWith('DISINTO_'))) return undefined
+  const reason = reasonAgainst(name)
+  return reason && `a variable that ${reason} (environment: ${quote(name)})`
+}
+
+function surplusOfVariable(name: string, value: string, { secrets, names }: Let): Surplus[] {
+  if (names.has(name)) return []
+  const isKey = (KEY_VARIABLES as readonly string[]).includes(name) || KEY_TEXT.test(value)
+  if (value !== '' && isKey) return [{ what: `a key (environment: ${quote(name)})` }]
+  const what =
+    value !== '' && secrets.has(name)
+      ? `a value of ${quote(name)}, which an encrypted file holds (environment:)`
+      : takenOver(name, value)
+  return what === undefined ? [] : [{ what, allow: `--allow ${name}` }]
+}
+
 function surplusOfEnvironment(environment: ReadonlyMap<string, string>, allow: Let): Surplus[] {
-  return [...environment].flatMap(([name, value]) => {
-    if (value === '' || allow.names.has(name)) return []
-    const isKey = (KEY_VARIABLES as readonly string[]).includes(name) || KEY_TEXT.test(value)
-    if (isKey) return [{ what: `a key (environment: ${quote(name)})` }]
-    if (!allow.secrets.has(name)) return []
-    const what = `a value of ${quote(name)}, which an encrypted file holds (environment:)`
-    return [{ what, allow: `--allow ${name}` }]
+  return [...environment].flatMap(([name, value]) => surplusOfVariable(name, value, allow))
+}
+
+/** What of a service may take its value from `.env.enc`: what says which program runs, and nothing that it is told. */
+const NEEDED: ReadonlySet<string> = new Set(['image', 'platform'])
+
+/** Of names nobody has told here what they are: what tells it in a repository is anybody's. */
+const NOTHING_TOLD = { secrets: new Set<string>(), config: new Set<string>() }
+const isSecret = (name: string): boolean => isSecretive(name, NOTHING_TOLD)
+
+/** What says something that is no container's: here nothing is built. */
+const UNUSED: ReadonlySet<string> = new Set(['build'])
+
+/** Shorter ones stand in other texts by chance. */
+const LEAST_CHARACTERS = 4
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+}
+
+/** Settings in which a value of another name stands, whatever it is called there. */
+function surplusOfValues(service: Json, { kept = new Map(), names, secrets }: Let): Surplus[] {
+  const values = [...kept].filter(([name, value]) => !names.has(name) && value.length >= LEAST_CHARACTERS)
+  return Object.entries(service).flatMap(([setting, inner]) => {
+    if (UNUSED.has(setting)) return []
+    const texts = setting === 'environment' ? unnamed(objectOf(inner), secrets) : textsIn(inner)
+    return values
+      .filter(([name]) => !NEEDED.has(setting) || isSecret(name))
+      .filter(([, value]) => texts.some((text) => text.includes(value)))
+      .map(([name]) => ({ what: `a value of ${quote(name)} (${setting}:)`, allow: `--allow ${name}` }))
   })
 }
 
-/** `docker network create` for a network that compose would make. */
-function networkOf(key: string, value: unknown, project: string): Network {
-  const network = objectOf(value)
-  const name = String(network['name'] ?? `${project}_${key}`)
-  const ipam = objectOf(network['ipam'])
-  const pools = listOf(ipam['config']).map(objectOf)
-  const given = (option: string, from: unknown) => (isEmpty(from) ? [] : [option, String(from)])
-  const pairs = (option: string, from: unknown) =>
-    Object.entries(objectOf(from)).flatMap(([left, right]) => [option, `${left}=${String(right)}`])
-  const words = [
-    ...['--label', `com.docker.compose.project=${project}`, '--label', `com.docker.compose.network=${key}`],
-    ...pairs('--label', network['labels']),
-    ...given('--driver', network['driver']),
-    ...pairs('--opt', network['driver_opts']),
-    ...(network['internal'] === true ? ['--internal'] : []),
-    ...(network['attachable'] === true ? ['--attachable'] : []),
-    ...(network['enable_ipv6'] === true ? ['--ipv6'] : []),
-    ...given('--ipam-driver', ipam['driver']),
-    ...pools.flatMap((pool) => [
-      ...given('--subnet', pool['subnet']),
-      ...given('--ip-range', pool['ip_range']),
-      ...given('--gateway', pool['gateway']),
-    ]),
-    name,
-  ]
-  return { key, name, external: !isEmpty(network['external']), words }
-}
+/** The values of an environment whose names tell nothing: of the others something is said already. */
+const unnamed = (environment: Json, secrets: ReadonlySet<string>): string[] =>
+  Object.entries(environment).flatMap(([name, value]) => (secrets.has(name) ? [] : textsIn(value)))
 
 /** The service of a compose document that is filled in, and everything in it that one run does not need. Pure but for links. */
 export function runnerOf(
@@ -153,11 +176,14 @@ export function runnerOf(
   const networks = objectOf(root['networks'])
   const mode = isEmpty(fields['network_mode']) ? undefined : String(fields['network_mode'])
   const keys = Object.keys(objectOf(fields['networks']))
+  const joined = keys.map((key) => networkOf(key, networks[key], name))
   const surplus = [
     ...mounts.flatMap((mount) => surplusOfMount(mount, project, allow.mounts, allow.engine)),
     ...kinds,
-    ...surplusOfSettings(fields).map((what) => ({ what })),
+    ...surplusOfSettings(fields, allow.names),
+    ...joined.flatMap((network) => surplusOfNetwork(network, networks[network.key])),
     ...surplusOfEnvironment(environment, allow),
+    ...surplusOfValues(fields, allow),
   ]
   return {
     surplus: [...new Map(surplus.map((one) => [one.what, one])).values()],
@@ -166,16 +192,12 @@ export function runnerOf(
       words: wordsOfSettings(fields),
       environment,
       mounts,
-      networks: keys.map((key) => networkOf(key, networks[key], name)),
+      networks: joined,
       networkMode: mode,
       command: listOf(fields['command']).map(String),
-      builds: !isEmpty(fields['build']),
     },
   }
 }
-
-/** What of a service may take its value from `.env.enc`: what says which program runs, and nothing that it is told. */
-const NEEDED = new Set(['image', 'platform', 'build'])
 
 interface FilledIn {
   readonly document: unknown
@@ -189,29 +211,49 @@ async function askCompose(context: HostContext, values: ReadonlyMap<string, Secr
   return ended.status === 0 ? JSON.parse(ended.stdout.toString()) : undefined
 }
 
-/** The values that `.env.enc` has for what says which program runs. */
-async function neededValues(
-  context: HostContext,
+/**
+ * The names that say which program runs and that may have their values from `.env.enc`; of secrets, which would be a part
+ * of what others hear, only those that are let through.
+ */
+function neededNames(
+  { variables }: HostContext,
   { references }: ComposeSources,
-): Promise<ReadonlyMap<string, Secret>> {
-  const names = references.flatMap(({ name, path: [, service, setting = ''] }) =>
-    service === VAULT_RUNNER && NEEDED.has(setting) && !context.variables.get(name) ? [name] : [],
+  { names }: Let,
+): { readonly needed: readonly string[]; readonly secret: readonly string[] } {
+  const all = references.flatMap(({ name, path: [, service, setting = ''] }) =>
+    service === VAULT_RUNNER && NEEDED.has(setting) && !variables.get(name) ? [name] : [],
   )
-  return names.length === 0 ? new Map() : openValues(context, names, [])
+  const isKept = (name: string) => isSecret(name) && !names.has(name)
+  return { needed: all.filter((name) => !isKept(name)), secret: all.filter(isKept) }
 }
 
 /** Has compose fill in its files; where it takes nothing for a variable of another service, with something instead. */
-async function fillIn(context: HostContext): Promise<FilledIn & { readonly sources: ComposeSources }> {
-  // Mostly there are no values, and compose takes longest.
-  const asking = askCompose(context, new Map())
-  asking.catch(() => {})
+async function fillIn(
+  context: HostContext,
+  allow: Let,
+): Promise<FilledIn & { readonly sources: ComposeSources }> {
+  // Before compose reads them: it would not stop at what has no end.
   const sources = await readSources(context)
-  const values = await neededValues(context, sources)
-  const document = values.size === 0 ? await asking : await askCompose(context, values)
+  const { needed } = neededNames(context, sources, allow)
+  const values = needed.length === 0 ? new Map<string, Secret>() : await openValues(context, needed, [])
+  const document = await askCompose(context, values)
   if (document !== undefined) return { sources, document, values }
   // Throws with what is wrong, if something is.
   const all = new Map([...(await readStack(context)).values, ...values])
   return { sources, document: await askCompose(context, all), values: all }
+}
+
+/** The values that no run is to have, among those with which compose has filled in its files. */
+async function keptOf(
+  context: HostContext,
+  { references }: ComposeSources,
+  values: ReadonlyMap<string, Secret>,
+): Promise<Map<string, string>> {
+  const referred = new Set(references.map(({ name }) => name))
+  const plain = [...(await plainValues(context))].filter(([name]) => referred.has(name))
+  const environment = [...context.variables].filter(([name]) => referred.has(name) && isSecret(name))
+  const opened = [...values].map(([name, value]) => [name, value.reveal()] as const)
+  return new Map([...plain, ...environment, ...opened])
 }
 
 /** The vault-runner of the compose file, with what one run does not need in it. */
@@ -225,13 +267,18 @@ export interface ReadRunner extends ReturnType<typeof runnerOf> {
 /** Reads the vault-runner of the compose file, filled in. Throws compose-file-wrong and service-missing. */
 export async function readRunner(context: HostContext, allow: Let): Promise<ReadRunner> {
   const { project } = context
-  const { sources, document, values } = await fillIn(context)
+  const { sources, document, values } = await fillIn(context, allow)
   const { name, services } = objectOf(document)
   const known = Object.keys(objectOf(services))
   if (!known.includes(VAULT_RUNNER)) {
     const path = composeFiles(context)[0] ?? project.composeFile
     throw failure('service-missing', { path, service: VAULT_RUNNER, known })
   }
-  const runner = runnerOf(document, sources.envFiles.get(VAULT_RUNNER) ?? [], project, allow)
-  return { ...runner, project: String(name ?? project.name), values }
+  const kept = await keptOf(context, sources, values)
+  const runner = runnerOf(document, sources.envFiles.get(VAULT_RUNNER) ?? [], project, { ...allow, kept })
+  const told = neededNames(context, sources, allow).secret.map((secret) => ({
+    what: `a value of ${quote(secret)} in the name of its image (image:)`,
+    allow: `--allow ${secret}`,
+  }))
+  return { ...runner, surplus: [...told, ...runner.surplus], project: String(name ?? project.name), values }
 }

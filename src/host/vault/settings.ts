@@ -4,6 +4,7 @@
  * newer compose.
  */
 import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
+import type { Surplus } from './mounts.ts'
 
 const one = (option: string) => (value: unknown) => [option, String(value)]
 const each = (option: string) => (value: unknown) =>
@@ -98,6 +99,42 @@ const ELSEWHERE = new Set([
   ...['stdin_open', 'tty', 'volumes'],
 ])
 
+/** Where what a command says stays on the machine of the engine. */
+const KEPT_HERE: readonly string[] = ['json-file', 'local', 'journald', 'none']
+/** What says how much of it is kept, and how it is called; for a driver that is the engine's own, too. */
+const HOW_KEPT: readonly string[] = [
+  ...['max-size', 'max-file', 'max-buffer-size', 'compress', 'mode', 'tag'],
+  ...['labels', 'labels-regex', 'env', 'env-regex'],
+]
+
+function sentElsewhere(value: unknown): string | undefined {
+  const { driver, options } = objectOf(value)
+  if (!isEmpty(driver) && !KEPT_HERE.includes(String(driver)))
+    return `what it says sent elsewhere (logging: ${String(driver)})`
+  const other = Object.keys(objectOf(options)).find((option) => !HOW_KEPT.includes(option))
+  return other === undefined ? undefined : `what it says sent elsewhere (logging: ${other})`
+}
+
+/** The host itself under its usual name is nobody else. */
+function otherHosts(value: unknown): string | undefined {
+  const hosts = Array.isArray(value)
+    ? value.map((item) => String(item).replace('=', ':'))
+    : Object.entries(objectOf(value)).flatMap(([name, to]) =>
+        (Array.isArray(to) ? to : [to]).map((address) => `${name}:${String(address)}`),
+      )
+  const [other] = hosts.filter((host) => host !== 'host.docker.internal:host-gateway')
+  return other === undefined ? undefined : `another address for a name (extra_hosts: ${other})`
+}
+
+/** What says whom the command calls, or who hears of it. It may be meant, and is let through by its name. */
+const CALLS: Readonly<Record<string, (value: unknown) => string | undefined>> = {
+  dns: (value) => `somebody else to ask for addresses (dns: ${[value].flat().join(', ')})`,
+  dns_opt: () => 'another way to ask for addresses (dns_opt:)',
+  dns_search: () => 'other names to ask for (dns_search:)',
+  extra_hosts: otherHosts,
+  logging: sentElsewhere,
+}
+
 const isText = (value: unknown, ...texts: readonly string[]) => texts.includes(String(value))
 
 /** What is refused, in words, where it says anything that a run does not need. */
@@ -148,16 +185,22 @@ function devicesIn(value: unknown): string | undefined {
     : 'devices of the host (deploy.resources.reservations.devices:)'
 }
 
-/** Everything in a service's settings that one run does not need, in words; its mounts and variables aside. */
-export function surplusOfSettings(service: Json): string[] {
+/** What one setting gives beyond what a run needs, in words; undefined when that is nothing. */
+function surplusOf(setting: string, value: unknown): string | undefined {
+  if (setting === 'deploy') return devicesIn(value)
+  const check = CALLS[setting] ?? REFUSED[setting]
+  if (check !== undefined) return check(value)
+  return setting in PASSED ? undefined : `something that vault-run does not know (${setting}:)`
+}
+
+/** Everything in a service's settings that one run does not need; its mounts, networks and variables aside. */
+export function surplusOfSettings(service: Json, allow: ReadonlySet<string>): Surplus[] {
   return Object.entries(service).flatMap(([setting, value]) => {
     if (isEmpty(value) || setting.startsWith('x-') || ELSEWHERE.has(setting)) return []
-    if (setting === 'deploy') return devicesIn(value) ?? []
-    if (setting in PASSED) return []
-    const refuse = REFUSED[setting]
-    return refuse === undefined
-      ? `something that vault-run does not know (${setting}:)`
-      : (refuse(value) ?? [])
+    const what = surplusOf(setting, value)
+    if (what === undefined) return []
+    if (!(setting in CALLS)) return [{ what }]
+    return allow.has(setting) ? [] : [{ what, allow: `--allow ${setting}` }]
   })
 }
 

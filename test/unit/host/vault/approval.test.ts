@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { checkApproval, checkExpiry, commandFor } from '../../../../src/host/vault/approval.ts'
 import { readProposal } from '../../../../src/host/vault/proposal.ts'
@@ -66,14 +66,23 @@ test('an approval ends when it says so', async () => {
 test('the approved command is run, and no other', async () => {
   const vault = new Vault()
   const open = read(vault)
-  expect(commandFor(open, ['a', 'b'])).toEqual(['a', 'b'])
-  expect(commandFor(open, [])).toEqual([])
+  expect(commandFor(open, ['a', 'b'], undefined)).toEqual(['a', 'b'])
+  expect(commandFor(open, [], undefined)).toEqual([])
   await vault.approve('p', { command: ['a', 'b c'] })
   const bound = read(vault)
-  expect(commandFor(bound, [])).toEqual(['a', 'b c'])
-  expect(commandFor(bound, ['a', 'b c'])).toEqual(['a', 'b c'])
+  expect(commandFor(bound, [], 'me')).toEqual(['a', 'b c'])
+  expect(commandFor(bound, ['a', 'b c'], 'me')).toEqual(['a', 'b c'])
   for (const other of [['a'], ['a', 'b', 'c'], ['a', 'b c', ''], ['A', 'b c']])
-    expect(() => commandFor(bound, other)).toThrow(/another command/)
+    expect(() => commandFor(bound, other, 'me')).toThrow(/another command/)
+})
+
+test('a command that nobody has signed is run for whoever gives it, and for nobody else', async () => {
+  const vault = new Vault()
+  await vault.approve('p', { command: ['a', 'b c'] })
+  const named = read(vault)
+  expect(commandFor(named, ['a', 'b c'], undefined)).toEqual(['a', 'b c'])
+  for (const other of [[], ['a'], ['other']])
+    expect(() => commandFor(named, other, undefined)).toThrow(/nobody has signed it/)
 })
 
 test('without a file of those who may approve nothing is checked, and approve says so', async () => {
@@ -82,6 +91,16 @@ test('without a file of those who may approve nothing is checked, and approve sa
   expect(await check(vault)).toEqual({ by: undefined })
   await vault.approve()
   expect(vault.warnings.map(({ code }) => code)).toEqual(['approval-unneeded'])
+})
+
+test('who may approve for a project of this name elsewhere is not forgotten here', async () => {
+  const vault = new Vault()
+  const elsewhere = join(vault.home, '.config/sops/age/project-0123abcd/allowed_signers')
+  mkdirSync(dirname(elsewhere))
+  renameSync(vault.signers, elsewhere)
+  await expect(check(vault)).rejects.toThrow(/project of this name in another directory/)
+  renameSync(elsewhere, join(vault.home, '.config/sops/age/another_signers'))
+  expect(await check(vault)).toEqual({ by: undefined })
 })
 
 test('a file of those who may approve that is empty, everybody’s or named in vain lets nobody through', async () => {

@@ -105,10 +105,58 @@ test.each([
   ['post_start', [{ command: 'x', privileged: true }], /does not know \(post_start:\)/],
   ['annotations', { a: 'b' }, /does not know \(annotations:\)/],
   ['something_of_tomorrow', 1, /does not know \(something_of_tomorrow:\)/],
+  ['logging', { driver: 'syslog', options: { tag: 'x' } }, /sent elsewhere \(logging: syslog\)/],
+  ['logging', { options: { 'gelf-address': 'udp://x' } }, /sent elsewhere \(logging: gelf-address\)/],
+  ['dns', ['6.6.6.6'], /\(dns: 6\.6\.6\.6\)/],
+  ['extra_hosts', ['registry.example=6.6.6.6'], /extra_hosts: registry\.example:6\.6\.6\.6/],
+  ['extra_hosts', { 'registry.example': ['6.6.6.6'] }, /extra_hosts: registry\.example:6\.6\.6\.6/],
 ] as const)('%s: %j is refused', (setting, value, message) => {
   const told = refusals(place(), { [setting]: value })
   expect(told).toHaveLength(1)
   expect(told[0]).toMatch(message)
+})
+
+test.each([
+  ['logging', { driver: 'syslog' }],
+  ['dns', '6.6.6.6'],
+  ['dns_search', 'x'],
+  ['extra_hosts', ['a=1.1.1.1']],
+])('%s, which says whom a run calls or who hears of it, is let through by its name', (setting, value) => {
+  const { surplus } = read(place(), { [setting]: value })
+  expect(surplus.map(({ allow }) => allow)).toEqual([`--allow ${setting}`])
+  expect(refusals(place(), { [setting]: value }, {}, { names: new Set([setting]) })).toEqual([])
+})
+
+test('logging that stays on the machine, and the host under its own name, are nothing', () => {
+  const service = {
+    logging: { driver: 'json-file', options: { 'max-size': '1m' } },
+    extra_hosts: ['host.docker.internal=host-gateway'],
+  }
+  expect(refusals(place(), service)).toEqual([])
+})
+
+test.each([
+  ['the host’s', { external: true, name: 'host' }, /the network of others, host /],
+  ['the host’s by another way', { name: 'host' }, /the network of others, host /],
+  ['that of a container', { external: true, name: 'container:x' }, /the network of others, container:x /],
+  ['one on a card of the host', { driver: 'macvlan', driver_opts: { parent: 'eth0' } }, /no bridge, macvlan/],
+  ['a bridge that is there', { driver_opts: { 'com.docker.network.bridge.name': 'docker0' } }, /the option/],
+  ['a public address', { ipam: { config: [{ subnet: '140.82.112.0/20' }] } }, /somebody else’s/],
+  ['every address', { ipam: { config: [{ subnet: '0.0.0.0/0' }] } }, /somebody else’s/],
+  ['more than private ones', { ipam: { config: [{ subnet: '172.16.0.0/8' }] } }, /somebody else’s/],
+  ['addresses of another planner', { ipam: { driver: 'dhcp' } }, /addresses from dhcp/],
+])('a network is refused that is %s', (_, network, message) => {
+  const told = refusals(place(), { networks: { n: null } }, { networks: { n: network } })
+  expect(told.join()).toMatch(message)
+})
+
+test('a bridge with private addresses and a packet size is one', () => {
+  const network = {
+    driver: 'bridge',
+    driver_opts: { 'com.docker.network.driver.mtu': '1400' },
+    ipam: { driver: 'default', config: [{ subnet: '10.7.0.0/24' }, { subnet: 'fd00:7::/64' }] },
+  }
+  expect(refusals(place(), { networks: { n: null } }, { networks: { n: network } })).toEqual([])
 })
 
 test('env_file is refused, whatever is in it', () => {
@@ -127,6 +175,45 @@ test.each([
   const told = refusals(place(), { environment })
   expect(told).toEqual([expect.stringMatching(message)])
   expect(refusals(place(), { environment }, {}, { names: new Set(Object.keys(environment)) })).toEqual([])
+})
+
+test.each([
+  ['BASH_ENV', '$$(x)', /names a file that every bash script runs first/],
+  ['NODE_OPTIONS', '--import=x', /makes Node run other code/],
+  ['LD_PRELOAD', '/x.so', /dynamic loader/],
+  ['HTTPS_PROXY', 'http://x', /through somebody else/],
+  ['DISINTO_USER', '', /what disinto itself does/],
+  ['DISINTO_KEEP_KEY', '1', /what disinto itself does/],
+])(
+  '%s=%s in environment:, which takes something over, is refused until it is named',
+  (name, value, message) => {
+    const environment = { [name]: value }
+    const { surplus } = read(place(), { environment })
+    expect(surplus).toEqual([{ what: expect.stringMatching(message), allow: `--allow ${name}` }])
+    expect(refusals(place(), { environment }, {}, { names: new Set([name]) })).toEqual([])
+  },
+)
+
+test('variables of ours that say more, or that each run sets anew, are taken', () => {
+  expect(refusals(place(), { environment: { DISINTO_SUMMARY: '1', DISINTO_ONLY: 'X' } })).toEqual([])
+})
+
+test('a value that is another’s is refused under whatever name and wherever it stands', () => {
+  const kept = new Map([
+    ['OTHER_TOKEN', 'other-value'],
+    ['SHORT', '1'],
+    ['AGENT_IMAGE', 'disinto-agent'],
+  ])
+  const told = (service: object, more: Partial<Let> = {}) =>
+    refusals(place(), service, {}, { kept, ...more }).join()
+  expect(told({ environment: { X: 'a other-value b', Y: '1' } })).toBe(
+    'a value of OTHER_TOKEN (environment:)',
+  )
+  expect(told({ command: ['x', 'other-value'] })).toBe('a value of OTHER_TOKEN (command:)')
+  expect(told({ labels: { x: 'other-value' } })).toBe('a value of OTHER_TOKEN (labels:)')
+  expect(told({ image: 'x:other-value' })).toBe('a value of OTHER_TOKEN (image:)')
+  expect(told({ image: 'disinto-agent:1' })).toBe('')
+  expect(told({ environment: { X: 'other-value' } }, { names: new Set(['OTHER_TOKEN']) })).toBe('')
 })
 
 test('an empty value is none', () => {
