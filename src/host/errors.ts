@@ -568,8 +568,8 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: other attributes than ours are in force for it`,
     hint: `git check-attr diff merge -- ${quote(path)} shows them: look for lines in .git/info/attributes and in .gitattributes further down`,
   }),
-  'git-bundle-tracked': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: is a tracked file of this repository, which any branch can change, so git must not start it`,
+  'git-bundle-inside': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is in the work tree of this repository, where any branch can put another in its place, so git must not start it`,
     hint: 'install disinto outside of it, and run that one: npm install --global disinto',
   }),
   'git-hook-foreign': ({ path, line }: Texts<'path' | 'line'>) => ({

@@ -1,7 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Host, MARK } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
 import { BUNDLES, DISINTO } from '../helpers/parts.ts'
@@ -63,20 +72,49 @@ test('the hook can be run, and is for the owner of the repository to change alon
   expect(statSync(repository.path('.git/hooks/pre-commit')).mode & 0o777).toBe(0o755)
 })
 
-test('a bundle that a branch could change is not what git starts', () => {
+test.each([
+  ['tracked', 'tools', ''],
+  ['ignored, which a checkout overwrites', 'node_modules', 'node_modules\n'],
+  ['new', 'tools', undefined],
+])('a bundle that a branch could change is not what git starts: one that is %s', (_, place, ignored) => {
   const repository = new Repository()
-  mkdirSync(repository.path('tools'))
-  writeFileSync(repository.path('tools/disinto.js'), readFileSync(join(BUNDLES, 'disinto.js')))
-  repository.commit('a bundle')
-  const words = [repository.path('tools/disinto.js'), 'git', 'setup']
+  mkdirSync(repository.path(place))
+  writeFileSync(repository.path(`${place}/disinto.js`), readFileSync(join(BUNDLES, 'disinto.js')))
+  if (ignored) writeFileSync(repository.path('.gitignore'), ignored)
+  if (ignored !== undefined) repository.commit('a bundle')
+  const words = [repository.path(`${place}/disinto.js`), 'git', 'setup']
   const { status, stderr } = spawnSync(process.execPath, words, {
     cwd: repository.directory,
     env: repository.environment(),
     encoding: 'utf8',
   })
-  expect(stderr).toMatch(/tools\/disinto\.js: is a tracked file/)
+  expect(stderr).toMatch(/disinto\.js: is in the work tree/)
   expect(status).toBe(1)
   expect(existsSync(repository.path('.gitattributes'))).toBe(false)
+})
+
+test('nor is a link to one, or a Node', () => {
+  const repository = new Repository()
+  mkdirSync(repository.path('tools'))
+  symlinkSync(process.execPath, repository.path('tools/node'))
+  const { status, stderr } = spawnSync(repository.path('tools/node'), [DISINTO, 'git', 'setup'], {
+    cwd: repository.directory,
+    env: repository.environment(),
+    encoding: 'utf8',
+  })
+  // The kernel tells Node its real name; what git would start is that.
+  expect(stderr).not.toMatch(/tools\/node/)
+  expect(status).toBe(0)
+  const outside = `${repository.directory}-link.js`
+  symlinkSync(repository.path('tools/disinto.js'), outside)
+  onTestFinished(() => rmSync(outside))
+  writeFileSync(repository.path('tools/disinto.js'), readFileSync(join(BUNDLES, 'disinto.js')))
+  const linked = spawnSync(process.execPath, [outside, 'git', 'setup'], {
+    cwd: repository.directory,
+    env: repository.environment(),
+    encoding: 'utf8',
+  })
+  expect(linked.stderr).toMatch(/is in the work tree/)
 })
 
 test('doctor knows how far a clone is set up', () => {

@@ -30,6 +30,16 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
     return [
       warning('git-setup-stale', 'git calls a disinto that is not there any more, so diffs and merges fail'),
     ]
+  if (drivers === 'inside')
+    return [
+      {
+        code: 'git-setup-inside',
+        severity: 'error',
+        message:
+          'git calls a disinto in the work tree, where a branch that is checked out can put another in its place',
+        fix: 'install disinto outside of it, npm install --global disinto, and with that one: disinto git setup --hook',
+      },
+    ]
   if (!attributes)
     return [
       warning('git-setup-half', 'other attributes than ours are in force, so git does not call disinto'),

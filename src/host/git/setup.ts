@@ -1,5 +1,5 @@
 /** git told about our files: attributes, drivers in its configuration, hooks. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readIfThere } from '../../load/read.ts'
 import { quote } from '../../errors.ts'
@@ -81,11 +81,19 @@ async function overruled({ git }: Repository): Promise<string | undefined> {
   return undefined
 }
 
-/** Whether git would start a file that anybody can change who can change a branch. */
-async function refuseTracked({ git, top }: Repository, { bundle }: OurFiles): Promise<void> {
-  if (!bundle.startsWith(`${top}/`)) return
-  const tracked = await git(['ls-files', '-z', '--', `:(top,literal)${bundle.slice(top.length + 1)}`])
-  if (tracked !== '') throw failure('git-bundle-tracked', { path: bundle })
+/** Whether a file lies in the work tree, by its name or by what that leads to. */
+function isInside(top: string, path: string): boolean {
+  const real = existsSync(path) ? realpathSync(path) : path
+  return [path, real].some((one) => one.startsWith(`${top}/`))
+}
+
+/**
+ * Throws git-bundle-inside where git would start a file of the work tree. A tracked one changes with any branch; so does
+ * an ignored one, node_modules/ above all, as a checkout overwrites what is ignored (gitignore(5)).
+ */
+function refuseInside({ top }: Repository, { bundle, node }: OurFiles): void {
+  const inside = [bundle, node].find((path) => isInside(top, path))
+  if (inside !== undefined) throw failure('git-bundle-inside', { path: inside })
 }
 
 /** Writes the hooks that are not there. Throws git-hook-foreign where others have theirs. */
@@ -114,7 +122,7 @@ async function writeHooks(repository: Repository, ours: OurFiles): Promise<strin
 
 /**
  * Sets up attributes and drivers, and with `hook` the hooks; returns what it changed, a line each. Throws git-none,
- * git-bundle-tracked, git-hook-foreign, and git-attributes-overruled when git does not see our attributes afterwards.
+ * git-bundle-inside, git-hook-foreign, and git-attributes-overruled when git does not see our attributes afterwards.
  */
 export async function setUpGit(
   context: HostContext,
@@ -122,7 +130,7 @@ export async function setUpGit(
   { hook }: { readonly hook: boolean },
 ): Promise<string[]> {
   const repository = await repositoryOf(context)
-  await refuseTracked(repository, ours)
+  refuseInside(repository, ours)
   const said = hook ? await writeHooks(repository, ours) : []
   const present = await entriesOf(repository)
   const wanting = [...configuration(ours)].filter(([key, value]) => present.get(key) !== value)
@@ -175,8 +183,11 @@ export async function undoGit(context: HostContext): Promise<string[]> {
 export interface SetUp {
   /** git hands our files to our drivers. */
   readonly attributes: boolean
-  /** `stale`: what it calls is not there any more. `cached`: git keeps what textconv prints. */
-  readonly drivers: 'none' | 'good' | 'stale' | 'cached'
+  /**
+   * `stale`: what it calls is not there any more. `inside`: any branch can change it. `cached`: git keeps what textconv
+   * prints.
+   */
+  readonly drivers: 'none' | 'good' | 'stale' | 'inside' | 'cached'
   readonly hook: boolean
 }
 
@@ -197,6 +208,7 @@ export async function setUpOf(context: HostContext): Promise<SetUp | undefined> 
   if (lines.every((line) => line === undefined)) drivers = 'none'
   else if (lines.includes(undefined) || called.length < 4 || !called.every((path) => existsSync(path)))
     drivers = 'stale'
+  else if (called.some((path) => isInside(repository.top, path))) drivers = 'inside'
   else if (entries.get(`diff.${DRIVER}.cachetextconv`) !== 'false') drivers = 'cached'
   const hook = HOOKS.every((name) => textAt(join(repository.hooks, name))?.includes(HOOK_MARK) === true)
   return { attributes: (await overruled(repository)) === undefined, drivers, hook }

@@ -6,6 +6,11 @@ test.each<[string, SetUp, string[]]>([
   ['nothing is set up', { attributes: false, drivers: 'none', hook: false }, ['note git-setup-none']],
   ['only the attributes are', { attributes: true, drivers: 'none', hook: true }, ['warning git-setup-half']],
   ['only the drivers are', { attributes: false, drivers: 'good', hook: true }, ['warning git-setup-half']],
+  [
+    'git calls a disinto of the work tree',
+    { attributes: true, drivers: 'inside', hook: true },
+    ['error git-setup-inside'],
+  ],
   ['disinto has moved', { attributes: true, drivers: 'stale', hook: true }, ['warning git-setup-stale']],
   [
     'git keeps what it shows',
