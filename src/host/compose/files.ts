@@ -62,6 +62,15 @@ export async function readSources(context: HostContext): Promise<ComposeSources>
         after: '',
       })
   }
+  /** What a file at `path` names: files of compose are read in their turn, the others at once. */
+  const takeIn = (follow: Follow, path: string, base: string) => {
+    if (follow.kind === 'env-file') return addEnvFile(follow, base)
+    const next = resolve(dirname(path), fillIn(follow.file, lookUp))
+    // Where no other is named, compose reads the `.env` beside what it includes.
+    if (follow.kind === 'include') textAt(join(dirname(next), '.env'))
+    if (follow.kind === 'beside') textAt(next)
+    else queue.push({ path: next, base: dirname(next) })
+  }
   for (const { path, base } of queue) {
     if (seen.has(path) || seen.size >= MOST_FILES) continue
     seen.add(path)
@@ -71,16 +80,7 @@ export async function readSources(context: HostContext): Promise<ComposeSources>
     const found = await readReferences(text)
     references.push(...found.references)
     for (const literal of found.literals) literals.add(literal)
-    for (const follow of found.follows) {
-      if (follow.kind === 'env-file') addEnvFile(follow, base)
-      else {
-        const next = resolve(dirname(path), fillIn(follow.file, lookUp))
-        if (follow.kind === 'beside') textAt(next)
-        else queue.push({ path: next, base: dirname(next) })
-        // Where no other is named, compose reads this one for what it includes.
-        if (follow.kind === 'include') textAt(join(dirname(next), '.env'))
-      }
-    }
+    for (const follow of found.follows) takeIn(follow, path, base)
   }
   return { references, literals, envFiles, text: texts.join('\n') }
 }

@@ -2,7 +2,7 @@
  * Whether a proposal is approved.
  * By somebody who may do so, as it stands, for what is to be run now.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { errnoOf } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
@@ -42,21 +42,21 @@ export function signersFile(context: HostContext, named?: string): string | unde
   const usual = project.serviceKeysDir && join(project.serviceKeysDir, DEFAULT_NAME)
   const path = told === undefined ? usual : resolve(workingDirectory, told)
   if (path === undefined) return undefined
+  let stats: Stats
   try {
-    const { uid, mode } = statSync(path)
-    const others = uid !== 0 && uid !== process.getuid?.() ? 'belongs to another user' : undefined
-    const open = (mode & 0o002) === 0 ? others : 'can be written by everybody'
-    if (open !== undefined) throw failure('signers-unusable', { path, reason: open })
-    return path
+    stats = statSync(path)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && told === undefined) {
-      const other = signersOfNamesake(path)
-      if (other !== undefined) throw failure('signers-elsewhere', { path: other, usual: path })
-      return undefined
-    }
-    if (/^E[A-Z]+$/.test(errnoOf(error))) throw failure('signers-unusable', { path, reason: errnoOf(error) })
-    throw error
+    if (errnoOf(error) !== 'ENOENT' || told !== undefined)
+      throw failure('signers-unusable', { path, reason: errnoOf(error) })
+    const other = signersOfNamesake(path)
+    if (other !== undefined) throw failure('signers-elsewhere', { path: other, usual: path })
+    return undefined
   }
+  const { uid, mode } = stats
+  const others = uid !== 0 && uid !== process.getuid?.() ? 'belongs to another user' : undefined
+  const open = (mode & 0o002) === 0 ? others : 'can be written by everybody'
+  if (open !== undefined) throw failure('signers-unusable', { path, reason: open })
+  return path
 }
 
 /** Where the default file would be, for a hint; undefined when neither HOME nor a variable says. */
