@@ -37,7 +37,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
         severity: 'error',
         message:
           'git calls a disinto in the work tree, where a branch that is checked out can put another in its place',
-        fix: 'install disinto outside of it, npm install --global disinto, and with that one: disinto git setup --hook',
+        hint: 'install disinto outside of it, npm install --global disinto, and with that one: disinto git setup --hook',
       },
     ]
   if (!attributes)

@@ -18,7 +18,6 @@ const SERVICE: RunnerService = {
   networks: [],
   networkMode: undefined,
   command: ['publish'],
-  builds: false,
 }
 
 const making = (more: Partial<Making> = {}, service: Partial<RunnerService> = {}): Making => ({
