@@ -121,7 +121,6 @@ test('a run is described: what it would mount, which key, which command, and who
     networks: [],
     networkMode: undefined,
     command: [],
-    builds: false,
   }
   const ready = {
     proposal: PROPOSAL,
