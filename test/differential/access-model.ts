@@ -3,7 +3,7 @@
 import { kindOf } from '../../src/sops/master-key.ts'
 
 /** `kms` is a key that nobody here can use: what has to be encrypted to it is not written. */
-export type Key = 'me' | 'bob' | 'carol' | 'ssh' | 'plugin' | 'pgp' | 'kms' | 'agents' | 'stranger'
+export type Key = 'me' | 'bob' | 'carol' | 'ssh' | 'plugin' | 'pgp' | 'kms' | 'agents' | 'web' | 'stranger'
 export type Groups = ReadonlyArray<readonly Key[]>
 
 export const RULES = ['env', 'secrets', 'other'] as const
@@ -14,6 +14,8 @@ export interface Rules {
   readonly env: Groups
   readonly secrets: Groups
   readonly other: Groups
+  /** The rules that single files have of their own, since a service was granted them. */
+  readonly own: Readonly<Partial<Record<string, Groups>>>
   readonly shared: boolean
   /** Which files they are for, in Go's regular expressions; a rule without is for all. */
   readonly patterns: { readonly env: string | undefined; readonly secrets: string | undefined }
@@ -36,7 +38,12 @@ const flat = (groups: Groups): Key[] => [...new Set(groups.flat())]
 
 /** The rule that is for a file. */
 export function ruleFor(rules: Rules, file: string): Groups {
-  return file === '.env.enc' ? rules.env : rules.secrets
+  return rules.own[file] ?? rules[generalFor(file)]
+}
+
+/** The rule that is for a file unless it has one of its own. */
+export function generalFor(file: string): 'env' | 'secrets' {
+  return file === '.env.enc' ? 'env' : 'secrets'
 }
 
 /** Who was not accepted for a rule, our own key apart. */
@@ -46,24 +53,28 @@ function newcomers(rules: Rules, accepted: Rules, which: Which): Key[] {
   return flat(rules[which]).filter((key) => !before.includes(key) && !own.includes(key))
 }
 
-/** Whether nobody is asked about for some files. */
-export function isAccepted({ rules, accepted }: World, which: Which): boolean {
-  return newcomers(rules, accepted, which).length === 0
+/** Whether nobody is asked about for a file. */
+export function isAccepted({ rules, accepted }: World, file: string): boolean {
+  if (rules.own[file] === undefined) return newcomers(rules, accepted, generalFor(file)).length === 0
+  const before = flat(ruleFor(accepted, file))
+  return flat(ruleFor(rules, file)).every((key) => before.includes(key) || key === 'me')
 }
 
 /**
- * Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added to a rule just now. A rule
- * for other files than before is a new one.
+ * Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added to a rule just now. Where
+ * a rule is for other files than before, those of the old one may be anybody's.
  */
 export function isAllAccepted(
   { rules, accepted }: World,
   except: (which: Which) => readonly Key[] = () => [],
 ): boolean {
-  return RULES.every((one) => {
-    const isNew = one !== 'other' && rules.patterns[one] !== accepted.patterns[one]
-    const keys = isNew ? flat(rules[one]).filter((key) => key !== 'me') : []
-    return [...newcomers(rules, accepted, one), ...keys].every((key) => except(one).includes(key))
+  if (JSON.stringify(rules.patterns) !== JSON.stringify(accepted.patterns)) return false
+  const ownFiles = Object.keys(rules.own).map((file) => {
+    const before = flat(ruleFor(accepted, file))
+    return flat(ruleFor(rules, file)).filter((key) => !before.includes(key) && key !== 'me')
   })
+  if (ownFiles.flat().some((key) => !except('secrets').includes(key))) return false
+  return RULES.every((one) => newcomers(rules, accepted, one).every((key) => except(one).includes(key)))
 }
 
 /** Who a file is for when it is written again: whom it names and the rule names, and those that are given. */
@@ -85,7 +96,17 @@ export function opens(file: File, key: Key): boolean {
 
 function mapRules(rules: Rules, which: readonly Which[], change: (groups: Groups) => Groups): Rules {
   const changed = (one: Which) => (chosenOf(rules, which).includes(one) ? change(rules[one]) : rules[one])
-  return { ...rules, env: changed('env'), secrets: changed('secrets'), other: changed('other') }
+  const secrets = chosenOf(rules, which).includes('secrets')
+  const own = Object.entries(rules.own).map(
+    ([file, groups = []]) => [file, secrets ? change(groups) : groups] as const,
+  )
+  return {
+    ...rules,
+    env: changed('env'),
+    secrets: changed('secrets'),
+    other: changed('other'),
+    own: Object.fromEntries(own),
+  }
 }
 
 /** The rules that are meant where some are named. */
@@ -99,6 +120,28 @@ export function withKey(rules: Rules, which: readonly Which[], key: Key): Rules 
   return mapRules(rules, which, (groups) =>
     flat(groups).includes(key) ? groups : groups.map((keys, at) => (at === 0 ? [...keys, key] : keys)),
   )
+}
+
+/** The rules with a secret granted to a service, in a rule of the file's own. */
+export function withGrant(rules: Rules, file: string): Rules {
+  const groups = ruleFor(rules, file)
+  if (rules.own[file]?.flat().includes('web')) return rules
+  return { ...rules, own: { ...rules.own, [file]: groups.map((keys) => [...keys, 'web']) } }
+}
+
+/** The rules without that; a rule that then says what the one behind it says is not kept. */
+export function withoutGrant(rules: Rules, file: string): Rules {
+  const { [file]: groups, ...rest } = rules.own
+  if (!groups?.flat().includes('web')) return rules
+  const left = groups.map((keys) => keys.filter((key) => key !== 'web'))
+  const general = rules[generalFor(file)]
+  const needless =
+    left.length === general.length &&
+    left.every((keys, at) => {
+      const others = general[at] ?? []
+      return keys.length === others.length && keys.every((key) => others.includes(key))
+    })
+  return { ...rules, own: needless ? rest : { ...rules.own, [file]: left } }
 }
 
 /** The rules without a key; undefined when a group would be empty. */

@@ -13,12 +13,14 @@ import { recipientsOfFile } from '../../src/host/access/keys.ts'
 import type { HostCommand } from '../../src/host/cli/command.ts'
 import { add } from '../../src/host/commands/secrets/add.ts'
 import { edit } from '../../src/host/commands/secrets/edit.ts'
+import { grant } from '../../src/host/commands/secrets/grant.ts'
 import { list } from '../../src/host/commands/secrets/list.ts'
 import { migrate } from '../../src/host/commands/secrets/migrate.ts'
 import { recipientsAccept } from '../../src/host/commands/secrets/recipients/accept.ts'
 import { recipientsAdd } from '../../src/host/commands/secrets/recipients/add.ts'
 import { recipientsList } from '../../src/host/commands/secrets/recipients/list.ts'
 import { recipientsRm } from '../../src/host/commands/secrets/recipients/rm.ts'
+import { revoke } from '../../src/host/commands/secrets/revoke.ts'
 import { rotateKey } from '../../src/host/commands/secrets/rotate-key.ts'
 import type { HostContext } from '../../src/host/context.ts'
 import { examineFiles } from '../../src/host/doctor/files.ts'
@@ -30,6 +32,7 @@ import {
   chosenOf,
   type File,
   foreignKeys,
+  generalFor,
   type Groups,
   isAccepted,
   isAllAccepted,
@@ -44,7 +47,9 @@ import {
   rulesText,
   styled,
   type Which,
+  withGrant,
   withKey,
+  withoutGrant,
   withoutKey,
   type World,
 } from './access-model.ts'
@@ -86,7 +91,7 @@ const people = { bob: generateKey(), carol: generateKey(), stranger: generateKey
 
 type Step =
   | { readonly do: 'migrate' | 'edit-env' | 'rotate' | 'accept' | 'up' }
-  | { readonly do: 'add' | 'edit' | 'stock'; readonly name: string }
+  | { readonly do: 'add' | 'edit' | 'stock' | 'grant' | 'revoke'; readonly name: string }
   | { readonly do: 'give' | 'take'; readonly key: Key; readonly which: 'env' | 'secrets' | 'all' }
   | { readonly do: 'plant'; readonly key: Key; readonly which: Which; readonly style: number }
   | { readonly do: 'claim'; readonly key: Key; readonly file: string; readonly how: 'entry' | 'comment' }
@@ -100,6 +105,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constantFrom('migrate' as const, 'edit-env' as const, 'accept' as const, 'up' as const),
   }),
   fc.record({ do: fc.constant('rotate' as const) }),
+  fc.record({ do: fc.constantFrom('grant' as const, 'grant' as const, 'revoke' as const), name }),
   fc.record({ do: fc.constantFrom('add' as const, 'add' as const, 'edit' as const, 'stock' as const), name }),
   fc.record({
     do: fc.constant('give' as const),
@@ -127,7 +133,7 @@ const rulesArbitrary: fc.Arbitrary<Omit<Rules, 'patterns'>> = fc
             ['me', ...keys.slice(1)],
           ]
         : [['me', ...keys]]
-    return { env: one(env), secrets: one(shared ? env : secrets), other: [['me', ...other]], shared }
+    return { env: one(env), secrets: one(shared ? env : secrets), other: [['me', ...other]], own: {}, shared }
   })
 
 const sorted = (texts: readonly string[]): string[] =>
@@ -258,7 +264,8 @@ class Stage {
       case 'me':
         return readFileSync(this.keyFile, 'utf8')
       case 'agents':
-        return readFileSync(this.agents(), 'utf8')
+      case 'web':
+        return readFileSync(this.serviceKey(key), 'utf8')
       case 'plugin':
         return plugin.identity
       case 'bob':
@@ -270,8 +277,8 @@ class Stage {
     }
   }
 
-  agents(): string {
-    return this.context().project.serviceKeyFile('agents') ?? ''
+  serviceKey(service: string): string {
+    return this.context().project.serviceKeyFile(service) ?? ''
   }
 }
 
@@ -279,7 +286,7 @@ class Stage {
 async function doMigrate(stage: Stage): Promise<void> {
   const { world } = stage
   const { rules, files } = world
-  const can = !files.has('.env.enc') && isAccepted(world, 'env') && isWritable(rules.env)
+  const can = !files.has('.env.enc') && isAccepted(world, '.env.enc') && isWritable(rules.env)
   const had = files.has('.env.enc')
   const did = await stage.does(migrate, [])
   if (!had) expect(did, stage.said).toBe(can)
@@ -295,7 +302,7 @@ async function doAdd(stage: Stage, name: string): Promise<void> {
   const old = files.get(file)
   const rule = ruleFor(rules, file)
   const made = old === undefined ? { labels: rule, holders: rule } : rewritten(old, rule)
-  const can = isAccepted(world, 'secrets') && isWritable(made.labels)
+  const can = isAccepted(world, file) && isWritable(made.labels)
   expect(await stage.does(add, [name], ['force'], 'value1'), stage.said).toBe(can)
   if (can) stage.set(file, made)
   return
@@ -325,7 +332,7 @@ async function doEdit(stage: Stage, file: string): Promise<void> {
   const { rules, files } = world
   const old = files.get(file)
   const made = old && rewritten(old, ruleFor(rules, file))
-  const accepted = isAccepted(world, file === '.env.enc' ? 'env' : 'secrets')
+  const accepted = isAccepted(world, file)
   const can = made !== undefined && accepted && isWritable(made.labels)
   expect(await stage.does(edit, [/^secrets\/(.*)\.enc$/.exec(file)?.[1] ?? file]), stage.said).toBe(can)
   if (can) stage.set(file, made)
@@ -342,7 +349,7 @@ async function doGive(stage: Stage, step: Step & { readonly do: 'give' | 'take' 
   const chosen = chosenOf(rules, which)
   const lacking = [...files].filter(
     ([file, { labels }]) =>
-      chosen.includes(file === '.env.enc' ? 'env' : 'secrets') &&
+      chosen.includes(generalFor(file)) &&
       ruleFor(made, file).flat().includes(step.key) &&
       !labels.flat().includes(step.key),
   )
@@ -390,6 +397,43 @@ async function doTake(stage: Stage, step: Step & { readonly do: 'give' | 'take' 
   return
 }
 
+/** `secrets grant`: a service gets one secret and no other. */
+async function doGrant(stage: Stage, name: string): Promise<void> {
+  const { world } = stage
+  const { rules, files } = world
+  const file = `secrets/${name}.enc`
+  const old = files.get(file)
+  const granted = rules.own[file]?.flat().includes('web') === true
+  const accepted = isAllAccepted(world, (one) => (one === 'secrets' && rules.own[file] ? ['web'] : []))
+  const can = old !== undefined && accepted && (granted || ruleFor(rules, file).length === 1)
+  expect(await stage.does(grant, ['web', name]), stage.said).toBe(can)
+  const [recipient] = (await recipientsOfFile(stage.serviceKey('web'))) ?? []
+  if (recipient !== undefined) stage.recipients.set('web', recipient)
+  if (!can) return
+  const made = withGrant(rules, file)
+  stage.world = { ...stage.world, rules: made, accepted: made }
+  const given = (groups: Groups): Groups => groups.map((keys) => [...keys, 'web'])
+  if (!old.labels.flat().includes('web'))
+    stage.set(file, { labels: given(old.labels), holders: given(old.holders) })
+}
+
+/** `secrets revoke`. */
+async function doRevoke(stage: Stage, name: string): Promise<void> {
+  const { world } = stage
+  const { rules, files } = world
+  const file = `secrets/${name}.enc`
+  const old = files.get(file)
+  const has = old?.labels.flat().includes('web') === true
+  const made = withoutGrant(rules, file)
+  const now = old !== undefined && has ? rewritten(old, ruleFor(made, file)) : undefined
+  const known = has || made !== rules
+  const can = known && isAllAccepted({ ...world, rules: made }) && isWritable(now?.labels ?? [])
+  expect(await stage.does(revoke, ['web', name]), stage.said).toBe(can)
+  if (!can) return
+  stage.world = { ...stage.world, rules: made, accepted: made }
+  if (now !== undefined) stage.set(file, now)
+}
+
 /** `rotate-key`; afterwards the old key is put away, as a person does. */
 async function doRotate(stage: Stage): Promise<void> {
   const { world } = stage
@@ -412,6 +456,8 @@ async function doRotate(stage: Stage): Promise<void> {
 /** A pull request that changes .sops.yaml. */
 function plant(stage: Stage, step: Step & { readonly do: 'plant' }): void {
   if (step.key === 'kms' && step.which === 'other') return
+  // The rules that single files have are not written here.
+  if (Object.keys(stage.world.rules.own).length > 0) return
   stage.style = step.style
   const rules = styled(withKey(stage.world.rules, [step.which], step.key), step.style)
   stage.world = { ...stage.world, rules }
@@ -488,10 +534,10 @@ async function up(stage: Stage): Promise<void> {
   }
   const has = file.labels.flat().includes('agents')
   const named = rules.env.flat().includes('agents')
-  const can = has || (isAccepted(world, 'env') && (named || rules.env.length === 1))
+  const can = has || (isAccepted(world, '.env.enc') && (named || rules.env.length === 1))
   expect(did, stage.said).toBe(can)
   if (!can || (has && named)) return
-  if (has && !isAccepted(world, 'env')) return
+  if (has && !isAccepted(world, '.env.enc')) return
   const add = (one: Rules): Rules => (one.env.flat().includes('agents') ? one : granted(one))
   stage.world = { ...stage.world, rules: add(rules), accepted: add(world.accepted) }
   if (!has) {
@@ -508,6 +554,10 @@ async function take(stage: Stage, step: Step): Promise<void> {
       return doAdd(stage, step.name)
     case 'stock':
       return doStock(stage, step.name)
+    case 'grant':
+      return doGrant(stage, step.name)
+    case 'revoke':
+      return doRevoke(stage, step.name)
     case 'edit':
       return doEdit(stage, `secrets/${step.name}.enc`)
     case 'edit-env':
@@ -590,8 +640,9 @@ async function check(stage: Stage): Promise<void> {
 }
 
 test('whatever is done, those can open a file who may, and every command says so', {
-  timeout: 3_600_000,
+  timeout: 4 * 3_600_000,
 }, async () => {
+  let sequences = 0
   const property = fc.asyncProperty(
     rulesArbitrary,
     style,
@@ -608,6 +659,8 @@ test('whatever is done, those can open a file who may, and every command says so
           await take(stage, one)
           await check(stage)
         }
+        sequences += 1
+        if (deep && sequences % 10 === 0) console.log(`${sequences} sequences`)
       } finally {
         if (existsSync(stage.base)) rmSync(stage.base, { recursive: true, force: true })
       }
