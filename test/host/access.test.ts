@@ -292,6 +292,24 @@ describe('two projects whose directories have one name', () => {
     renameSync(moved, host.directory)
   })
 
+  test('so has a second clone of one: naming a key in .sops.yaml does not make it one’s own', () => {
+    const host = new Host()
+    host.well(['secrets', 'keygen'])
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    const keyFiles = () => host.files(host.home).filter((file) => file.endsWith('/agents/keys.txt'))
+    const [first = ''] = keyFiles()
+    const clone = join(host.base, 'clone')
+    cpSync(host.directory, clone, { recursive: true })
+    host.well(['secrets', 'grant', 'agents', '.env.enc'], { cwd: clone })
+    const [second = '', ...others] = keyFiles().filter((file) => file !== first)
+    expect([second === '', others]).toEqual([false, []])
+    // What the clone commits opens for the agents of both.
+    host.write('.env.enc', readFileSync(join(clone, '.env.enc')))
+    for (const file of [first, second])
+      expect(opens(host, readFileSync(join(host.home, file), 'utf8'), '.env.enc', 'dotenv')).toBe(true)
+  })
+
   test.each(['..', '.', 'a/b', '../x', ''])(
     'a service called %j is refused before it is part of a path',
     (service) => {
