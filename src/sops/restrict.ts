@@ -93,11 +93,11 @@ function restrictDotenv(bytes: Buffer, allowance: Allowance): Buffer {
   return Buffer.from(stays.join('\n'), 'latin1')
 }
 
-/** SOPS INI as JSON, which has the same paths and the same MAC: each section is a map of texts. */
-function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer {
+/** The sections of INI as sops writes it, each with its names and texts; what stands before the first is in DEFAULT. */
+function iniSections(ini: string, allowance: Allowance): Map<string, Array<[string, JsonValue]>> {
   const sections = new Map<string, Array<[string, JsonValue]>>()
   let section = 'DEFAULT'
-  for (const line of bytes.toString().split('\n')) {
+  for (const line of ini.split('\n')) {
     const text = line.trim()
     if (text === '' || text.startsWith(';') || text.startsWith('#')) continue
     const [, named] = /^\[([^[\]"`]+)\]$/.exec(text) ?? []
@@ -109,6 +109,12 @@ function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer 
     if (name !== undefined) entries.push([name, (value ?? '').replaceAll('\\n', '\n')])
     sections.set(section, entries)
   }
+  return sections
+}
+
+/** SOPS INI as JSON, which has the same paths and the same MAC: each section is a map of texts. */
+function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer {
+  const sections = iniSections(bytes.toString(), allowance)
   const flat = (sections.get('sops') ?? []).map(([name, value]): [string, string] => [name, String(value)])
   if (flat.length === 0) throw failure('source-not-encrypted', { path })
   const kept = restrictFlat(flat, allowance)

@@ -205,6 +205,23 @@ async function wronglyClear(
   return selector === undefined ? clear : clear.filter((one) => selector.value(one))
 }
 
+const errorIn = (file: string, facts: Facts): CheckFinding => ({ file, severity: 'error', ...facts })
+const warningIn = (file: string, facts: Facts): CheckFinding => ({ file, severity: 'warning', ...facts })
+
+function ageFinding(path: string, bytes: Buffer): CheckFinding {
+  try {
+    parseAgeFile(bytes)
+    return warningIn(path, wordsOf('age-left', { path }))
+  } catch (thrown) {
+    if (!(thrown instanceof AgeFault)) throw thrown
+    return errorIn(path, {
+      code: 'form',
+      message: `${quote(path)}: is not whole`,
+      hint: `git checkout -- ${quote(path)} takes it back`,
+    })
+  }
+}
+
 async function sealedFindings(
   path: string,
   kind: Kind,
@@ -212,8 +229,7 @@ async function sealedFindings(
   surroundings: Surroundings,
 ): Promise<CheckFinding[]> {
   const { rule, allow } = surroundings
-  const error = (facts: Facts): CheckFinding => ({ file: path, severity: 'error', ...facts })
-  const warning = (facts: Facts): CheckFinding => ({ file: path, severity: 'warning', ...facts })
+  const error = (facts: Facts) => errorIn(path, facts)
   const format = detectFormat(bytes, { plaintextAllowed: false })
   if (/^<{7} /m.test(bytes.toString('latin1')))
     return [
@@ -235,23 +251,7 @@ async function sealedFindings(
     ]
   const outside = await readOutside(bytes, format, readYamlTree)
   const findings = nameFindings(path, kind, outside, allow).map(error)
-  if (format === 'age') {
-    try {
-      parseAgeFile(bytes)
-    } catch (thrown) {
-      if (!(thrown instanceof AgeFault)) throw thrown
-      return [
-        ...findings,
-        error({
-          code: 'form',
-          message: `${quote(path)}: is not whole`,
-          hint: `git checkout -- ${quote(path)} takes it back`,
-        }),
-      ]
-    }
-    findings.push(warning(wordsOf('age-left', { path })))
-    return findings
-  }
+  if (format === 'age') return [...findings, ageFinding(path, bytes)]
   const fault = await formFault(bytes, format, outside)
   if (fault !== undefined)
     findings.push(
@@ -272,7 +272,7 @@ async function sealedFindings(
     )
   if (outside.clearComments > 0 && (rule?.encrypts.name ?? 'unencrypted_suffix') === 'unencrypted_suffix')
     findings.push(
-      warning({
+      warningIn(path, {
         code: 'comment-in-clear',
         message: `${quote(path)}: ${outside.clearComments} comments stand in the clear`,
         hint: 'disinto secrets edit encrypts the file with its comments; look at what they say',

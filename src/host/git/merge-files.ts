@@ -147,14 +147,8 @@ async function sealed(
   return { bytes, check }
 }
 
-/**
- * Merges theirs into ours, and writes the result over the file of ours: encrypted to the recipients of the rules. When
- * it throws, that file is as it was. Throws merge-conflict with the names that both sides changed, merge-unopened,
- * merge-impossible, rules-missing, rule-none, recipient-unaccepted where the rules name somebody new, and what
- * checkVersion does.
- */
-export async function mergeFiles(context: HostContext, files: DriverFiles): Promise<void> {
-  const { source, root } = placeOf(resolve(context.workingDirectory, files.path))
+/** The two sides, opened, and what they merge to. Throws merge-unopened, merge-impossible and merge-conflict. */
+async function mergedSides(context: HostContext, files: DriverFiles, source: Source) {
   const shown = { ...source, path: files.path }
   const at = (path: string) => ({ source: shown, path: resolve(context.workingDirectory, path) })
   const base = await openVersion(context, at(files.ancestor), 'the common ancestor')
@@ -176,7 +170,18 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     merged = mergeByName(versions, await meantAlike(merged.conflicts, versions.ours, versions.theirs))
   if (merged.conflicts.length > 0)
     throw failure('merge-conflict', { path: files.path, names: merged.conflicts })
+  return { ours, theirs, merged: { kind, entries: merged.entries } }
+}
 
+/**
+ * Merges theirs into ours, and writes the result over the file of ours: encrypted to the recipients of the rules. When
+ * it throws, that file is as it was. Throws merge-conflict with the names that both sides changed, merge-unopened,
+ * merge-impossible, rules-missing, rule-none, recipient-unaccepted where the rules name somebody new, and what
+ * checkVersion does.
+ */
+export async function mergeFiles(context: HostContext, files: DriverFiles): Promise<void> {
+  const { source, root } = placeOf(resolve(context.workingDirectory, files.path))
+  const { ours, theirs, merged } = await mergedSides(context, files, source)
   const rules = await rulesOf(root)
   // git is at work, and its user has asked for a merge: nobody is asked about readers in between.
   const unattended = {
@@ -196,6 +201,6 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     if (same && (await fitsRules(side, source, rules)))
       return side === ours ? undefined : await write(side.document.bytes)
   }
-  const { bytes, check } = await sealed(unattended, { kind, entries: merged.entries }, source, rules)
+  const { bytes, check } = await sealed(unattended, merged, source, rules)
   await write(bytes, (_, temporary) => check(temporary))
 }

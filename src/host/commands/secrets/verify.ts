@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { asDisintoError, quote } from '../../../errors.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import type { HostContext } from '../../context.ts'
 import { warning } from '../../warnings.ts'
 import { inventory, outsideOf } from '../../store/inventory.ts'
 import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
@@ -15,6 +16,12 @@ interface Checked {
   readonly file: string
   readonly names: readonly string[]
   readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null
+}
+
+function sayOpened({ print, speak }: HostContext, checked: readonly Checked[]): void {
+  for (const { file, names, error } of checked)
+    if (error === null) print(`ok  ${quote(file)}  ${names.map(quote).join(' ')}\n`)
+  if (checked.length === 0) speak.note('no encrypted files here: nothing to verify')
 }
 
 export const verify: HostCommand = {
@@ -74,11 +81,7 @@ values. With --key, that key alone is used: the test for a backup.`,
     })
     const failed = checked.filter(({ error }) => error !== null).length
     if (on('json')) print(`${JSON.stringify(checked, null, 2)}\n`)
-    else {
-      for (const { file, names, error } of checked)
-        if (error === null) print(`ok  ${quote(file)}  ${names.map(quote).join(' ')}\n`)
-      if (checked.length === 0) speak.note('no encrypted files here: nothing to verify')
-    }
+    else sayOpened(context, checked)
     if (existsSync(project.plainEnvFile))
       speak.warning(warning('plaintext-env', { path: project.plainEnvFile }))
     if (key === undefined) warnOfKeyFiles(context)
