@@ -1,11 +1,10 @@
 /** What a command works with: the project, the environment, and who is at the other end. */
 import { readSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { errnoOf, quote } from '../errors.ts'
 import { type Speaker, speaker, visibleLines, writeAll } from '../speak.ts'
 import { type Project, projectAt, rootAbove } from './project.ts'
 import { failure } from './errors.ts'
-import { type Paint, paintFor } from './terminal.ts'
+import { type Paint, isTerminal, paintFor } from './terminal.ts'
 
 export interface HostContext {
   readonly project: Project
@@ -92,7 +91,7 @@ export function processContext(root: string | undefined, here: boolean): HostCon
     variables,
     workingDirectory,
     speak,
-    interactive: isatty(0) && isatty(2),
+    interactive: isTerminal(0) && isTerminal(2),
     print: (text, colour = (visible) => visible) => writeAll(1, colour(visibleLines(text), paint)),
     write: (text) => writeAll(1, text),
     readInput,

@@ -1,4 +1,5 @@
 /** What a terminal gets beside text: colours, and a line that says what is being done. */
+import { fstatSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { styleText } from 'node:util'
 import { drawLine } from '../speak.ts'
@@ -8,12 +9,22 @@ export type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow'
 /** Text in a style; as it is where no terminal shows it. */
 export type Paint = (style: Style, text: string) => string
 
+/** Whether a descriptor is a terminal. node:tty takes 2 ms to load, and is asked only of what can be one. */
+export function isTerminal(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isCharacterDevice() && isatty(descriptor)
+  } catch {
+    // It is closed.
+    return false
+  }
+}
+
 /**
  * Returns the paint for a descriptor: none unless it is a terminal that is not dumb, and NO_COLOR is unset or empty
  * (no-color.org).
  */
 export function paintFor(descriptor: 1 | 2, variables: ReadonlyMap<string, string>): Paint {
-  const isOn = isatty(descriptor) && variables.get('TERM') !== 'dumb' && !variables.get('NO_COLOR')
+  const isOn = isTerminal(descriptor) && variables.get('TERM') !== 'dumb' && !variables.get('NO_COLOR')
   // Node would look at process.stdout itself, and make what the command inherits non-blocking by that.
   return (style, text) => (isOn ? styleText(style, text, { validateStream: false }) : text)
 }
@@ -33,7 +44,7 @@ export async function withProgress<Result>(
   what: string,
   work: (advance: Advance) => Promise<Result>,
 ): Promise<Result> {
-  if (!isatty(2) || variables.get('TERM') === 'dumb' || variables.get('DISINTO_LOG') === 'json')
+  if (!isTerminal(2) || variables.get('TERM') === 'dumb' || variables.get('DISINTO_LOG') === 'json')
     return work(() => {})
   let next = performance.now() + AFTER_MS
   let count = ''

@@ -82,7 +82,11 @@ function formatOfEnvFile(path: string, bytes: Buffer): Format {
 
 /** Reads a source and tells its format from its content; plaintext only where it is allowed. */
 export function read(source: Source): Document {
-  const bytes = readWhole(source.path)
+  return documentOf(source, readWhole(source.path))
+}
+
+/** As read, of bytes that have been read. */
+export function documentOf(source: Source, bytes: Buffer): Document {
   if (source.role === 'env-file' && source.plaintextAllowed)
     return { source, bytes, format: formatOfEnvFile(source.path, bytes) }
   if (bytes.length === 0) throw failure('source-empty', { path: source.path })

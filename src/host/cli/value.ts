@@ -2,13 +2,13 @@
 import { isUtf8 } from 'node:buffer'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { isatty } from 'node:tty'
 import type { Flag } from '../../flags.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
 import { failure } from '../errors.ts'
 import type { Invocation } from './command.ts'
 import { hiddenValue } from './prompt.ts'
+import { isTerminal } from '../terminal.ts'
 
 /** The options of every command that takes a value. */
 export const VALUE_OPTIONS: readonly Flag[] = [
@@ -32,7 +32,8 @@ async function valueFrom(name: string, path: string, { context, on, text }: Invo
   }
   if (context.interactive) return hiddenValue(name)
   // A terminal that we can't draw on would show what is typed.
-  if (isatty(0)) throw failure('unasked', { question: `the value of ${name}`, option: '--from-file FILE' })
+  if (isTerminal(0))
+    throw failure('unasked', { question: `the value of ${name}`, option: '--from-file FILE' })
   return asValue(context.readInput(), on('raw'), path, name)
 }
 

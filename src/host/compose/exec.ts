@@ -1,5 +1,4 @@
 /** A command in a running container, as the user that the service's own command has. */
-import { isatty } from 'node:tty'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { HostContext } from '../context.ts'
 import { warning } from '../warnings.ts'
@@ -9,11 +8,12 @@ import { type Image, inspectFields, startsShim } from './images.ts'
 import type { Reached } from './pass-on.ts'
 import { checkService, envFileOf } from './stack.ts'
 import { failure } from '../errors.ts'
+import { isTerminal } from '../terminal.ts'
 
 /** The words for docker exec. */
 function execWords(id: string, image: Image, withSecrets: boolean, command: readonly string[]): string[] {
   const { entrypoint, environment } = image
-  const terminal = isatty(0) && isatty(1) ? ['--interactive', '--tty'] : ['--interactive']
+  const terminal = isTerminal(0) && isTerminal(1) ? ['--interactive', '--tty'] : ['--interactive']
   const user = environment.get('DISINTO_USER') ?? ''
   if (withSecrets) return ['exec', ...terminal, id, ...entrypoint, ...command]
   // Without the shim nobody changes the user for us, and nobody takes away a key that the container was given.

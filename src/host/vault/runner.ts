@@ -5,13 +5,13 @@
  *       └─────── the command is there ──► running ── each signal is its own ──► ended: its exit status
  */
 import type { ChildProcess } from 'node:child_process'
-import { isatty } from 'node:tty'
 import { askDocker, dockerEnvironment } from '../compose/docker.ts'
 import { type Started, startProgram } from '../process.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { removeContainer } from './container.ts'
 import type { Signals } from './signals.ts'
+import { isTerminal } from '../terminal.ts'
 
 export interface RunOptions {
   /** Whether our standard streams are the command's; else it has none, and the engine keeps what it says. */
@@ -35,7 +35,7 @@ const GRACE = 10_000
 const MINUTE = 60_000
 
 /** Whether the command is to have a terminal: ours. */
-export const hasTerminal = (): boolean => isatty(0) && isatty(1)
+export const hasTerminal = (): boolean => isTerminal(0) && isTerminal(1)
 
 /** Starts the container with our streams, or none. */
 function begin(context: HostContext, container: string, attached: boolean): Started {

@@ -1,10 +1,10 @@
 /** `disinto git diff`: what changed in encrypted files, by name; with --values also from what to what. */
-import { isatty } from 'node:tty'
 import type { HostCommand } from '../../cli/command.ts'
 import { failure } from '../../errors.ts'
 import { compareStates, linesOf, type Place, readState } from '../../git/compare.ts'
 import { versionOpener } from '../../git/opened.ts'
 import { repositoryOf } from '../../git/repository.ts'
+import { isTerminal } from '../../terminal.ts'
 
 /** The two states that are compared. */
 function placesOf(revisions: readonly string[], staged: boolean): [before: Place, after: Place] {
@@ -30,7 +30,7 @@ what changed. --values shows old and new values, on a terminal alone.`,
   ],
   words: [0, 2],
   run: async ({ context, words, on }) => {
-    if (on('values') && (on('json') || !isatty(1))) throw failure('values-terminal')
+    if (on('values') && (on('json') || !isTerminal(1))) throw failure('values-terminal')
     const repository = await repositoryOf(context)
     const [before, after] = placesOf(words, on('staged'))
     const changed = await compareStates(

@@ -3,11 +3,11 @@
 import type { Identity } from '../../../age/identities.ts'
 import { readKeyring } from '../../../age/sources.ts'
 import { DisintoError, quote } from '../../../errors.ts'
-import { read } from '../../../load/read.ts'
+import { documentOf, readWhole } from '../../../load/read.ts'
 import { prepareBuiltin } from '../../../sops/builtin.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { daysUntil, readDueDates, SOON_DAYS } from '../../store/due.ts'
-import { outsideOf, inventory } from '../../store/inventory.ts'
+import { inventory, readOutsideOf } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
 import type { Outside } from '../../../sops/outside.ts'
 import { recipientNames, type Show } from '../../access/recipient-names.ts'
@@ -19,9 +19,9 @@ import type { Source } from '../../../nouns.ts'
 type State = 'opens' | 'not by this key' | 'damaged' | 'unknown'
 
 /** Opens a file in process; nothing of what is in it is kept. */
-async function stateOf(source: Source, identities: readonly Identity[]): Promise<State> {
+async function stateOf(source: Source, bytes: Buffer, identities: readonly Identity[]): Promise<State> {
   try {
-    const document = read(source)
+    const document = documentOf(source, bytes)
     if (identities.length === 0) return 'unknown'
     const prepared = await prepareBuiltin(document, identities)
     if ('declines' in prepared) return 'unknown'
@@ -32,6 +32,21 @@ async function stateOf(source: Source, identities: readonly Identity[]): Promise
     if (error instanceof DisintoError && error.code !== 'engine-declines') return 'damaged'
     return 'unknown'
   }
+}
+
+/** What a file says of itself, read once. */
+async function lookAt(
+  source: Source,
+  identities: readonly Identity[],
+): Promise<typeof UNREADABLE & { readonly state: State }> {
+  let bytes: Buffer
+  try {
+    bytes = readWhole(source.path)
+  } catch (error) {
+    return { ...UNREADABLE, state: error instanceof DisintoError ? 'damaged' : 'unknown' }
+  }
+  const outside = await readOutsideOf(bytes).catch(() => UNREADABLE)
+  return { ...outside, state: await stateOf(source, bytes, identities) }
 }
 
 interface Row {
@@ -139,10 +154,7 @@ are shown by what they are called: you, a service, or the comment that
     const found: Row[] = []
     const sources = inventory(project)
     const look = async (source: Source) => {
-      const { format, names, recipients, lastModified, clear } = await outsideOf(source).catch(
-        () => UNREADABLE,
-      )
-      const state = await stateOf(source, identities)
+      const { state, format, names, recipients, lastModified, clear } = await lookAt(source, identities)
       const file = source.path.slice(project.root.length + 1)
       const shown = namesShown(source, names)
       for (const name of shown)

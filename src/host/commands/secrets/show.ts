@@ -1,6 +1,5 @@
 /** `disinto secrets show`: one value, to standard output. */
 import { existsSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { textOf } from '../../../load/dotenv.ts'
 import { read } from '../../../load/read.ts'
 import { partsOfName } from '../../../load/names.ts'
@@ -10,6 +9,7 @@ import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesAt, openWith, plaintextOf } from '../../store/open.ts'
 import { failure } from '../../errors.ts'
+import { isTerminal } from '../../terminal.ts'
 
 export const show: HostCommand = {
   name: 'secrets show',
@@ -47,7 +47,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const entry = entries.findLast((one) => one.name === name)
     if (entry === undefined) throw failure('secret-missing', { name, near: undefined })
     write(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
-    if (isatty(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
+    if (isTerminal(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
     return 0
   },
 }
