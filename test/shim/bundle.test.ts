@@ -84,6 +84,25 @@ test('what runs at every start loads neither execa nor another package it does n
   expect(new Set(packages)).toEqual(new Set(['fastest-levenshtein']))
 })
 
+test('a command loads no module of Node that it does not use', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
+  const hook = join(directory, 'loaded.cjs')
+  writeFileSync(
+    hook,
+    `process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))`,
+  )
+  const loadedBy = (...words: string[]) => {
+    const { stderr } = spawnSync(
+      process.execPath,
+      ['--require', hook, join(dirname(SHIM), 'disinto.js'), ...words],
+      { cwd: directory, encoding: 'utf8' },
+    )
+    return ['crypto', 'tty', 'zlib'].filter((name) => stderr.split('\n').includes(`NativeModule ${name}`))
+  }
+  expect(loadedBy('version')).toEqual([])
+  expect(loadedBy('completion', '--words', '--', 'secrets', 'show', '')).toEqual([])
+})
+
 test('disinto offers only what works', () => {
   const run = (...words: string[]) => spawnSync(process.execPath, [DISINTO, ...words], { encoding: 'utf8' })
   expect(run().status).toBe(2)
