@@ -125,6 +125,10 @@ export const CORE_CATALOGUE = {
     message: `${quote(path)}: is larger than ${limit / 1024 / 1024} MiB`,
     hint: 'an environment holds at most 128 KiB for each variable: is this the right file?',
   }),
+  'yaml-limit': ({ path, what }: Texts<'path' | 'what'>) => ({
+    message: `${quote(path)}: is YAML ${what}`,
+    hint: 'nobody writes that by hand: the history of the file shows where it came from',
+  }),
   'source-not-encrypted': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is not encrypted, or not whole`,
     hint: 'expected SOPS dotenv, JSON, YAML or binary, or an age file: encrypt it with sops, or restore it',

@@ -1,6 +1,11 @@
-/** One document of YAML, as a stranger may write it, read in time that goes with its text. */
+/** YAML, as a stranger may write it, read in time that goes with its text. */
 import type { Document } from 'yaml'
+import { failure } from './errors.ts'
 
+/** Bytes: no environment holds as much, nor does any compose file. */
+const MOST_BYTES = 4 * 2 ** 20
+/** Maps and lists in each other: sops writes three, and compose files have about ten. */
+const MOST_LEVELS = 100
 /** More values than any rules or compose file has, and few enough to be copied. */
 const MOST_VALUES = 2 ** 19
 /** The `yaml` package looks for the anchor of each alias from the beginning of the text. */
@@ -48,16 +53,60 @@ class Measure {
   }
 }
 
+/** How a text is read: whether `<<` merges, and whether there is a document in a text that has none. */
+interface Reading {
+  readonly merge: boolean
+  readonly always?: boolean
+}
+
+/**
+ * Returns the documents of a text, each with what is wrong with it. The `yaml` package goes down by calls, which end the
+ * process where they are too many, and takes the square of the levels: they are counted before it does.
+ *
+ * Throws yaml-limit for a text that is too large or too deep.
+ */
+export async function readDocuments(
+  path: string,
+  text: string,
+  { merge, always = false }: Reading,
+): Promise<Document[]> {
+  if (text.length > MOST_BYTES)
+    throw failure('yaml-limit', { path, what: `of more than ${MOST_BYTES / 2 ** 20} MiB` })
+  const { Composer, Lexer, Parser } = await import('yaml')
+  const parser = new Parser()
+  function* tokens() {
+    for (const lexeme of new Lexer().lex(text)) {
+      yield* parser.next(lexeme)
+      if (parser.stack.length > MOST_LEVELS)
+        throw failure('yaml-limit', { path, what: `of more than ${MOST_LEVELS} levels` })
+    }
+    yield* parser.end()
+  }
+  // It compares each key of a map with all others, and copies the line for each error that it is to show.
+  const options = { merge, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' } as const
+  return [...new Composer(options).compose(tokens(), always, text.length)]
+}
+
+/**
+ * Returns the one document of a text; undefined for what is no YAML or several. Throws yaml-limit, as readDocuments does.
+ */
+export async function readDocument(
+  path: string,
+  text: string,
+  merge: boolean,
+): Promise<Document | undefined> {
+  const [document, ...more] = await readDocuments(path, text, { merge, always: true })
+  return more.length > 0 || document === undefined || document.errors.length > 0 ? undefined : document
+}
+
 /**
  * Parses the one document of a text. Returns undefined for what is no YAML, has a key twice, or aliases that make more of
- * it than anyone means it to hold or would take ages to follow.
+ * it than anyone means it to hold or would take ages to follow. Throws yaml-limit, as readDocuments does.
  */
-export async function parseYaml(text: string): Promise<Document | undefined> {
-  const yaml = await import('yaml')
-  // The package compares each key of a map with all others.
-  const document = yaml.parseDocument(text, { merge: true, uniqueKeys: false, logLevel: 'silent' })
-  if (document.errors.length > 0) return undefined
-  const measure = new Measure(yaml)
+export async function parseYaml(path: string, text: string): Promise<Document | undefined> {
+  const document = await readDocument(path, text, true)
+  if (document === undefined) return undefined
+  const measure = new Measure(await import('yaml'))
   if (measure.weigh(document.contents) > MOST_VALUES || measure.doubledKeys) return undefined
   return measure.aliases * measure.values > MOST_STEPS ? undefined : document
 }

@@ -19,12 +19,19 @@ import { build, ROOT } from './prepare.mjs'
 const FLOORS = { all: 85, room: 75, high: 95 }
 const HIGH = ['sops', 'age', 'load', 'host/access', 'host/store']
 const SUITES = ['unit', 'shim', 'host']
-const BUNDLES = ['entrypoint', 'disinto']
 
 const PLACE = join(ROOT, 'coverage')
 const COUNTS = join(PLACE, 'counts')
 /** Where the programs are that count: for TEST_BUNDLES, which test/helpers/parts.ts reads. */
 export const COUNTING = join(PLACE, 'bundles')
+/**
+ * The built programs, without the ending. The host command is made once more, as one script: what esbuild.config.mjs makes of
+ * it, chunks that are compiled one by one, has no source map.
+ */
+const BUNDLES = {
+  entrypoint: join(ROOT, 'entrypoint/entrypoint'),
+  disinto: join(COUNTING, 'whole/disinto'),
+}
 /** What has vitest count in its own process. */
 export const IN_PROCESS = [
   '--coverage.enabled',
@@ -39,7 +46,7 @@ export const IN_PROCESS = [
 const counting = (bundle, length) => `const { Session } = require('node:inspector')
 const { writeFileSync } = require('node:fs')
 const { pathToFileURL } = require('node:url')
-const file = ${JSON.stringify(join(ROOT, 'entrypoint', `${bundle}.js`))}
+const file = ${JSON.stringify(`${BUNDLES[bundle]}.js`)}
 const session = new Session()
 session.connect()
 session.post('Profiler.enable')
@@ -88,8 +95,11 @@ export function prepareCounting() {
   mkdirSync(COUNTS, { recursive: true })
   // For processes that become another user.
   spawnSync('chmod', ['0777', COUNTS])
-  mkdirSync(COUNTING)
-  for (const bundle of BUNDLES) {
+  mkdirSync(join(COUNTING, 'whole'), { recursive: true })
+  const words = ['esbuild.config.mjs', join(COUNTING, 'whole')]
+  const { status } = spawnSync(process.execPath, words, { cwd: ROOT, stdio: 'inherit' })
+  if (status !== 0) throw new Error('the build failed')
+  for (const bundle of Object.keys(BUNDLES)) {
     const { script } = scriptOf(bundle)
     writeFileSync(join(COUNTING, `${bundle}.js`), counting(bundle, script.length))
   }
@@ -135,7 +145,7 @@ function partsThatRan(bundle) {
 
 /** The script inside a bundle's file: what esbuild made begins behind the head that esbuild.config.mjs puts before it. */
 function scriptOf(bundle) {
-  const file = readFileSync(join(ROOT, `entrypoint/${bundle}.js`), 'utf8')
+  const file = readFileSync(`${BUNDLES[bundle]}.js`, 'utf8')
   const [, text = '""'] = /^const script = (".*")$/m.exec(file) ?? []
   const script = JSON.parse(text)
   return { script, head: script.indexOf('{') + 1 }
@@ -145,7 +155,7 @@ function scriptOf(bundle) {
 async function linesOfBundle(bundle) {
   /** @type {any} */
   const { TraceMap, decodedMappings } = await import('@jridgewell/trace-mapping')
-  const map = new TraceMap(JSON.parse(readFileSync(join(ROOT, `entrypoint/${bundle}.js.map`), 'utf8')))
+  const map = new TraceMap(JSON.parse(readFileSync(`${BUNDLES[bundle]}.js.map`, 'utf8')))
   const { script, head } = scriptOf(bundle)
   const parts = partsThatRan(bundle)
   const files = new Map()
@@ -168,7 +178,7 @@ async function linesOfBundle(bundle) {
 
 /** Files of src, each with its lines that begin something and whether the unit tests or a bundle ran them. */
 async function linesOfAll() {
-  const bundles = await Promise.all(BUNDLES.map(linesOfBundle))
+  const bundles = await Promise.all(Object.keys(BUNDLES).map(linesOfBundle))
   const unit = JSON.parse(readFileSync(join(PLACE, 'unit/coverage-final.json'), 'utf8'))
   return Object.entries(unit).map(([path, { statementMap, s }]) => {
     const file = relative(join(ROOT, 'src'), path)

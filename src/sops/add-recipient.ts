@@ -3,6 +3,7 @@
  * there, as `sops updatekeys` does, and every other byte of the file stays.
  */
 import type { SopsFormat } from '../nouns.ts'
+import { readDocument } from '../yaml.ts'
 import { SopsFault } from './fault.ts'
 import type { AgeKey } from './metadata.ts'
 
@@ -120,9 +121,9 @@ function intoLines(text: string, key: AgeKey, prefix: string, equals: string): s
 }
 
 async function intoYaml(text: string, key: AgeKey): Promise<string> {
-  const { isMap, isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(text, { logLevel: 'silent' })
-  const list: unknown = document.getIn(['sops', 'age'], true)
+  const { isMap, isSeq } = await import('yaml')
+  const document = await readDocument('the file', text, false)
+  const list: unknown = document?.getIn(['sops', 'age'], true)
   const last: unknown = isSeq(list) ? list.items.at(-1) : undefined
   if (!isSeq(list) || list.flow === true || !isMap(last) || last.flow === true || !last.range || !list.range)
     throw declined('its age keys are not written as sops writes them')

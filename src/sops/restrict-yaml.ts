@@ -2,8 +2,9 @@
  * SOPS YAML written anew from what was read. No two readers of YAML see the same in every text, and what sops is given
  * must be what was looked at. Comments, which no environment has a use for, are left out; the MAC does not cover them.
  */
-import type { Scalar } from 'yaml'
+import type { Node, Scalar } from 'yaml'
 import { failure } from '../errors.ts'
+import { readDocument } from '../yaml.ts'
 import { isMap, type JsonMap, type JsonValue } from './json.ts'
 import { jsonText } from './json-text.ts'
 import type { Allowance } from './allowance.ts'
@@ -33,14 +34,15 @@ function jsonOf(value: unknown): JsonValue {
 }
 
 /**
- * The file as sops may see it. Throws value-type for a value that no environment can hold, key-types-unclear and
- * source-not-encrypted.
+ * The file as sops may see it. Throws value-type for a value that no environment can hold, key-types-unclear,
+ * yaml-limit and source-not-encrypted.
  */
 export async function restrictYaml(bytes: Buffer, path: string, allowance: Allowance): Promise<Buffer> {
-  const { isMap: isYamlMap, isScalar, isSeq, parseDocument, visit } = await import('yaml')
-  const document = parseDocument(bytes.toString(), { uniqueKeys: false, merge: false, logLevel: 'silent' })
-  const { contents } = document
-  if (document.errors.length > 0 || !isYamlMap(contents)) throw failure('source-not-encrypted', { path })
+  const { isMap: isYamlMap, isScalar, isSeq, visit } = await import('yaml')
+  const document = await readDocument(path, bytes.toString(), false)
+  const contents: unknown = document?.contents
+  if (document === undefined || !isYamlMap<Node, Node>(contents))
+    throw failure('source-not-encrypted', { path })
   visit(document, {
     // Could bring in what stands elsewhere; `<<` does so with those who merge.
     Alias: () => allowance.unclear('an alias'),

@@ -88,6 +88,29 @@ export const HOSTILE: readonly Hostile[] = [
   ),
   hostile('identities', 'blanks', (size) => fill(' ', size)),
   hostile('identities', 'line ends', (size) => fill('\n', size)),
+  ...['[', '{a: ', '- ', '? ', 'a: ', '!a ', '&a ', "'a' ", 'a: ]\n', '%a\n', '---\n', '#\n'].map((unit) =>
+    hostile('yaml', `${JSON.stringify(unit)}, again and again`, (size) => fill(unit, size)),
+  ),
+  hostile('yaml', 'lists in lists', (size) => `${fill('[', size / 2)}${fill(']', size / 2)}`),
+  hostile('yaml', 'maps in maps by indent', (size) =>
+    Array.from({ length: Math.sqrt(2 * size) }, (_, at) => `${' '.repeat(at)}a:\n`).join(''),
+  ),
+  hostile('yaml', 'one long list', (size) => `a: [${fill('0,', size)}]\n`),
+  hostile('yaml', 'one long map', (size) => {
+    const entries = Array.from({ length: size / 10 }, (_, at) => `a${at}: 0`)
+    return `a: {${entries.join(',')}}\n`
+  }),
+  hostile('yaml', 'anchors', (size) =>
+    Array.from({ length: size / 16 }, (_, at) => `a${at}: &a${at} 1\n`).join(''),
+  ),
+  hostile('yaml', 'aliases of one anchor', (size) => `a: &a 1\nb: [${fill('*a,', size)}]\n`),
+  hostile('yaml', 'aliases of aliases', (size) =>
+    Array.from({ length: size / 32 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}]\n`).join(''),
+  ),
+  hostile('yaml', 'merges', (size) => `a: &a {x: 1}\n${fill('- {<<: *a}\n', size)}`),
+  hostile('compose', 'aliases of one anchor', (size) => `a: &a 1\nb: [${fill('*a,', size)}]\n`),
+  hostile('compose', 'references', (size) => `a: [${fill('"\${A:-b}",', size)}]\n`),
+  hostile('compose', 'ends of lists', (size) => fill('a: ]\n', size)),
   hostile('outside', 'a name and blanks', (size) => `a${fill(' ', size)}b`),
   hostile('outside', 'list marks', (size) => `sops_${fill('__list_', size)}=\n${METADATA}`),
   hostile('outside', 'map marks', (size) => `sops_${fill('__map_x', size)}=\n${METADATA}`),

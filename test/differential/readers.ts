@@ -17,10 +17,12 @@ import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import { parseEnvelope } from '../../src/sops/envelope.ts'
 import { restrictKeyTypes } from '../../src/sops/restrict.ts'
 import { parseRules } from '../../src/host/access/rules.ts'
+import { readReferences } from '../../src/host/compose/references.ts'
 import { SopsFault } from '../../src/sops/fault.ts'
 import { isList, isMap, isNumber, type JsonValue, parseJson } from '../../src/sops/json.ts'
 import { loadPatterns } from '../../src/sops/pattern.ts'
 import type { Document } from '../../src/nouns.ts'
+import { parseYaml } from '../../src/yaml.ts'
 
 const ANSWERS = [AgeFault, DisintoError, ForeignName, MalformedIdentity, ReferencesTooLarge, SopsFault]
 
@@ -134,6 +136,17 @@ export function readers(identities: readonly Identity[]): Readonly<Record<string
         await answered(() =>
           restrictKeyTypes({ source, bytes, format }, new Set(['age', 'hc_vault']), new Map()),
         )
+    },
+
+    async yaml(bytes) {
+      await answered(async () => {
+        const document = await parseYaml('/fuzz/x.yml', bytes.toString())
+        document?.toJS({ maxAliasCount: -1 })
+      })
+    },
+
+    async compose(bytes) {
+      await answered(() => readReferences('/fuzz/compose.yml', bytes.toString()))
     },
 
     async rules(bytes) {

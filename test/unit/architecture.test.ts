@@ -28,8 +28,8 @@ const ORDER = [
   ['sops/', 'handover/'],
   ['age/', 'redact/', 'load/'],
   ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts', 'warnings.ts'],
-  ['node-debug.ts', 'owner.ts', 'speak.ts'],
-  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts', 'yaml.ts'],
+  ['node-debug.ts', 'owner.ts', 'speak.ts', 'yaml.ts'],
+  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
 ] as const
 
 /** The files of src with what each imports, statically or not, types included. */

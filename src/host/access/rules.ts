@@ -195,12 +195,13 @@ function readRule(raw: RawRule, index: number, config: string, path: string): Cr
 
 /** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
+  const document = await parseYaml(path, text)
+  if (document === undefined) throw failure('sops-config', { path, reason: 'is no YAML' })
   let parsed: unknown
   try {
-    const document = await parseYaml(text)
-    if (document === undefined) throw new Error('no YAML')
     parsed = document.toJS({ maxAliasCount: -1 })
   } catch {
+    // `<<` of what is no map.
     throw failure('sops-config', { path, reason: 'is no YAML' })
   }
   const result = v.safeParse(ConfigSchema, parsed ?? {})

@@ -77,7 +77,7 @@ export async function readSources(context: HostContext): Promise<ComposeSources>
     const text = textAt(path)
     if (text === undefined) continue
     texts.push(text)
-    const found = await readReferences(text)
+    const found = await readReferences(path, text)
     references.push(...found.references)
     for (const literal of found.literals) literals.add(literal)
     for (const follow of found.follows) takeIn(follow, path, base)

@@ -4,10 +4,10 @@ import { parseYaml } from '../../yaml.ts'
 import type { HostContext } from '../context.ts'
 import { composeFiles } from './settings.ts'
 
-/** The texts of the compose files; none where there is none. */
-function textsOf(context: HostContext): string[] {
+/** The compose files, each with its text; none where there is none. */
+function textsOf(context: HostContext): Array<readonly [path: string, text: string]> {
   try {
-    return composeFiles(context).map((path) => readRegular(path).toString())
+    return composeFiles(context).map((path) => [path, readRegular(path).toString()])
   } catch {
     // What is wrong with them is said where they are needed.
     return []
@@ -34,9 +34,9 @@ function namesBelow(value: unknown, depth = 0): string[] {
  * the host command and the shim in the containers agree. What is said in the environment alone stays in `ownVariables`.
  */
 export async function withKeptNames(context: HostContext): Promise<HostContext> {
-  const texts = textsOf(context).filter((text) => text.includes('x-disinto'))
+  const texts = textsOf(context).filter(([, text]) => text.includes('x-disinto'))
   if (texts.length === 0) return context
-  const parsed = await Promise.all(texts.map(parseYaml))
+  const parsed = await Promise.all(texts.map(([path, text]) => parseYaml(path, text)))
   const names = parsed.flatMap((document) => namesBelow(document?.toJS({ maxAliasCount: -1 })))
   const all = [context.variables.get('DISINTO_ALLOW') ?? '', ...names].filter((name) => /^[\w,]+$/.test(name))
   if (all.length === 0) return context

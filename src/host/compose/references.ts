@@ -1,5 +1,6 @@
 /** What a compose file refers to, found by parsing its YAML: variables and other files. */
 import type { Document, Node, YAMLMap } from 'yaml'
+import { readDocuments } from '../../yaml.ts'
 import { type Absent, referencesIn } from './template.ts'
 
 /** A variable where it stands. */
@@ -32,20 +33,27 @@ export interface FileReferences {
 
 /** So many nodes are no compose file but a bomb of aliases. */
 const MOST_NODES = 200_000
+const MOST_LEVELS = 200
+/** So many files nobody includes: a list of aliases of a list has the square of what it is long. */
+const MOST_ENTRIES = 1000
 
 /** Keys whose entries, without a value, pass on the variable of that name. */
 const PASSED_ON = new Set(['environment', 'args'])
 
 type Yaml = typeof import('yaml')
 
-interface Walk {
+/** A document, and what each alias in it stands for: the package looks through the whole document for each. */
+interface Source {
   readonly yaml: Yaml
   readonly document: Document
+  readonly targets: ReadonlyMap<unknown, unknown>
+}
+
+interface Walk extends Source {
   readonly references: Reference[]
   readonly literals: Set<string>
-  /** What each alias stands for: the package looks through the whole document for it. */
-  readonly resolved: Map<unknown, unknown>
   nodes: number
+  depth: number
 }
 
 function addText(walk: Walk, text: string, path: readonly string[]): void {
@@ -70,11 +78,22 @@ function addScalar(walk: Walk, value: unknown, path: readonly string[]): void {
     walk.references.push({ name: value, absent: 'default', path, before: '', after: '' })
 }
 
+/** The last node before an alias that has its anchor (YAML 1.2.2, 3.2.2.2), for each alias. */
+function targetsIn(yaml: Yaml, document: Document): Map<unknown, unknown> {
+  const anchors = new Map<string, unknown>()
+  const targets = new Map<unknown, unknown>()
+  yaml.visit(document, {
+    Alias: (_, alias) => void targets.set(alias, anchors.get(alias.source)),
+    Value: (_, node) => {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node)
+    },
+  })
+  return targets
+}
+
 /** What a node is once aliases are followed: an anchor's content stands where it is used, too. */
-function follow({ yaml, document, resolved }: Walk, node: unknown): unknown {
-  if (!yaml.isAlias(node)) return node
-  if (!resolved.has(node)) resolved.set(node, node.resolve(document))
-  return resolved.get(node)
+function follow({ yaml, targets }: Source, node: unknown): unknown {
+  return yaml.isAlias(node) ? targets.get(node) : node
 }
 
 function visitMap(walk: Walk, items: YAMLMap['items'], path: readonly string[]): void {
@@ -89,7 +108,9 @@ function visitMap(walk: Walk, items: YAMLMap['items'], path: readonly string[]):
 /** `merged`: whether it is what `<<` takes in, of which a list is several mappings at the same place. */
 function visit(walk: Walk, aliased: unknown, path: readonly string[], merged = false): void {
   walk.nodes += 1
-  if (walk.nodes > MOST_NODES) return
+  // An alias of what it stands in has no end.
+  if (walk.nodes > MOST_NODES || walk.depth > MOST_LEVELS) return
+  walk.depth += 1
   const { isMap, isScalar, isSeq } = walk.yaml
   const node = follow(walk, aliased)
   if (isScalar(node)) addScalar(walk, node.value, path)
@@ -98,36 +119,36 @@ function visit(walk: Walk, aliased: unknown, path: readonly string[], merged = f
     const place = merged ? path : [...path, '*']
     for (const item of node.items) visit(walk, item, place)
   }
-}
-
-interface Source {
-  readonly yaml: Yaml
-  readonly document: Document
+  walk.depth -= 1
 }
 
 /** A node below another, by keys, aliases followed. */
-function at({ yaml, document }: Source, ...keys: readonly string[]): unknown {
-  const { isAlias, isMap } = yaml
-  let node: unknown = document.contents
+function at(source: Source, ...keys: readonly string[]): unknown {
+  let node: unknown = source.document.contents
   for (const key of keys) {
-    if (isAlias(node)) node = node.resolve(document)
-    if (!isMap(node)) return undefined
+    node = follow(source, node)
+    if (!source.yaml.isMap(node)) return undefined
     node = node.get(key, true)
   }
-  return isAlias(node) ? node.resolve(document) : node
+  return follow(source, node)
 }
 
 const textOf = (node: unknown, { yaml }: Source): string[] =>
   yaml.isScalar(node) && typeof node.value === 'string' ? [node.value] : []
 
-/** The texts of a list of texts, of one text, or of a list of mappings that have it under a key. */
+/** The first entries of a list, or the one node that stands in the place of a list. */
+function entriesOf(node: unknown, source: Source): unknown[] {
+  const entries = source.yaml.isSeq(node) ? node.items.slice(0, MOST_ENTRIES) : [node]
+  return entries.map((entry) => follow(source, entry))
+}
+
+/** The texts of a list of texts, of one text, or of a list of mappings that have it, or such a list, under a key. */
 function filesIn(node: unknown, source: Source, key: string): string[] {
-  const { yaml, document } = source
-  const { isAlias, isMap, isSeq } = yaml
-  const resolved = isAlias(node) ? node.resolve(document) : node
-  if (isSeq(resolved)) return resolved.items.flatMap((item) => filesIn(item, source, key))
-  if (isMap(resolved)) return filesIn(resolved.get(key, true), source, key)
-  return textOf(resolved, source)
+  return entriesOf(follow(source, node), source).flatMap((entry) => {
+    if (!source.yaml.isMap(entry)) return textOf(entry, source)
+    const under = entriesOf(follow(source, entry.get(key, true)), source)
+    return under.flatMap((text) => textOf(text, source))
+  })
 }
 
 function followsOf(source: Source): Follow[] {
@@ -151,19 +172,18 @@ function followsOf(source: Source): Follow[] {
 
 /**
  * Reads the text of a compose file. Tags (`!reset`, `!override`) and keys that compose does not know are taken as
- * they are: whether the file is good is compose's to say, so a text that is no YAML refers to nothing.
+ * they are: whether the file is good is compose's to say, so a text that is no YAML refers to nothing. Throws yaml-limit.
  */
-export async function readReferences(text: string): Promise<FileReferences> {
+export async function readReferences(path: string, text: string): Promise<FileReferences> {
   // Most commands never read a compose file.
   const yaml = await import('yaml')
   const references: Reference[] = []
   const literals = new Set<string>()
   const follows: Follow[] = []
-  const documents = yaml.parseAllDocuments(text, { logLevel: 'silent', merge: false, uniqueKeys: false })
-  if (!Array.isArray(documents)) return { references, follows, literals }
-  for (const document of documents) {
-    visit({ yaml, document, references, literals, resolved: new Map(), nodes: 0 }, document.contents, [])
-    follows.push(...followsOf({ yaml, document }))
+  for (const document of await readDocuments(path, text, { merge: false })) {
+    const source = { yaml, document, targets: targetsIn(yaml, document) }
+    visit({ ...source, references, literals, nodes: 0, depth: 0 }, document.contents, [])
+    follows.push(...followsOf(source))
   }
   return { references, follows, literals }
 }

@@ -38,12 +38,15 @@ function composeFiles(root: string, named: string): string[] {
 }
 
 /** The services that the text of a compose file has, and the files that it includes. A tag changes nothing here. */
-async function readCompose(text: string): Promise<{
+async function readCompose(
+  path: string,
+  text: string,
+): Promise<{
   services: ReadonlyMap<string, unknown>
   includes: readonly unknown[]
 }> {
   // What is no YAML compose does not take either: it says why.
-  const fields = fieldsOf((await parseYaml(text))?.toJS({ maxAliasCount: -1 }))
+  const fields = fieldsOf((await parseYaml(path, text))?.toJS({ maxAliasCount: -1 }))
   return { services: fieldsOf(fields.get('services')), includes: listOf(fields.get('include')) }
 }
 
@@ -57,7 +60,7 @@ async function usersIn(file: string, envFile: string, seen: Set<string>): Promis
   if (seen.has(file) || !existsSync(file)) return []
   seen.add(file)
   const directory = dirname(file)
-  const { services, includes } = await readCompose(readRegular(file).toString())
+  const { services, includes } = await readCompose(file, readRegular(file).toString())
   const isIt = (entry: unknown) => pathsOf(entry).some((path) => resolve(directory, path) === envFile)
   const own = [...services]
     .filter(([, service]) => listOf(fieldsOf(service).get('env_file')).some(isIt))

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { readReferences } from '../../../../src/host/compose/references.ts'
 
 const placesOf = async (text: string) =>
-  (await readReferences(text)).references.map(({ name, path }) => `${name} ${path.join('.')}`)
+  (await readReferences('compose.yml', text)).references.map(({ name, path }) => `${name} ${path.join('.')}`)
 
 test('variables are found where they stand: through anchors, merges and tags', async () => {
   const text = `
@@ -58,7 +58,7 @@ services:
     extends: {file: base.yml, service: x}
     env_file: [one.env, {path: two.env, required: false}]
 `
-  const { follows } = await readReferences(text)
+  const { follows } = await readReferences('compose.yml', text)
   expect(follows.map(({ kind, file, service }) => [kind, file, service])).toEqual([
     ['include', 'a.yml', undefined],
     ['include', 'b.yml', undefined],
@@ -74,11 +74,35 @@ test('what is no YAML refers to nothing, and a bomb of aliases ends', async () =
   const bomb = Array.from({ length: 30 }, (_, at) =>
     at === 0 ? 'x0: &x0 ["$A"]' : `x${at}: &x${at} [*x${at - 1}, *x${at - 1}, *x${at - 1}]`,
   ).join('\n')
-  expect((await readReferences(bomb)).references.length).toBeLessThan(200_001)
+  expect((await readReferences('compose.yml', bomb)).references.length).toBeLessThan(200_001)
+})
+
+test('an alias stands for the last node before it that has its anchor', async () => {
+  const text = `
+a: &a {b: &b "\${ONE}"}
+c: &b "\${TWO}"
+d: *a
+e: *b
+`
+  const { references } = await readReferences('compose.yml', text)
+  expect(references.map(({ name, path }) => [name, path.join('.')])).toEqual([
+    ['ONE', 'a.b'],
+    ['TWO', 'c'],
+    ['ONE', 'd.b'],
+    ['TWO', 'e'],
+  ])
+})
+
+test('an alias of what it stands in ends', async () => {
+  expect(
+    (await readReferences('compose.yml', 'a: &a {<<: *a, b: "${X}"}\nc: &c [*c, "${X}"]\n')).references
+      .length,
+  ).toBeGreaterThan(1)
 })
 
 test('what the file itself sets is known, without what it refers to', async () => {
   const { literals } = await readReferences(
+    'compose.yml',
     'services: {a: {environment: {A: x, B: "${B:-y}"}}, b: {environment: [C=z]}}',
   )
   expect(literals.has('A=x')).toBe(true)

@@ -25,13 +25,13 @@ test.for<[yaml: string, kind: string]>([
   ['environment: {A: "${X}"}', 'text'],
   ['x-ports: ["${X}"]', 'text'],
 ])('%s takes a %s', async ([yaml, kind]) => {
-  const { references } = await readReferences(service(yaml))
+  const { references } = await readReferences('compose.yml', service(yaml))
   const [reference] = references.filter(({ name }) => name === 'X')
   expect(reference && kindOf(reference)).toBe(kind)
 })
 
 test('stand-ins are told apart in a text, and put back as names', async () => {
-  const { references } = await readReferences(service('command: ["$A", "${B}", "${C}"]'))
+  const { references } = await readReferences('compose.yml', service('command: ["$A", "${B}", "${C}"]'))
   const standIns = new StandIns(['A', 'B', 'C'], references, 'a port: 61001')
   const values = standIns.values()
   expect([...values.values()].join()).not.toContain('61001')
@@ -42,6 +42,7 @@ test('stand-ins are told apart in a text, and put back as names', async () => {
 
 test('a variable at two places gets what fewer places take, and none where its value is needed', async () => {
   const { references } = await readReferences(
+    'compose.yml',
     `name: $N\n${service('ports: ["$P:80"]\n    environment: {P: "$P", N: "$N"}')}`,
   )
   const standIns = new StandIns(['P', 'N'], references)
@@ -50,7 +51,7 @@ test('a variable at two places gets what fewer places take, and none where its v
 })
 
 test('others are tried for the variable that a refusal shows, then for those at its place', async () => {
-  const { references } = await readReferences(service('hostname: $A\n    labels: ["$B"]'))
+  const { references } = await readReferences('compose.yml', service('hostname: $A\n    labels: ["$B"]'))
   const standIns = new StandIns(['A', 'B'], references)
   const before = standIns.values()
   expect(standIns.tryOthers(`invalid thing: ${before.get('A')}`)).toBe(true)
