@@ -94,7 +94,7 @@ test('a command loads no module of Node that it does not use', () => {
   const loadedBy = (...words: string[]) => {
     const { stderr } = spawnSync(
       process.execPath,
-      ['--require', hook, join(dirname(SHIM), 'disinto.js'), ...words],
+      ['--require', hook, join(BUNDLES, 'disinto.js'), ...words],
       { cwd: directory, encoding: 'utf8' },
     )
     return ['crypto', 'tty', 'zlib'].filter((name) => stderr.split('\n').includes(`NativeModule ${name}`))

@@ -19,7 +19,7 @@ export async function serviceNames(context: HostContext): Promise<string[]> {
   const names = new Set<string>()
   try {
     for (const path of composeFiles(context)) {
-      const document = await parseYaml(readRegular(path).toString())
+      const document = await parseYaml(path, readRegular(path).toString())
       const root: unknown = document?.toJS({ maxAliasCount: -1 })
       const services = new Map(Object.entries(Object(root))).get('services')
       for (const name of Object.keys(Object(services))) if (isServiceName(name)) names.add(name)

@@ -65,6 +65,9 @@ test('others are tried for the variable that a refusal shows, then for those at 
 })
 
 test('a text of references that are not closed is read in time that goes with its length', async () => {
-  const { references } = await readReferences(service(`ports: ["\${X}${'${'.repeat(300_000)}:80"]`))
+  const { references } = await readReferences(
+    'compose.yml',
+    service(`ports: ["\${X}${'${'.repeat(300_000)}:80"]`),
+  )
   expect(references.map(kindOf)).toEqual(['number'])
 })
