@@ -109,7 +109,7 @@ export const HOSTILE: readonly Hostile[] = [
   ),
   hostile('yaml', 'merges', (size) => `a: &a {x: 1}\n${fill('- {<<: *a}\n', size)}`),
   hostile('compose', 'aliases of one anchor', (size) => `a: &a 1\nb: [${fill('*a,', size)}]\n`),
-  hostile('compose', 'references', (size) => `a: [${fill('"\${A:-b}",', size)}]\n`),
+  hostile('compose', 'references', (size) => `a: [${fill('"${A:-b}",', size)}]\n`),
   hostile('compose', 'ends of lists', (size) => fill('a: ]\n', size)),
   hostile('outside', 'a name and blanks', (size) => `a${fill(' ', size)}b`),
   hostile('outside', 'list marks', (size) => `sops_${fill('__list_', size)}=\n${METADATA}`),

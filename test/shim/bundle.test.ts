@@ -146,6 +146,22 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
     expect(start()).toEqual({ status: 0, stdout: `${MARK}\n`, stderr: '' })
   })
 
+  test('that is damaged is not noticed: what it says is what runs', () => {
+    const good = readFileSync(cached())
+    const damaged = Buffer.from(good)
+    damaged.write('damaged: ', damaged.indexOf('disinto: '), 'latin1')
+    writeFileSync(cached(), damaged)
+    const project = new Project()
+    project.secret('A', MARK)
+    const { stderr } = spawnSync(process.execPath, [join(directory, 'entrypoint.js'), '--', 'true'], {
+      cwd: project.directory,
+      env: { ...project.environment(), DISINTO_SUMMARY: '1' },
+      encoding: 'utf8',
+    })
+    writeFileSync(cached(), good)
+    expect(stderr).toBe('damaged: 1 secret: A\n')
+  })
+
   test.each([
     ['empty', () => writeFileSync(cached(), '')],
     ['cut off', () => writeFileSync(cached(), readFileSync(cached()).subarray(0, 4096))],

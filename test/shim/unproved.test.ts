@@ -42,6 +42,17 @@ test.each([
   expect(stderr).not.toMatch(MARK)
 })
 
+test.each(['builtin', 'sops'])('nobody without the key makes such a file of another, by %s', (engine) => {
+  const project = new Project()
+  const file = JSON.parse(sealed(project, 'json', false))
+  delete file.CLEAR
+  file.sops.mac_only_encrypted = true
+  project.write('.env.enc', JSON.stringify(file))
+  const { status, stderr } = project.run(['--engine', engine, '--', 'true'])
+  expect(status).toBe(125)
+  expect(stderr).toMatch(/\.env\.enc: was changed after it was encrypted/)
+})
+
 test.each(['builtin', 'sops'])('nothing is said where the MAC covers all, by %s', (engine) => {
   const project = new Project()
   project.write('.env.enc', sealed(project, 'json', false))
