@@ -110,15 +110,30 @@ export function isTerminal(device: number): boolean {
 }
 
 /**
+ * Whether the session of our terminal is ours or the container's own: we lead it, or process 1 does (proc_pid_stat(5),
+ * field 6). A shell that leads another goes on after us, and what root types there is for no user to read.
+ */
+function isOurSession(): boolean {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1')
+    // The second field, in parentheses, may hold anything.
+    const session = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]
+    return session === String(process.pid) || session === '1'
+  } catch {
+    return false
+  }
+}
+
+/**
  * Gives the user the pipes and the terminal that the engine prepared for root, so that /dev/stdout and $(tty) open as they
- * do under `docker run --user` (runc, fixStdioPermissions). Never a file or another's terminal. Where it is refused,
+ * do under `docker run --user` (runc, fixStdioPermissions). Never a file, or the terminal of another's session. Where it is refused,
  * without CAP_CHOWN for example, the command has its descriptors all the same.
  */
 function handOverStdio(uid: number): void {
   for (const descriptor of [0, 1, 2]) {
     try {
       const stats = fstatSync(descriptor)
-      const ours = stats.isFIFO() || (stats.isCharacterDevice() && isTerminal(stats.rdev))
+      const ours = stats.isFIFO() || (stats.isCharacterDevice() && isTerminal(stats.rdev) && isOurSession())
       if (ours && stats.uid === 0) fchownSync(descriptor, uid, stats.gid)
     } catch {
       // Closed, or not ours to give.

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { SHIM } from '../helpers/parts.ts'
 import { expectRefusal, MARK, Project } from './project.ts'
 
 const ROOT = process.getuid?.() === 0
@@ -25,6 +27,19 @@ describe.runIf(ROOT)('as root (needs root)', () => {
     const [uid, gid, groups, home, value] = result.stdout.split('\n')
     expect([uid, gid, groups, value]).toEqual(['65534', '65534', '65534', MARK])
     expect(home).toBe('/nonexistent')
+  })
+
+  test('the terminal of a shell that goes on after us stays root’s; that of our own session becomes the user’s', () => {
+    const project = openProject()
+    const line = `'${process.execPath}' '${SHIM}' --root '${project.directory}' --only NONE --user nobody -- sh -c 'echo owner $(stat -c %u $(tty))'`
+    const owners = (shell: string) => {
+      const { stdout } = spawnSync('script', ['--quiet', '--return', '--command', shell, '/dev/null'], {
+        encoding: 'utf8',
+      })
+      return [...stdout.matchAll(/owner (\d+)/g)].map(([, uid]) => uid)
+    }
+    expect(owners(`${line}; echo owner $(stat -c %u $(tty))`)).toEqual(['0', '0'])
+    expect(owners(`exec ${line}`)).toEqual(['65534'])
   })
 
   test.each([

@@ -1,4 +1,5 @@
 /** `disinto up`: the stack, with the mounts of what exists now. */
+import { quote } from '../../errors.ts'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { lookAgain } from '../compose/aftermath.ts'
 import { checkEngine, runCompose } from '../compose/docker.ts'
@@ -15,6 +16,10 @@ const STARTS_NOTHING = /^--(?:no-start|dry-run)/
 async function start(invocation: Invocation): Promise<number> {
   await checkEngine(invocation.context)
   const context = await withSettings(invocation.context)
+  const file = context.variables.get('COMPOSE_FILE')
+  // An encrypted file is read by nobody who reviews a change.
+  if (file !== invocation.context.variables.get('COMPOSE_FILE'))
+    context.speak.note(`the compose file is ${quote(file ?? '')}, as the env file says`)
   const { model, values, override } = await prepareStack(context, {
     allow: invocation.texts('allow'),
     allowSecret: invocation.texts('allow-secret').flatMap((text) => text.split(',')),

@@ -1,6 +1,10 @@
 /** compose's own settings, `COMPOSE_*`, from the environment and the env files. */
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { existsSync, statSync } from 'node:fs'
+import { quote } from '../../errors.ts'
+import { parseDotenv } from '../../load/dotenv.ts'
+import { reasonAgainst } from '../../load/names.ts'
+import { readRegular } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
 import { COMPOSE_FILES } from '../project.ts'
 import { isForOthers } from '../store/open.ts'
@@ -41,8 +45,57 @@ export async function readSettings(context: HostContext): Promise<Settings> {
       unopened = wanted
     }
   }
-  if (found.size === 0) return { context, unopened }
-  return { context: { ...context, variables: new Map([...variables, ...found]) }, unopened }
+  const settled = { ...context, variables: new Map([...variables, ...found]) }
+  const own = await dockersOwn(settled)
+  if (found.size + own.length === 0) return { context, unopened }
+  // Set and empty, compose takes them from no file, and docker takes them for not set.
+  for (const name of own) settled.variables.set(name, '')
+  return { context: settled, unopened }
+}
+
+/** What says whom docker talks to, and with which settings and trust. */
+const DOCKERS =
+  /^(?:DOCKER_(?:HOST|CONTEXT|CONFIG|CERT_PATH|TLS\w*|CLI_\w+|CONTENT_TRUST\w*|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(?:BUILDER|CONFIG))$/
+/** Refused names of what docker's own programs and the git that they start are taken over by. */
+const LOADERS = /^(?:LD|DYLD|GCONV|GIT|SSH)_/
+
+const isDockersOwn = (name: string): boolean =>
+  DOCKERS.test(name) || (LOADERS.test(name) && reasonAgainst(name) !== undefined)
+
+/**
+ * The names in plaintext env files that would decide what docker runs and whom it calls, each told of: compose takes all of
+ * such a file into its own environment, and a build goes to the DOCKER_HOST that it finds there. The environment that we
+ * were started with decides that.
+ */
+async function dockersOwn(context: HostContext): Promise<string[]> {
+  const { variables, speak } = context
+  const found: string[] = []
+  for (const path of plainEnvFiles(context)) {
+    const parsed = await parseDotenv(readRegular(path).toString())
+    const names = [...new Map(parsed).keys()].filter((name) => isDockersOwn(name) && !variables.has(name))
+    if (names.length === 0) continue
+    found.push(...names)
+    speak.warning({
+      code: 'env-not-taken',
+      message: `${quote(path)}: not taken from a file: ${names.map(quote).join(', ')}: it decides what docker runs or whom it calls`,
+      hint: 'set it in the environment where it is meant',
+    })
+  }
+  return found
+}
+
+/** The env files that are given to compose, where nobody has named others. */
+function plainEnvFiles(context: HostContext): string[] {
+  const { project, variables } = context
+  if (variables.get('COMPOSE_ENV_FILES')) return []
+  let files: readonly string[] = []
+  try {
+    files = composeFiles(context)
+  } catch {
+    // Without a compose file there is none but the project's.
+  }
+  const other = join(dirname(files[0] ?? project.composeFile), '.env')
+  return [...new Set([other, project.plainEnvFile])].filter(hasPlainEnv)
 }
 
 /** What compose is asked of in a file whose names can't be seen. */
@@ -80,15 +133,11 @@ function refuseIrregular(path: string): void {
  * taken as it stands. Where COMPOSE_FILE leads to another directory, compose reads the `.env` of both.
  */
 export function composeWords(context: HostContext): string[] {
-  const { project } = context
   const files = composeFiles(context)
   for (const path of files) refuseIrregular(path)
-  const other = join(dirname(files[0] ?? project.composeFile), '.env')
-  const envFiles = [...new Set([other, project.plainEnvFile])].filter(hasPlainEnv)
-  // Without a word of ours compose would look for itself.
-  if (envFiles.length === 0) envFiles.push('/dev/null')
-  // People who have named others mean those.
-  if (context.variables.get('COMPOSE_ENV_FILES')) envFiles.length = 0
+  const envFiles = plainEnvFiles(context)
+  // Without a word of ours compose would look for itself. People who have named others mean those.
+  if (envFiles.length === 0 && !context.variables.get('COMPOSE_ENV_FILES')) envFiles.push('/dev/null')
   return [
     'compose',
     ...envFiles.flatMap((path) => ['--env-file', path]),

@@ -1,28 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readSources } from '../../../../src/host/compose/files.ts'
-import type { HostContext } from '../../../../src/host/context.ts'
-import { projectAt } from '../../../../src/host/project.ts'
-
-/** The context of a project with these files; a text that begins with `->` is where a link leads. */
-function contextOf(files: Readonly<Record<string, string>>): HostContext {
-  const root = mkdtempSync(join(tmpdir(), 'disinto-files-'))
-  onTestFinished(() => rmSync(root, { recursive: true }))
-  for (const [name, text] of Object.entries(files)) {
-    const path = join(root, name)
-    mkdirSync(dirname(path), { recursive: true })
-    if (text.startsWith('->')) symlinkSync(text.slice(2), path)
-    else writeFileSync(path, text)
-  }
-  const variables = new Map([['HOME', root]])
-  const nobody = { error: () => {}, warning: () => {}, note: () => {} }
-  return {
-    ...{ project: projectAt(root, variables, root), variables, workingDirectory: root, speak: nobody },
-    ...{ interactive: false, print: () => {}, write: () => {}, readInput: () => Buffer.alloc(0) },
-  }
-}
+import { contextOf } from './context.ts'
 
 const FILE = 'docker-compose.yml'
 const service = (lines: string) => `services:\n  a:\n    image: x\n    ${lines}\n`
