@@ -66,14 +66,14 @@ export function isAccepted({ rules, accepted }: World, file: string): boolean {
  */
 export function isAllAccepted(
   { rules, accepted }: World,
-  except: (which: Which) => readonly Key[] = () => [],
+  except: (which: Which | 'own') => readonly Key[] = () => [],
 ): boolean {
   if (JSON.stringify(rules.patterns) !== JSON.stringify(accepted.patterns)) return false
   const ownFiles = Object.keys(rules.own).map((file) => {
     const before = flat(ruleFor(accepted, file))
     return flat(ruleFor(rules, file)).filter((key) => !before.includes(key) && key !== 'me')
   })
-  if (ownFiles.flat().some((key) => !except('secrets').includes(key))) return false
+  if (ownFiles.flat().some((key) => !except('own').includes(key))) return false
   return RULES.every((one) => newcomers(rules, accepted, one).every((key) => except(one).includes(key)))
 }
 
@@ -96,7 +96,8 @@ export function opens(file: File, key: Key): boolean {
 
 function mapRules(rules: Rules, which: readonly Which[], change: (groups: Groups) => Groups): Rules {
   const changed = (one: Which) => (chosenOf(rules, which).includes(one) ? change(rules[one]) : rules[one])
-  const secrets = chosenOf(rules, which).includes('secrets')
+  // A rule of a file's own is none of those that two kinds of files share.
+  const secrets = which.includes('secrets')
   const own = Object.entries(rules.own).map(
     ([file, groups = []]) => [file, secrets ? change(groups) : groups] as const,
   )

@@ -349,14 +349,16 @@ async function doGive(stage: Stage, step: Step & { readonly do: 'give' | 'take' 
   const chosen = chosenOf(rules, which)
   const lacking = [...files].filter(
     ([file, { labels }]) =>
-      chosen.includes(generalFor(file)) &&
+      (rules.own[file] === undefined ? chosen.includes(generalFor(file)) : which.includes('secrets')) &&
       ruleFor(made, file).flat().includes(step.key) &&
       !labels.flat().includes(step.key),
   )
   const named = JSON.stringify(made) === JSON.stringify(rules)
   const accepted = isAllAccepted(world, (one) =>
     // Of several groups the operator has to say which: where somebody else put the key is a claim.
-    chosen.includes(one) && rules[one].length === 1 ? [step.key] : [],
+    (one === 'own' ? which.includes('secrets') : chosen.includes(one) && rules[one].length === 1)
+      ? [step.key]
+      : [],
   )
   const remade = lacking.map(
     ([file, old]) => [file, rewritten(old, ruleFor(made, file), [step.key])] as const,
@@ -404,7 +406,7 @@ async function doGrant(stage: Stage, name: string): Promise<void> {
   const file = `secrets/${name}.enc`
   const old = files.get(file)
   const granted = rules.own[file]?.flat().includes('web') === true
-  const accepted = isAllAccepted(world, (one) => (one === 'secrets' && rules.own[file] ? ['web'] : []))
+  const accepted = isAllAccepted(world, (one) => (one === 'own' && rules.own[file] ? ['web'] : []))
   const can = old !== undefined && accepted && (granted || ruleFor(rules, file).length === 1)
   expect(await stage.does(grant, ['web', name]), stage.said).toBe(can)
   const [recipient] = (await recipientsOfFile(stage.serviceKey('web'))) ?? []
