@@ -528,6 +528,26 @@ export const HOST_CATALOGUE = {
     message: '.env.enc is what the service "agents" works with: disinto up encrypts it to its key',
     hint: 'move what it must not have to a file of its own: disinto secrets add NAME, then disinto secrets rm NAME',
   }),
+  'files-wrong': ({ service, where }: Texts<'service' | 'where'>) => ({
+    message: `${quote(service)}: x-disinto: secrets: can't be read at ${quote(where)}`,
+    hint: 'secrets: {db_password: DB_PASSWORD}, or for each file {source: DB_PASSWORD, mode: "0400", uid: 999, gid: 999}',
+  }),
+  'files-name': ({ service, writer }: Texts<'service' | 'writer'>) => ({
+    message: `${quote(service)}: its secrets would be written by a service ${quote(writer)}, and the compose file has one of that name`,
+    hint: 'rename that service',
+  }),
+  'files-beside': ({ service }: Texts<'service'>) => ({
+    message: `${quote(service)}: x-disinto: secrets: are mounted at /run/secrets, where it has others already`,
+    hint: 'move them all to x-disinto: secrets:, or mount the others elsewhere',
+  }),
+  'files-image': ({ service, image }: Texts<'service' | 'image'>) => ({
+    message: `${quote(service)}: its secrets are written by a container of ${quote(image)}, and there is no such image on this machine`,
+    hint: 'build it (docker build -f Dockerfile.agent -t disinto-agent . in a clone of disinto), or name one that has the shim: x-disinto: {image: NAME} at the top of the compose file',
+  }),
+  'files-ungranted': ({ service, names }: Texts<'service'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(service)}: x-disinto: secrets: wants ${list(names)}, which it was not granted`,
+    hint: `disinto secrets grant ${service} ${names.join(' ')}`,
+  }),
   'recipient-bad': () => ({
     message: 'what was given is no age recipient',
     hint: 'age1…, as age-keygen -y prints it; an identity (AGE-SECRET-KEY-…) is never an argument',

@@ -28,6 +28,8 @@ export interface Service {
   readonly secrets: readonly string[]
   /** Names that `x-disinto: {allow: […]}` lets through. */
   readonly allow: readonly string[]
+  /** `x-disinto: {secrets: …}`, as it stands there: files that it gets (deliveries.ts). */
+  readonly delivers: unknown
   /** Every text in it, with the key it stands under: `environment`, `logging`, `build.args`. */
   readonly texts: ReadonlyArray<readonly [where: string, text: string]>
 }
@@ -47,6 +49,8 @@ export interface Model {
   /** `x-disinto:` of the whole file: names let through, and names that are no secrets. */
   readonly allow: readonly string[]
   readonly config: readonly string[]
+  /** `x-disinto: {image: …}`: the one with the shim that services of ours are made of. */
+  readonly image: string | undefined
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -91,7 +95,7 @@ function storedTexts(service: Json): Array<readonly [string, string]> {
   })
 }
 
-function readService(name: string, value: Json, envFiles: readonly string[]): Service {
+function readService(name: string, value: Json, envFiles: readonly string[], extension: Json): Service {
   const { entrypoint, pids_limit: pids } = value
   const limits = objectOf(objectOf(objectOf(value['deploy'])['resources'])['limits'])
   const pidsLimit = Number(pids ?? limits['pids'] ?? 0)
@@ -119,20 +123,30 @@ function readService(name: string, value: Json, envFiles: readonly string[]): Se
     secrets: listOf(value['secrets']).map((secret) =>
       String(isObject(secret) ? (secret['source'] ?? '') : secret),
     ),
-    allow: textsIn(objectOf(value['x-disinto'])['allow']),
+    allow: textsIn(extension['allow']),
+    delivers: extension['secrets'],
     texts: storedTexts(value),
   }
 }
 
 /**
  * Reads what `docker compose config --format json` prints. `envFiles` are the services' `env_file:`, which compose
- * has replaced by what they hold.
+ * has replaced by what they hold; `extensions` are their `x-disinto:`, where compose has left that out.
  */
-export function readModel(json: string, envFiles: ReadonlyMap<string, readonly string[]> = new Map()): Model {
+export function readModel(
+  json: string,
+  envFiles: ReadonlyMap<string, readonly string[]> = new Map(),
+  extensions: ReadonlyMap<string, unknown> = new Map(),
+): Model {
   const root = objectOf(JSON.parse(json))
   const extension = objectOf(root['x-disinto'])
   const services = entriesOf(root['services']).map(([name, value]) =>
-    readService(name, objectOf(value), envFiles.get(name) ?? []),
+    readService(
+      name,
+      objectOf(value),
+      envFiles.get(name) ?? [],
+      objectOf(extensions.get(name) ?? objectOf(value)['x-disinto']),
+    ),
   )
   const fromEnvironment = (['secrets', 'configs'] as const).flatMap((section) =>
     entriesOf(root[section]).flatMap(([name, value]) => {
@@ -152,5 +166,6 @@ export function readModel(json: string, envFiles: ReadonlyMap<string, readonly s
     texts,
     allow: textsIn(extension['allow']),
     config: textsIn(extension['config']),
+    image: typeof extension['image'] === 'string' ? extension['image'] : undefined,
   }
 }

@@ -2,6 +2,7 @@
 import type { Model, Service } from './model.ts'
 import { failure } from '../errors.ts'
 import { partsOfName } from '../../load/names.ts'
+import { consumerOverride, type Delivery, volumesFor, writerService } from './deliveries.ts'
 import { type Granted, stampOfSecrets } from './granted.ts'
 
 /** Where the image looks, Dockerfile.agent. */
@@ -31,6 +32,8 @@ export interface Available {
   readonly keys: ReadonlyMap<string, ServiceKey>
   /** Names that the compose file lets through, for the shim in the containers. */
   readonly allow: readonly string[]
+  /** The services that get files instead, each with its key and what it was granted. */
+  readonly deliveries: ReadonlyArray<{ readonly delivery: Delivery; readonly key: ServiceKey }>
   /** The project has no value yet. */
   readonly empty: boolean
 }
@@ -58,6 +61,10 @@ function bind({ source, target }: Bind) {
 export const mountsKey = ({ mounts }: Service): boolean =>
   mounts.some(({ target }) => target === IMAGE_KEYS || target === ROOT_KEYS)
 
+function secretMounts({ secrets }: Granted): Bind[] {
+  return secrets.map(({ secret, path }) => ({ source: path, target: `${IMAGE_SECRETS}/${secret}.enc` }))
+}
+
 function mountsOf(service: Service, available: Available): Bind[] {
   const key = available.keys.get(service.name)
   if (key === undefined) return []
@@ -69,8 +76,7 @@ function mountsOf(service: Service, available: Available): Bind[] {
     wanted.push({ source: path, target: `${IMAGE_ROOT}/${name}` })
   }
   if (!service.mounts.some(({ target }) => target === IMAGE_ROOT || target === IMAGE_SECRETS))
-    for (const { secret, path } of key.secrets)
-      wanted.push({ source: path, target: `${IMAGE_SECRETS}/${secret}.enc` })
+    wanted.push(...secretMounts(key))
   return wanted.filter(({ target }) => !service.mounts.some((mount) => mount.target === target))
 }
 
@@ -121,7 +127,22 @@ export function overrideDocument(model: Model, available: Available): string {
       ? []
       : [[service.name, { volumes, ...(Object.keys(labels).length > 0 && { labels }), ...more }] as const]
   })
-  return `${JSON.stringify({ services: Object.fromEntries(services) })}\n`
+  const delivered = available.deliveries.flatMap(({ delivery, key }) => {
+    const stamp = stampOfSecrets(key.secrets)
+    const binds = [{ source: key.directory, target: ROOT_KEYS }, ...secretMounts(key)].map(bind)
+    const own = { file: `${ROOT_KEYS}/keys.txt`, binds }
+    return [
+      [delivery.service, consumerOverride(delivery, stamp)] as const,
+      [delivery.writer, writerService(delivery, key.secrets, own, stamp)] as const,
+    ]
+  })
+  const document = {
+    services: Object.fromEntries([...services, ...delivered]),
+    ...(delivered.length > 0 && {
+      volumes: volumesFor(available.deliveries.map(({ delivery }) => delivery)),
+    }),
+  }
+  return `${JSON.stringify(document)}\n`
 }
 
 /**

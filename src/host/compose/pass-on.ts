@@ -3,6 +3,8 @@ import { DisintoError, quote } from '../../errors.ts'
 import type { Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { containersOf, projectInEngine, runByName } from './by-name.ts'
+import { writersDocument } from './deliveries.ts'
+import type { Model } from './model.ts'
 import { checkEngine, runCompose, statusOfCompose } from './docker.ts'
 import { type Reading, readStack } from './read.ts'
 import { readSettings } from './settings.ts'
@@ -82,6 +84,17 @@ export async function reachStack(context: HostContext): Promise<Reached> {
   }
 }
 
+/** The services that `up` has added; where what the file says of them is wrong, compose's own words say what is there. */
+function overrideFor(model: Model): { readonly override?: string } {
+  try {
+    const override = writersDocument(model)
+    return override === undefined ? {} : { override }
+  } catch (error) {
+    if (error instanceof DisintoError) return {}
+    throw error
+  }
+}
+
 /**
  * Runs a command of compose for which no value matters: no key is needed, nothing is decrypted but settings, and it
  * works in every state of the files.
@@ -91,7 +104,10 @@ export async function runWithoutValues(words: readonly string[], invocation: Inv
   const all = [...words, ...composeArguments(invocation)]
   const status =
     reached.by === 'files'
-      ? await runCompose(reached.context, all, { values: reached.reading.values })
+      ? await runCompose(reached.context, all, {
+          values: reached.reading.values,
+          ...overrideFor(reached.reading.model),
+        })
       : await runByName(reached.context, reached.name, all)
   return statusOfCompose(status)
 }

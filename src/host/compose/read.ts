@@ -1,6 +1,7 @@
 /** The compose file read by compose itself, filled in with values or stand-ins. */
 import type { Ended } from '../../child.ts'
 import { Secret } from '../../secret.ts'
+import { parseYaml } from '../../yaml.ts'
 import type { HostContext } from '../context.ts'
 import { askDocker, lastLine } from './docker.ts'
 import { type ComposeSources, readSources } from './files.ts'
@@ -20,13 +21,46 @@ const NO_COMPOSE =
 type Values = ReadonlyMap<string, string>
 
 /** Has compose read its files with these values; all services, those of no active profile included. */
-async function config(context: HostContext, values: Values, all: boolean): Promise<Ended> {
+async function config(
+  context: HostContext,
+  values: Values,
+  all: boolean,
+  format: 'json' | 'yaml' = 'json',
+): Promise<Ended> {
   const variables = new Map([...context.variables, ...values])
   const profiles = all ? ['--profile', '*'] : []
-  const words = [...composeWords(context), ...profiles, 'config', '--format', 'json']
+  const words = [...composeWords(context), ...profiles, 'config', '--format', format]
   const ended = await askDocker({ ...context, variables }, words)
   if (ended.status !== 0 && NO_COMPOSE.test(ended.stderr.toString())) throw failure('compose-missing')
   return ended
+}
+
+/** What stands under `x-disinto:` in each service: compose leaves that out of its JSON, and not of its YAML. */
+async function extensionsOf(
+  context: HostContext,
+  { text }: ComposeSources,
+  values: Values,
+): Promise<Map<string, unknown>> {
+  if (!text.includes('x-disinto')) return new Map()
+  const [path = ''] = composeFiles(context)
+  let ended = await config(context, values, true, 'yaml')
+  if (ended.status !== 0) ended = await config(context, values, false, 'yaml')
+  if (ended.status !== 0) return new Map()
+  const document = await parseYaml(path, ended.stdout.toString())
+  const root: unknown = document?.toJS()
+  const below = (value: unknown, key: string): unknown =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).find(([name]) => name === key)?.[1]
+      : undefined
+  const services = below(root, 'services')
+  return new Map(
+    Object.entries(typeof services === 'object' && services !== null ? services : {}).flatMap(
+      ([name, service]) => {
+        const extension = below(service, 'x-disinto')
+        return extension === undefined ? [] : [[name, extension] as const]
+      },
+    ),
+  )
 }
 
 interface Read {
@@ -129,7 +163,8 @@ export async function readStack(context: HostContext): Promise<Reading> {
     .filter(({ name, absent }) => absent === 'empty' && !variables.has(name) && !plain.has(name))
     .map(({ name }) => [name, ''] as const)
   const values = secretly(new Map([...silent, ...standIns.values(), ...given]))
-  return { model: readModel(json, sources.envFiles), sources, values }
+  const extensions = await extensionsOf(context, sources, new Map([...standIns.values(), ...given]))
+  return { model: readModel(json, sources.envFiles, extensions), sources, values }
 }
 
 /** Reads the compose file with the values that the stack will have. Throws as readStack does. */
@@ -141,7 +176,7 @@ export async function readWithValues(
   const given = new Map([...values].map(([name, value]) => [name, value.reveal()]))
   const { json } = await readWith(context, given, new StandIns([], []))
   if (json === undefined) throw await refused(context, sources, given)
-  return readModel(json, sources.envFiles)
+  return readModel(json, sources.envFiles, await extensionsOf(context, sources, given))
 }
 
 /**

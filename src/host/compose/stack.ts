@@ -10,9 +10,10 @@ import { ensureServiceKey, grantService } from '../store/grant.ts'
 import { type Grant, grantsOf } from '../store/grants.ts'
 import { runCompose } from './docker.ts'
 import { readSources } from './files.ts'
+import { type Delivery, deliveriesOf, grantedFor, isDelivered } from './deliveries.ts'
 import { grantedTo, stampOf, warningsOfGrants } from './granted.ts'
 import { objectionsTo } from './guards.ts'
-import { type Image, imagesOf } from './images.ts'
+import { type Image, imagesOf, inspectFields } from './images.ts'
 import type { Model, Service } from './model.ts'
 import { checkSources, type EnvFile, mountsKey, overrideDocument, type ServiceKey } from './mounts.ts'
 import { readWithValues } from './read.ts'
@@ -114,6 +115,21 @@ async function keyFor(
   return { ...granted, directory: dirname(key.path), ours }
 }
 
+/** The key of a service that gets files, for the one that writes them. Throws files-ungranted, files-image. */
+async function keyOfDelivery(
+  context: HostContext,
+  delivery: Delivery,
+  grants: readonly Grant[],
+): Promise<ServiceKey> {
+  const { service, image } = delivery
+  const secrets = grantedFor(delivery, grantedTo(grants, service))
+  const path = context.project.serviceKeyFile(service)
+  if (path === undefined) throw failure('no-key-place')
+  if ((await inspectFields(context, 'image', image)) === undefined)
+    throw failure('files-image', { service, image })
+  return { directory: dirname(path), ours: true, envFile: false, secrets }
+}
+
 /**
  * The images of the services, by service. One that is to be built and gets a key is built first: where its key has its
  * place, the image alone says.
@@ -124,9 +140,13 @@ async function imagesForKeys(
   values: ReadonlyMap<string, Secret>,
 ): Promise<Map<string, Image>> {
   const images = await imagesOf(context, model)
-  const absent = model.services.filter(({ name, built }) => {
+  const delivers = model.services.some(isDelivered)
+  const absent = model.services.filter((service) => {
+    const { name, built } = service
+    if (!built || images.has(name) || isDelivered(service)) return false
     const key = context.project.serviceKeyFile(name)
-    return built && !images.has(name) && name !== AGENTS && key !== undefined && isThere(key)
+    // The agents' key has its place whatever their image says, but files are written by a container of it.
+    return name === AGENTS ? delivers : key !== undefined && isThere(key)
   })
   if (absent.length === 0) return images
   // What went wrong it says itself, and `up` once more.
@@ -171,8 +191,11 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const grants = await grantsOf(context)
   for (const warning of warningsOfGrants(grants, new Set(model.services.map(({ name }) => name))))
     context.speak.warning(warning)
+  const deliveries = []
+  for (const delivery of deliveriesOf(model))
+    deliveries.push({ delivery, key: await keyOfDelivery(context, delivery, grants) })
   const keys = new Map<string, ServiceKey>()
-  for (const service of model.services) {
+  for (const service of model.services.filter((one) => !isDelivered(one))) {
     const key = await keyFor(context, service, images.get(service.name), grants)
     if (key !== undefined) keys.set(service.name, key)
   }
@@ -182,7 +205,7 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
     model.services.filter((service) => hasShim(service, images.get(service.name))).map(({ name }) => name),
   )
   const empty = encrypted !== undefined && encrypted.size + plain.length === 0
-  const override = overrideDocument(model, { envFile, keys, allow: model.allow, empty })
+  const override = overrideDocument(model, { envFile, keys, allow: model.allow, deliveries, empty })
   return { model, values, override, shims }
 }
 

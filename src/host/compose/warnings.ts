@@ -65,7 +65,10 @@ function layerNotices(model: Model, names: ReadonlySet<string>): Warning[] {
       {
         code: 'secret-on-disk',
         message: `${services.map((service) => quote(service.name)).join(', ')}: ${section}: ${quote(name)}: compose writes the value of ${quote(variable)} into the container's layer, in plaintext on disk`,
-        hint: `take environment: ${variable} out: an image with the shim (docs/install.md) has it in memory alone`,
+        hint:
+          section === 'secrets'
+            ? `in its place, on the service: x-disinto: {secrets: {${name}: ${variable}}}, which has the value in memory alone, at the same path (docs/grants.md); with ${variable} in a file of its own: disinto secrets grant ${services[0]?.name ?? 'SERVICE'} ${variable}`
+            : `take environment: ${variable} out: an image with the shim (docs/install.md) has it in memory alone`,
       },
     ]
   })

@@ -5,6 +5,7 @@ import { type Container, containersOf } from '../compose/by-name.ts'
 import { askDocker } from '../compose/docker.ts'
 import type { Model } from '../compose/model.ts'
 import { IMAGE_ROOT } from '../compose/mounts.ts'
+import { type Delivery, deliveriesOf, grantedFor } from '../compose/deliveries.ts'
 import { grantedTo, stampOfSecrets } from '../compose/granted.ts'
 import { envFileOf } from '../compose/stack.ts'
 import type { HostContext } from '../context.ts'
@@ -19,6 +20,8 @@ function stampsOf(
   grants: readonly Grant[],
   name: string,
 ): { readonly envFile: string; readonly secrets: string } {
+  const delivery = deliveriesIn(model).find((one) => one.service === name || one.writer === name)
+  if (delivery !== undefined) return { envFile: '', secrets: stampOfDelivery(delivery, grants) }
   const service = model.services.find((one) => one.name === name)
   if (service === undefined || service.mounts.some(({ target }) => target.startsWith(IMAGE_ROOT)))
     return { envFile: '', secrets: '' }
@@ -26,6 +29,25 @@ function stampsOf(
   return {
     envFile: granted.envFile ? (envFileOf(context)?.stamp ?? '') : '',
     secrets: stampOfSecrets(granted.secrets),
+  }
+}
+
+function deliveriesIn(model: Model): Delivery[] {
+  try {
+    return deliveriesOf(model)
+  } catch (error) {
+    // What is wrong with them is a finding of the stack.
+    if (error instanceof DisintoError) return []
+    throw error
+  }
+}
+
+function stampOfDelivery(delivery: Delivery, grants: readonly Grant[]): string {
+  try {
+    return stampOfSecrets(grantedFor(delivery, grantedTo(grants, delivery.service)))
+  } catch (error) {
+    if (error instanceof DisintoError) return ''
+    throw error
   }
 }
 

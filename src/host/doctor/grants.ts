@@ -1,11 +1,12 @@
 /** Grants against the stack: not mounted, mounted and not granted, or of no service. */
 import { quote } from '../../errors.ts'
+import { deliveriesOf, grantedFor } from '../compose/deliveries.ts'
 import { grantedTo, warningsOfGrants } from '../compose/granted.ts'
 import type { Model, Service } from '../compose/model.ts'
 import { IMAGE_KEYS, IMAGE_SECRETS, ROOT_KEYS } from '../compose/mounts.ts'
 import { AGENTS } from '../project.ts'
 import { ENV_FILE, type Grant } from '../store/grants.ts'
-import type { Finding } from '../finding.ts'
+import { type Finding, findingOf } from '../finding.ts'
 
 /** The secret files that a service mounts by its own word, and was not granted. */
 function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] {
@@ -46,6 +47,16 @@ function servicelessFindings(names: ReadonlySet<string>, grants: readonly Grant[
   })
 }
 
+/** What is wrong with the files that services of others' images are to get. */
+function deliveryFindings(model: Model, grants: readonly Grant[]): Finding[] {
+  try {
+    for (const delivery of deliveriesOf(model)) grantedFor(delivery, grantedTo(grants, delivery.service))
+    return []
+  } catch (error) {
+    return [findingOf(error)]
+  }
+}
+
 /** Examines what the services were granted against what the compose file has. */
 export function grantFindings(model: Model, grants: readonly Grant[]): Finding[] {
   const names = new Set(model.services.map(({ name }) => name))
@@ -53,5 +64,6 @@ export function grantFindings(model: Model, grants: readonly Grant[]): Finding[]
     ...model.services.flatMap((service) => mountedFindings(service, grants)),
     ...warningsOfGrants(grants, names).map((told): Finding => ({ ...told, severity: 'warning' })),
     ...servicelessFindings(names, grants),
+    ...deliveryFindings(model, grants),
   ]
 }

@@ -76,7 +76,13 @@ test('an override mounts a key and the env file read-only, and lets no source be
   const model = modelOf({ agents: {}, web: {} })
   const envFile = { path: '/home/a$b/.env.enc', name: '.env.enc', stamp: 'x' } as const
   const document = JSON.parse(
-    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [], empty: false }),
+    overrideDocument(model, {
+      envFile,
+      keys: new Map([['agents', KEY]]),
+      allow: [],
+      deliveries: [],
+      empty: false,
+    }),
   )
   expect(Object.keys(document.services)).toEqual(['agents'])
   const { volumes } = document.services.agents
@@ -95,7 +101,7 @@ test('another image gets the key where only root can enter, and is told where', 
   const model = modelOf({ web: {} })
   const keys = new Map([['web', { directory: '/k', ours: false, envFile: true, secrets: [] }]])
   const { services } = JSON.parse(
-    overrideDocument(model, { envFile: undefined, keys, allow: [], empty: false }),
+    overrideDocument(model, { envFile: undefined, keys, allow: [], deliveries: [], empty: false }),
   )
   expect(services.web.volumes[0].target).toBe('/root/.config/sops/age')
   expect(services.web.environment).toEqual({ SOPS_AGE_KEY_FILE: '/root/.config/sops/age/keys.txt' })
@@ -110,6 +116,7 @@ test('names that the file lets through reach the shim, beside those it was given
     envFile: undefined,
     keys: new Map([['agents', KEY]]),
     allow: model.allow,
+    deliveries: [],
     empty: false,
   })
   expect(JSON.parse(document).services.agents.environment.DISINTO_ALLOW).toBe('NODE_OPTIONS,B,A')
@@ -131,7 +138,9 @@ test('exactly the granted files are mounted, a value of the service’s own unde
     ['qwen', key],
     ['llama', key],
   ])
-  const { services } = JSON.parse(overrideDocument(model, { envFile, keys, allow: [], empty: true }))
+  const { services } = JSON.parse(
+    overrideDocument(model, { envFile, keys, allow: [], deliveries: [], empty: true }),
+  )
   expect(services.qwen.volumes.map(({ target }: { target: string }) => target)).toEqual([
     '/home/agent/.config/sops/age',
     '/etc/disinto/secrets/A.enc',
@@ -147,7 +156,13 @@ test('a stack without a value yet starts all the same', () => {
   const model = modelOf({ agents: { environment: { DISINTO_REQUIRE_ANY: '1' } } })
   const documentOf = (empty: boolean) =>
     JSON.parse(
-      overrideDocument(model, { envFile: undefined, keys: new Map([['agents', KEY]]), allow: [], empty }),
+      overrideDocument(model, {
+        envFile: undefined,
+        keys: new Map([['agents', KEY]]),
+        allow: [],
+        deliveries: [],
+        empty,
+      }),
     )
   expect(documentOf(true).services.agents.environment).toEqual({ DISINTO_REQUIRE_ANY: '0' })
   expect(documentOf(false).services.agents.environment).toBeUndefined()
@@ -159,7 +174,13 @@ test('what the file mounts itself is not mounted twice', () => {
   })
   const envFile = { path: '/p/.env.enc', name: '.env.enc', stamp: 'x' } as const
   const document = JSON.parse(
-    overrideDocument(model, { envFile, keys: new Map([['agents', KEY]]), allow: [], empty: false }),
+    overrideDocument(model, {
+      envFile,
+      keys: new Map([['agents', KEY]]),
+      allow: [],
+      deliveries: [],
+      empty: false,
+    }),
   )
   expect(document.services.agents.volumes).toHaveLength(1)
 })

@@ -23,6 +23,7 @@ const service = (name: string, more: Partial<Service> = {}): Service => ({
   pidsLimit: undefined,
   secrets: [],
   allow: [],
+  delivers: undefined,
   texts: [],
   ...more,
 })
@@ -33,6 +34,7 @@ const model = (...services: Service[]): Model => ({
   texts: [],
   allow: [],
   config: [],
+  image: undefined,
 })
 const key = (more: Partial<ServiceKey> = {}): ServiceKey => ({
   directory: '/keys/agents',
@@ -45,6 +47,7 @@ const available = (keys: Record<string, ServiceKey>, more: Partial<Available> = 
   envFile: { path: '/p/.env.enc', name: '.env.enc', stamp: 'e1' },
   keys: new Map(Object.entries(keys)),
   allow: [],
+  deliveries: [],
   empty: false,
   ...more,
 })
