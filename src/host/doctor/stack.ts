@@ -66,6 +66,9 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
   return findings
 }
 
+/** Whether a variable only says where a secret is, as POSTGRES_PASSWORD_FILE does. */
+const namesFile = (name: string, value: string) => name.endsWith('_FILE') && value.startsWith('/')
+
 function serviceFindings(
   service: Service,
   context: HostContext,
@@ -74,7 +77,13 @@ function serviceFindings(
 ): Finding[] {
   const findings = mountFindings(service, context)
   const written = [...service.environment]
-    .filter(([name, value]) => value !== '' && isSecretive(name, told) && literals.has(`${name}=${value}`))
+    .filter(
+      ([name, value]) =>
+        value !== '' &&
+        !namesFile(name, value) &&
+        isSecretive(name, told) &&
+        literals.has(`${name}=${value}`),
+    )
     .map(([name]) => name)
   if (written.length > 0) {
     findings.push({
