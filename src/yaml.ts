@@ -1,5 +1,5 @@
 /** YAML, as a stranger may write it, read in time that goes with its text. */
-import type { Document } from 'yaml'
+import type { Document, YAMLMap } from 'yaml'
 import { failure } from './errors.ts'
 
 /** Bytes: no environment holds as much, nor does any compose file. */
@@ -19,6 +19,8 @@ class Measure {
   values = 0
   aliases = 0
   doubledKeys = false
+  /** `<<` with something else than maps: no YAML to sops and compose, and an Error out of the package's toJS. */
+  badMerge = false
   readonly #yaml: Yaml
   readonly #anchors = new Map<string, unknown>()
   readonly #weights = new Map<unknown, number>()
@@ -44,12 +46,32 @@ class Measure {
       this.#anchors.set(node.anchor, node)
     let weight = 1
     if (isCollection(node)) for (const item of node.items) weight += this.weigh(item)
-    if (isMap(node)) {
-      const keys = node.items.flatMap(({ key }) => (isScalar(key) && key.value !== '<<' ? [key.value] : []))
-      if (new Set(keys).size < keys.length) this.doubledKeys = true
-    }
+    if (isMap(node)) this.#lookAt(node)
     this.#weights.set(node, weight)
     return weight
+  }
+
+  /** Looks for a key twice and for what can't be merged. */
+  #lookAt(map: YAMLMap): void {
+    const { isScalar } = this.#yaml
+    const isMerge = (key: unknown) =>
+      isScalar(key) &&
+      // The tag !!merge has made it a symbol, in any writing; one that another tag made a text is merged all the same.
+      (typeof key.value === 'symbol' || (key.value === '<<' && key.type === 'PLAIN'))
+    const keys = map.items.flatMap(({ key }) => (isScalar(key) && !isMerge(key) ? [key.value] : []))
+    if (new Set(keys).size < keys.length) this.doubledKeys = true
+    if (map.items.some(({ key, value }) => isMerge(key) && !this.#mergeable(value))) this.badMerge = true
+  }
+
+  #resolved(node: unknown): unknown {
+    return this.#yaml.isAlias(node) ? this.#anchors.get(node.source) : node
+  }
+
+  /** Whether `<<` takes it: a map, or a list of maps. */
+  #mergeable(value: unknown): boolean {
+    const { isMap, isSeq } = this.#yaml
+    const source = this.#resolved(value)
+    return isMap(source) || (isSeq(source) && source.items.every((item) => isMap(this.#resolved(item))))
   }
 }
 
@@ -100,13 +122,14 @@ export async function readDocument(
 }
 
 /**
- * Parses the one document of a text. Returns undefined for what is no YAML, has a key twice, or aliases that make more of
+ * Parses the one document of a text. Returns undefined for what is no YAML, merges what is no map, has a key twice, or aliases that make more of
  * it than anyone means it to hold or would take ages to follow. Throws yaml-limit, as readDocuments does.
  */
 export async function parseYaml(path: string, text: string): Promise<Document | undefined> {
   const document = await readDocument(path, text, true)
   if (document === undefined) return undefined
   const measure = new Measure(await import('yaml'))
-  if (measure.weigh(document.contents) > MOST_VALUES || measure.doubledKeys) return undefined
+  if (measure.weigh(document.contents) > MOST_VALUES || measure.doubledKeys || measure.badMerge)
+    return undefined
   return measure.aliases * measure.values > MOST_STEPS ? undefined : document
 }

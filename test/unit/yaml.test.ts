@@ -32,6 +32,26 @@ describe('a document', () => {
   )
 })
 
+test.each([
+  '<<: ',
+  '- <<: 3',
+  'a: &a [1]\n<<: *a',
+  '<<: [[{a: 1}]]',
+  '? !!merge "<<"\n: x',
+  '!!str <<: 3',
+  'a: {<<: [{b: 1}, c]}',
+])('a document that merges what is no map is none: %j', async (text) => {
+  expect(await parseYaml('file.yml', text)).toBeUndefined()
+})
+
+test('a document may merge a list of maps, and have a name that only looks like a merge', async () => {
+  expect(await parsed('a: &a {b: 1}\nb: &b [*a, {c: 2}]\n<<: *b\n')).toMatchObject({
+    b: [{ b: 1 }, { c: 2 }],
+    c: 2,
+  })
+  expect(await parsed('"<<": x\n')).toEqual({ '<<': 'x' })
+})
+
 describe('a document that is made to exhaust', () => {
   test.each([
     ['long lists, again and again', `a: &a [${'0,'.repeat(20_000)}]\nb: [${'*a,'.repeat(900)}]\n`],
