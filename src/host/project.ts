@@ -26,6 +26,7 @@ export interface Project {
   readonly secretsDir: string
   /** `.sops.yaml` at the root. */
   readonly sopsConfig: string
+  /** The one that compose finds in the root; where there is none, the one that init writes. */
   readonly composeFile: string
   readonly vaultDir: string
   /** The operator's key, where sops looks for it; undefined when neither HOME nor a variable says where. */
@@ -50,7 +51,7 @@ export function checkServiceName(service: string): void {
 }
 
 /** The names compose looks for, in its order; each may have an override beside it. */
-export const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
+const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
 
 /** What a directory has that is a project's root. */
 const MARKS = ['.env.enc', '.sops.yaml', '.env', ...COMPOSE_FILES]
@@ -132,7 +133,10 @@ export function projectAt(
     vaultEnvFile: join(root, '.env.vault.enc'),
     secretsDir: join(root, 'secrets'),
     sopsConfig: join(root, '.sops.yaml'),
-    composeFile: join(root, 'docker-compose.yml'),
+    get composeFile() {
+      const found = COMPOSE_FILES.map((file) => join(root, file)).find((path) => existsSync(path))
+      return found ?? join(root, 'docker-compose.yml')
+    },
     vaultDir: join(root, 'vault'),
     operatorKeyFile,
     secretFile: (secret) => join(root, 'secrets', `${secret}.enc`),

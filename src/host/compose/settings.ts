@@ -6,7 +6,6 @@ import { parseDotenv } from '../../load/dotenv.ts'
 import { reasonAgainst } from '../../load/names.ts'
 import { readRegular } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
-import { COMPOSE_FILES } from '../project.ts'
 import { isForOthers } from '../store/open.ts'
 import { hasPlainEnv, plainValues, encryptedNames } from './env-files.ts'
 import { openValues } from './values.ts'
@@ -115,8 +114,8 @@ export function composeFiles({ project, variables }: HostContext): string[] {
     const separator = variables.get('COMPOSE_PATH_SEPARATOR') || delimiter
     return named.split(separator).map((file) => (/:\/\//.test(file) ? file : resolve(project.root, file)))
   }
-  const found = COMPOSE_FILES.map((name) => join(project.root, name)).find((path) => existsSync(path))
-  if (found === undefined) throw failure('compose-file-missing', { root: project.root })
+  const found = project.composeFile
+  if (!existsSync(found)) throw failure('compose-file-missing', { root: project.root })
   const overrides = ['yaml', 'yml'].map((ending) => found.replace(/ya?ml$/, `override.${ending}`))
   return [found, ...overrides.filter((path) => existsSync(path)).slice(0, 1)]
 }

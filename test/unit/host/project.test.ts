@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { rootAbove } from '../../../src/host/project.ts'
+import { projectAt, rootAbove } from '../../../src/host/project.ts'
 
 function made(...directories: string[]): string {
   const base = mkdtempSync(join(tmpdir(), 'disinto-root-'))
@@ -35,4 +35,14 @@ test('what others can plant above does not count', () => {
   writeFileSync(join(base, 'open/compose.yml'), '')
   chmodSync(join(base, 'open'), 0o777)
   expect(rootAbove(join(base, 'open/mine'))).toBe(join(base, 'open/mine'))
+})
+
+test('the compose file is the one that compose finds first, and else the one that init writes', () => {
+  const base = made('')
+  const project = projectAt(base, new Map(), '/')
+  expect(project.composeFile).toBe(join(base, 'docker-compose.yml'))
+  writeFileSync(join(base, 'docker-compose.yaml'), '')
+  expect(project.composeFile).toBe(join(base, 'docker-compose.yaml'))
+  writeFileSync(join(base, 'compose.yml'), '')
+  expect(project.composeFile).toBe(join(base, 'compose.yml'))
 })
