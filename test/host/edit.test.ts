@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, sym
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Host, MARK } from './host.ts'
+import { ownMemory } from '../helpers/memory.ts'
 import { DISINTO } from '../helpers/parts.ts'
 
 /** A host with a secret, an env file, and an editor that is a shell script. */
@@ -12,14 +13,17 @@ function edited(script: string, directory?: string) {
   host.write('.env', `# comment\nA=${MARK}-old\n`)
   host.well(['secrets', 'migrate'])
   const editor = host.write('../editor', `#!/bin/sh\nset -e\n${script}\n`)
-  return { host, env: { EDITOR: `sh ${editor}`, XDG_RUNTIME_DIR: undefined } }
+  const memory = ownMemory()
+  return {
+    host,
+    env: { EDITOR: `sh ${editor}`, XDG_RUNTIME_DIR: memory },
+    leftovers: () => readdirSync(memory),
+  }
 }
-
-const leftovers = () => readdirSync('/dev/shm').filter((entry) => entry.startsWith('disinto-edit-'))
 
 describe('edit', () => {
   test('gives the editor a file that is its owner’s alone, in memory, and stores what it left', () => {
-    const { host, env } = edited(
+    const { host, env, leftovers } = edited(
       'stat -c "%a %n" "$1" "$(dirname "$1")" > ../told; stat -f -c %T "$1" >> ../told; sed -i s/-old/-new/ "$1"',
     )
     host.well(['secrets', 'edit', 'TOKEN'], { env })
@@ -77,7 +81,7 @@ describe('edit', () => {
     ['a refused name', 'echo LD_PRELOAD=x >> "$1"', 'is refused'],
     ['what is not UTF-8', 'printf "A=\\377" >> "$1"', 'not UTF-8'],
   ])('%s changes nothing', (_, script, told) => {
-    const { host, env } = edited(script)
+    const { host, env, leftovers } = edited(script)
     expect(host.fails(['secrets', 'edit', '.env.enc'], { env })).toContain(told)
     expect(host.envBySops()).toBe(`# comment\nA=${MARK}-old\n`)
     expect(leftovers()).toEqual([])
@@ -96,7 +100,7 @@ describe('edit', () => {
   })
 
   test.each(['SIGTERM', 'SIGHUP'] as const)('%s takes the plaintext and the editor away', async (signal) => {
-    const { host, env } = edited('echo $$ > ../pid; echo "$1" > ../file; exec sleep 1000')
+    const { host, env, leftovers } = edited('echo $$ > ../pid; echo "$1" > ../file; exec sleep 1000')
     const child = spawn(process.execPath, [DISINTO, 'secrets', 'edit', 'TOKEN'], {
       cwd: host.directory,
       env: host.environment(env),
@@ -147,7 +151,7 @@ describe('edit', () => {
     ['at the question after a mistake', 'echo nonsense >> "$1"', 'Back to the editor?', 130],
     ['in an editor that ends with it', 'echo at work; exec sleep 1000', 'at work', 1],
   ])('Ctrl-C %s takes the plaintext away and changes nothing', async (_, script, sight, status) => {
-    const { host, env } = edited(script)
+    const { host, env, leftovers } = edited(script)
     const before = host.read('.env.enc')
     const terminal = host.terminal(['secrets', 'edit', '.env.enc'], { env })
     await terminal.sees(sight)
@@ -159,7 +163,8 @@ describe('edit', () => {
   test.skipIf(process.getuid?.() !== 0)(
     'where there is no tmpfs it says so, and edits on disk only when told to',
     () => {
-      const { host, env } = edited('sed -i s/-old/-new/ "$1"; dirname "$1" > ../told')
+      const { host, env: own } = edited('sed -i s/-old/-new/ "$1"; dirname "$1" > ../told')
+      const env = { ...own, XDG_RUNTIME_DIR: undefined }
       const through = [
         'unshare',
         '-m',

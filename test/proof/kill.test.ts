@@ -4,11 +4,12 @@
  * succeeds the next time.
  */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Host, MARK } from '../host/host.ts'
 import { need } from './launch.ts'
+import { ownMemory } from '../helpers/memory.ts'
 import { SOPS } from '../helpers/parts.ts'
 
 beforeAll(() => need('strace'))
@@ -42,8 +43,6 @@ function callsOf(host: Host, { words, env = {} }: Command): Array<readonly [name
   })
 }
 
-const inMemory = () => readdirSync('/dev/shm').filter((entry) => entry.startsWith('disinto-'))
-
 /** `done` tells the refusal of a command whose work is done: a second run without any kill says the same. */
 function killedEverywhere(
   host: Host,
@@ -61,7 +60,6 @@ function killedEverywhere(
   try {
     for (const [name, time] of callsOf(host, command)) {
       restore()
-      const before = inMemory()
       const at = `${name} number ${time}`
       const inject = ['-e', `trace=${name}`, '-e', `inject=${name}:signal=KILL:when=${time}`]
       const { status, signal } = host.run(command.words, {
@@ -75,9 +73,6 @@ function killedEverywhere(
       if (again.status !== 0) expect(again.stderr, at).toMatch(done?.says ?? /never/)
       check(`${at}, again`)
       done?.check(`${at}, again`)
-      // What the killed editor had is in memory, for its owner alone, and no longer than the machine runs.
-      for (const entry of inMemory().filter((name) => !before.includes(name)))
-        rmSync(join('/dev/shm', entry), { recursive: true })
     }
   } finally {
     rmSync(start, { recursive: true, force: true })
@@ -93,7 +88,7 @@ describe('SIGKILL at any system call that changes something', () => {
     const bin = join(host.home, 'bin')
     mkdirSync(bin, { recursive: true })
     const editor = host.write('../home/bin/editor', '#!/bin/sh\nsed -i s/-old/-new/ "$1"\n')
-    const env = { EDITOR: `sh ${editor}`, XDG_RUNTIME_DIR: undefined }
+    const env = { EDITOR: `sh ${editor}`, XDG_RUNTIME_DIR: ownMemory() }
     const killed = killedEverywhere(host, { words: ['secrets', 'edit', 'TOKEN'], env }, (at) => {
       expect([`${MARK}-old`, `${MARK}-new`], at).toContain(host.bySops('TOKEN'))
       expect(host.bySops('OTHER'), at).toBe(`${MARK}-other`)

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { ownMemory } from '../helpers/memory.ts'
 import { EXECVE, expectRefusal, MARK, Project } from './project.ts'
 
 function withSecrets(): Project {
@@ -66,8 +67,7 @@ describe('--as-file', () => {
     /** A shim that is process 1 of its own pid namespace, as in a container, with a directory in memory that stays. */
     function withMemory() {
       const project = withSecrets()
-      const memory = mkdtempSync('/dev/shm/disinto-test-')
-      onTestFinished(() => rmSync(memory, { recursive: true, force: true }))
+      const memory = ownMemory()
       const container = ['unshare', '--pid', '--fork', '--mount-proc', '--uts', 'sh', '-c']
       const start = (hostname = 'pod', words = ['sh', '-c', 'cat "$A_FILE"']) => {
         const through = [...container, 'hostname "$1"; shift; exec "$@"', 'sh', hostname]
