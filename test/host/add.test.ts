@@ -121,7 +121,7 @@ describe('rules that take the sops program', () => {
       host.write('.sops.yaml', `creation_rules:\n  - pgp: ${fingerprint}\n`)
       host.well(['secrets', 'add', 'TOKEN'], { input: MARK, env })
       expect(host.well(['secrets', 'show', 'TOKEN'], { env })).toBe(`${MARK}\n`)
-      expect(host.well(['secrets', 'list'], { env })).toMatch(/^TOKEN .* pgp:[0-9A-F]{40}$/m)
+      expect(host.well(['secrets', 'list'], { env })).toMatch(/^TOKEN .* pgp:[0-9A-F…]+$/m)
       host.write('.env', `A=${MARK}\n`)
       host.well(['secrets', 'migrate'], { env })
       expect(host.well(['secrets', 'show', 'A'], { env })).toBe(`${MARK}\n`)

@@ -89,9 +89,10 @@ describe('finds', () => {
             [it.recipient()],
           ),
         )
-        it.write('secrets/D@web.enc', await sealJson([['D', MARK]], [it.recipient()]))
+        it.write('secrets/D@web.enc', await sealJson([['D@web', MARK]], [it.recipient()]))
+        it.write('secrets/E@web.enc', await sealJson([['E', MARK]], [it.recipient()]))
       },
-      ['secrets/A.enc: name-mismatch', 'secrets/B.enc: name-mismatch'],
+      ['secrets/A.enc: name-mismatch', 'secrets/B.enc: name-mismatch', 'secrets/E@web.enc: name-mismatch'],
     ],
     [
       'names that would take over the command',

@@ -62,7 +62,7 @@ test('each mistake has its code, severity and fix, and errors make status 1', as
   expect(finding).toMatchObject({ severity: 'error', fix: `chmod 600 ${stack.keyFile()}` })
   const { stdout } = await stack.run(['doctor'])
   expect(stdout).toMatch(/^error: key-file-open: .*\n {2}fix: chmod 600 /m)
-  expect(stdout).toMatch(/^1 error, 0 warnings$/m)
+  expect(stdout).toMatch(/^1 error, 0 warnings, \d+ notes \(--verbose shows them\)$/m)
 })
 
 test('plaintext is found: alone, left over, lying about, in git, and in git’s history', async () => {
