@@ -1,4 +1,4 @@
-/** The suites of tests: the one list that vitest.config.ts and tools/test.mjs read, in the order in which they run. */
+/** The suites of tests: the one list that vitest.config.ts and tools/test.mjs read. */
 
 /**
  * @typedef {object} Suite
@@ -10,6 +10,7 @@
  * @property {boolean} [alone] one file at a time: its tests would disturb each other
  * @property {'whole' | 'some'} [engine] whether it needs a Docker Engine: whole, or the files *image.test.ts
  * @property {boolean} [kubernetes] whether it needs a Kubernetes of tools/versions.json; DEEP=1: the oldest, too
+ * @property {readonly string[]} [once] files that run under its last Node alone: what they are about is not of Node
  * @property {readonly string[]} [bySops] files that run once more with the sops engine where builtin would do
  */
 
@@ -29,7 +30,14 @@ export const SUITES = [
     bySops: ['dotenv', 'environment', 'keys', 'names', 'sources', 'tampered', 'values'],
   },
   // The host command as a process, with real sops and age.
-  { name: 'host', nodes: ['node20', 'node26'], moreNodes: ['node22', 'node24'], minutes: 3 },
+  {
+    name: 'host',
+    nodes: ['node20', 'node26'],
+    moreNodes: ['node22', 'node24'],
+    minutes: 3,
+    // Hundreds of starts under strace, and a hook that another program installs.
+    once: ['kill', 'git-pre-commit'],
+  },
   // The commands of the pages in docs/, run as they stand there.
   { name: 'docs', nodes: ['node26'], minutes: 5, hookMinutes: 20 },
   // A Vault (OpenBao) and an AWS KMS (moto) of our own.
@@ -56,4 +64,11 @@ export const SUITES = [
     engine: 'whole',
     kubernetes: true,
   },
+]
+
+/** What runs beside each other, by names of suites: those of a lane run one after another, in its order. */
+export const LANES = [
+  ['unit', 'shim', 'host'],
+  ['kms', 'proof', 'image', 'stack'],
+  ['docs', 'differential', 'ship', 'runtimes', 'cluster'],
 ]

@@ -3,7 +3,7 @@
  *
  *   npm test [SUITE ...] [NODE ...]      names of tools/suites.mjs; default: all. NODE: node24, for example; default: the suite's
  *
- * Suites that start containers wait most of their time, so they run one after another beside those that compute. What
+ * Suites that start containers wait most of their time, so there are lanes that run beside each other (suites.mjs). What
  * a suite prints is printed when it ends, whole. Where no Docker Engine answers the image, stack and ship suites and parts
  * of the proof are left out, which with CI set is a failure. With CI set the lines of src that ran are held to their floors
  * (coverage.mjs). The last line is `N passed, N failed, N skipped`.
@@ -15,7 +15,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { COUNTING, IN_PROCESS, prepareCounting, report } from './coverage.mjs'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
-import { NODES, SUITES } from './suites.mjs'
+import { LANES, NODES, SUITES } from './suites.mjs'
 
 const PINS = JSON.parse(readFileSync(new URL('versions.json', import.meta.url), 'utf8'))
 const DEEP = process.env.DEEP !== undefined
@@ -182,19 +182,30 @@ async function buildKubernetes() {
 /** First of all, since it takes as long as the suites before it. */
 const kubernetes = engine && suites.some((suite) => suite.kubernetes === true) ? buildKubernetes() : new Map()
 
-/** What has vitest run the suite under one Node. */
-function settingsOf(name, node) {
+/**
+ * The words and the environment with which vitest counts what a suite runs.
+ * @param {string} name
+ * @param {string} node
+ * @returns {{ more?: string[], env?: NodeJS.ProcessEnv }}
+ */
+function countingOf(name, node) {
   if (!counting || node !== 'node26') return {}
   if (name === 'unit') return { more: IN_PROCESS }
   return name === 'shim' || name === 'host' ? { env: { TEST_BUNDLES: COUNTING } } : {}
 }
 
+/** The words that leave files of a suite out. */
+const without = (name, files) => files.flatMap((file) => ['--exclude', `test/${name}/${file}.test.ts`])
+
 /** The part of a suite that needs no engine: most of proof, none of image. */
-async function withoutEngine({ name, engine }, node) {
+async function withoutEngine({ name, engine, nodes, once = [] }, node) {
   const title = `${name}, ${node.replace('node', 'Node ')}`
-  if (engine === undefined) await vitest(title, parts[node], name, settingsOf(name, node))
-  if (engine === 'some')
-    await vitest(title, parts[node], name, { more: ['--exclude', `test/${name}/*image.test.ts`] })
+  if (engine === 'whole') return
+  const { more = [], ...settings } = countingOf(name, node)
+  const left = engine === 'some' ? ['*image'] : []
+  // Where it is the only Node, nothing is left to another.
+  if (wantedNodes.length === 0 && node !== nodes.at(-1)) left.push(...once)
+  await vitest(title, parts[node], name, { more: [...more, ...without(name, left)], ...settings })
 }
 
 /** The part that does. */
@@ -218,7 +229,7 @@ async function onEngine({ name, engine: needs, kubernetes: wantsKubernetes = fal
 }
 
 /** Runs suites one after another. */
-async function lane(some) {
+async function runLane(some) {
   for (const suite of some) {
     for (const node of nodesOf(suite)) {
       await withoutEngine(suite, node)
@@ -233,13 +244,8 @@ async function checks() {
   count(await step('workflows', process.execPath, [join(ROOT, 'tools/lint-workflows.mjs')]))
 }
 
-/** @type {(suite: import('./suites.mjs').Suite) => boolean} */
-const waits = ({ engine }) => engine !== undefined
-async function compute() {
-  if (everything) await checks()
-  await lane(suites.filter((suite) => !waits(suite)))
-}
-await Promise.all([lane(suites.filter(waits)), compute()])
+if (everything) await checks()
+await Promise.all(LANES.map((lane) => runLane(suites.filter(({ name }) => lane.includes(name)))))
 if (counting) {
   console.log('\n== lines of src that unit, shim and host ran')
   count(await report())

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, posix, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { LANES, SUITES } from '../../tools/suites.mjs'
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url))
 
@@ -92,4 +93,13 @@ describe('the order of the rooms', () => {
     )
     expect(imports.get('host/commands.ts')).toContain('host/commands/secrets/recipients/list.ts')
   })
+})
+
+test('every suite of tests runs, in one lane', () => {
+  for (const { name } of SUITES)
+    expect(
+      LANES.filter((lane) => lane.includes(name)),
+      name,
+    ).toHaveLength(1)
+  expect(LANES.flat()).toHaveLength(SUITES.length)
 })
