@@ -55,7 +55,7 @@ const file = ${JSON.stringify(`${BUNDLES[bundle]}.js`)}
 const session = new Session()
 session.connect()
 session.post('Profiler.enable')
-session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
+session.post('Profiler.startPreciseCoverage', { callCount: false, detailed: true })
 
 // Ranges lie in each other, and the innermost counts.
 function ran(functions) {
