@@ -12,7 +12,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { constants, setPriority, tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { COUNTING, IN_PROCESS, prepareCounting, report } from './coverage.mjs'
+import { COUNTED, COUNTING, IN_PROCESS, prepareCounting, report } from './coverage.mjs'
 import { fetchParts } from './fetch.mjs'
 import { build, installPackages, ROOT } from './prepare.mjs'
 import { LANES, NODES, SUITES } from './suites.mjs'
@@ -191,7 +191,7 @@ const kubernetes = engine && suites.some((suite) => suite.kubernetes === true) ?
 function countingOf(name, node) {
   if (!counting || node !== 'node26') return {}
   if (name === 'unit') return { more: IN_PROCESS }
-  return name === 'shim' || name === 'host' ? { env: { TEST_BUNDLES: COUNTING } } : {}
+  return COUNTED.includes(name) ? { env: { TEST_BUNDLES: COUNTING } } : {}
 }
 
 /** The words that leave files of a suite out. */
@@ -219,7 +219,8 @@ async function onEngine({ name, engine: needs, kubernetes: wantsKubernetes = fal
     return
   }
   if (!wantsKubernetes) {
-    await vitest(title, parts[node], name, needs === 'some' ? { more: ['image.test.ts'] } : {})
+    const some = needs === 'some' ? { more: ['image.test.ts'] } : {}
+    await vitest(title, parts[node], name, { ...some, ...countingOf(name, node) })
     return
   }
   for (const [version, place] of await kubernetes)
@@ -247,7 +248,7 @@ async function checks() {
 if (everything) await checks()
 await Promise.all(LANES.map((lane) => runLane(suites.filter(({ name }) => lane.includes(name)))))
 if (counting) {
-  console.log('\n== lines of src that unit, shim and host ran')
+  console.log('\n== lines of src that the unit, shim, host and stack suites ran')
   count(await report())
 }
 

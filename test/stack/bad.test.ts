@@ -1,7 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { freshValue, must, run, useImage } from '../image/image.ts'
-import { DISINTO, expectError, proposalFor, Stack } from './stack.ts'
+import { DISINTO } from '../helpers/parts.ts'
+import { expectError, proposalFor, Stack } from './stack.ts'
 
 useImage()
 

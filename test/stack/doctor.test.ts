@@ -1,6 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { freshValue, must, run, useImage } from '../image/image.ts'
+import { DISINTO } from '../helpers/parts.ts'
 import { proposalFor, Stack } from './stack.ts'
 
 useImage()
@@ -181,7 +182,7 @@ test('an empty directory is examined, too', async () => {
   await mkdir(stack.path('empty'))
   const { exitCode, stdout } = await run(
     process.execPath,
-    [(await import('./stack.ts')).DISINTO, 'doctor', '--root', stack.path('empty')],
+    [DISINTO, 'doctor', '--root', stack.path('empty')],
     { env: { HOME: stack.home } },
   )
   expect(exitCode, stdout).toBe(0)

@@ -6,9 +6,9 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished } from 'vitest'
-import { docker, IMAGE, must, REPOSITORY, type Result, until } from '../image/image.ts'
+import { DISINTO } from '../helpers/parts.ts'
+import { docker, IMAGE, must, type Result, until } from '../image/image.ts'
 
-export const DISINTO = join(REPOSITORY, 'entrypoint', 'disinto.js')
 const SOPS = process.env.SOPS_PROGRAM || 'sops'
 const PATIENCE = 300_000
 

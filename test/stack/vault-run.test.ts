@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { docker, freshValue, must, run, until, useImage } from '../image/image.ts'
-import { asRoot, asUser, DISINTO, expectError, inMemory, proposalFor, Stack } from './stack.ts'
+import { DISINTO } from '../helpers/parts.ts'
+import { asRoot, asUser, expectError, inMemory, proposalFor, Stack } from './stack.ts'
 
 useImage()
 
