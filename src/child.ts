@@ -18,9 +18,9 @@ const OUTPUT_LIMIT = 32 * 1024 * 1024
 
 const living = new Set<ChildProcess>()
 
-/** Ends every child at once; for a signal to us, since a child that hangs may hang for ever. */
-export function endChildren(): void {
-  for (const child of living) child.kill('SIGKILL')
+/** Ends every child at once; for a signal to us. By default with SIGKILL, since a child that hangs may hang for ever. */
+export function endChildren(signal: NodeJS.Signals = 'SIGKILL'): void {
+  for (const child of living) child.kill(signal)
 }
 
 /**

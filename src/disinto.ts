@@ -1,10 +1,12 @@
 /** The host command: words to a command of the table; errors said as the shim says them. */
+import { beforeChildren, endChildren } from './child.ts'
 import { asDisintoError } from './errors.ts'
 import type { CutWords } from './flags.ts'
 import type { HostCommand, Invocation } from './host/cli/command.ts'
 import { findCommand, parseWords } from './host/cli/words.ts'
 import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { sudoUser } from './host/access/sudo.ts'
+import { whenLeaving } from './host/files/cleanup.ts'
 import { hostSpeaker, processContext, processVariables } from './host/context.ts'
 import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
 import { refuseDebugLog } from './node-debug.ts'
@@ -75,6 +77,11 @@ async function main(input: readonly string[]): Promise<number> {
   writeAll(wantsHelp ? 1 : 2, await groupHelp(COMMANDS, group))
   return wantsHelp ? 0 : USAGE
 }
+
+/** By SIGTERM: docker ends the compose that it has started, which SIGKILL would leave. */
+const endOurs = () => endChildren('SIGTERM')
+// What has been asked of another program is not waited for any more once we are told to end.
+beforeChildren(() => void whenLeaving(endOurs))
 
 /** Nothing is left to wait for once a command is done: a prompt library may keep standard input open. */
 main(process.argv.slice(2)).then(
