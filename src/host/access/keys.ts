@@ -53,7 +53,8 @@ export async function recipientsOfFile(path: string): Promise<string[] | undefin
     text = readFileSync(path, 'utf8')
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'ENOENT') return undefined
+    // Beside the keys of services is the file that says whose directory this is.
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined
     throw failure('key-unusable', { place: path, reason: errno })
   }
   try {

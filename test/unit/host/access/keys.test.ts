@@ -10,6 +10,7 @@ import {
   ownersOf,
   ownRecipients,
   recipientsOfFile,
+  recipientsOfServices,
   warnOfKeyFiles,
   wasFirst,
 } from '../../../../src/host/access/keys.ts'
@@ -60,6 +61,15 @@ describe('the keys at hand', () => {
       expect.stringMatching(/^warning: .*keys\.txt: other users can read this key$/),
     ])
   })
+})
+
+test('the services with a key are those of the directories that have one', async () => {
+  const context = new Place().withKey().context()
+  const { recipient } = await keyAt(context.project.serviceKeyFile('web') ?? '')
+  const { serviceKeysDir = '' } = context.project
+  writeFileSync(join(serviceKeysDir, 'project.json'), '{}')
+  mkdirSync(join(serviceKeysDir, 'empty'))
+  expect([...(await recipientsOfServices(context))]).toEqual([['web', [recipient]]])
 })
 
 describe('a key file', () => {
