@@ -7,6 +7,10 @@ export const HOST_WARNINGS = {
     message: `${quote(path)}: is an age file, which does not say whom it is for`,
     hint: 'disinto secrets migrate makes a SOPS file of it',
   }),
+  'file-copied': ({ path, other }: Texts<'path' | 'other'>) => ({
+    message: `${quote(path)}: is a copy of ${quote(other)}, and opens to the same secret`,
+    hint: `see which of the two is right (git log -- ${quote(path)}), and restore or remove the other`,
+  }),
   'name-mismatch': ({
     path,
     name,

@@ -95,6 +95,14 @@ describe('finds', () => {
       ['secrets/A.enc: name-mismatch', 'secrets/B.enc: name-mismatch', 'secrets/E@web.enc: name-mismatch'],
     ],
     [
+      'a secret that was copied to .env.enc',
+      async (it) => {
+        await secret(it, 'TOKEN')
+        it.write('.env.enc', readFileSync(it.path('secrets/TOKEN.enc')))
+      },
+      ['.env.enc: file-copied', '.env.enc: recipients-missing'],
+    ],
+    [
       'names that would take over the command',
       async (it) => {
         it.write('.env.enc', await sealDotenv('LD_PRELOAD=x\nexport PATH=y\n', [it.recipient()]))
@@ -174,6 +182,20 @@ describe('finds', () => {
 })
 
 describe('--staged', () => {
+  test('compares what is staged with the files that are not', async () => {
+    const repository = repositoryWith(BASE)
+    await secret(repository, 'TOKEN')
+    repository.git('add', '--all')
+    repository.git('commit', '--quiet', '--message', 'x')
+    repository.write('.env.enc', readFileSync(repository.path('secrets/TOKEN.enc')))
+    repository.git('add', '--all')
+    expect(found(repository, '--staged')).toContain('.env.enc: file-copied')
+    // Another project may well begin as a copy.
+    repository.write('other/secrets/TOKEN.enc', readFileSync(repository.path('secrets/TOKEN.enc')))
+    repository.git('add', '--all')
+    expect(found(repository, '--staged').filter((line) => line.includes('file-copied'))).toHaveLength(1)
+  })
+
   test('is about the index, whatever the work tree has', async () => {
     const repository = repositoryWith(BASE)
     await secret(repository, 'A', [repository.stranger().recipient])

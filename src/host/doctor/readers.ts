@@ -9,8 +9,10 @@ import { shownRecipients } from '../access/recipients.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
+import { copiesAmong } from '../store/copies.ts'
 import type { Grant } from '../store/grants.ts'
 import { type Finding, findingOf } from '../finding.ts'
+import { warning } from '../warnings.ts'
 
 /** A file of the project, and what it says without a key. */
 export interface Seen {
@@ -109,25 +111,13 @@ export function clearFindings({ source, outside }: Seen): Finding[] {
   return findings
 }
 
-/** Files that are copies of others: ciphertext is not bound to its place, so a copy opens under another name. */
+/** Files that are copies of others. */
 export function copyFindings(seen: readonly Seen[]): Finding[] {
-  const first = new Map<string, Source>()
-  const findings: Finding[] = []
-  for (const { source, outside } of seen) {
-    if (outside.mac === undefined) continue
-    const other = first.get(outside.mac)
-    if (other === undefined) {
-      first.set(outside.mac, source)
-      continue
-    }
-    findings.push({
-      code: 'file-copied',
-      severity: 'error',
-      message: `${quote(source.path)}: is a copy of ${quote(other.path)}, and opens to the same secret`,
-      hint: `see which of the two is right (git log -- ${quote(source.path)}), and restore or remove the other`,
-    })
-  }
-  return findings
+  const marked = seen.map(({ source: { path }, outside: { mac } }) => ({ path, mac }))
+  return copiesAmong(marked).map(({ copy, of }) => ({
+    severity: 'error',
+    ...warning('file-copied', { path: copy.path, other: of.path }),
+  }))
 }
 
 /** Recipients in the rules that nobody accepted on this machine. */

@@ -5,13 +5,18 @@ import { DisintoError } from '../../errors.ts'
 import { failure } from '../errors.ts'
 import { findingOf } from '../finding.ts'
 import { detectFormat } from '../../load/format.ts'
+import { SopsFault } from '../../sops/fault.ts'
+import { readOutside } from '../../sops/outside.ts'
+import { readYamlTree } from '../../sops/outside-yaml.ts'
 import { MAX_FILE_BYTES, readWhole, readIfThere } from '../../load/read.ts'
 import { type CreationRules, findRules, parseRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { unacceptedReaders } from '../store/consent.ts'
+import { copiesAmong } from '../store/copies.ts'
 import { inventory, outsideOf } from '../store/inventory.ts'
 import { type CheckFinding, examineFile, kindOfPath, type Surroundings } from './examine.ts'
 import { readBlobs } from './objects.ts'
+import { warning as wordsOf } from '../warnings.ts'
 import { findRepository, type Repository, repositoryOf } from './repository.ts'
 
 const RULES = '.sops.yaml'
@@ -99,9 +104,54 @@ async function secretsBeside(
   return (name) => names.includes(name) || isSecretive(name)
 }
 
+/** The MAC of an encrypted file; undefined for what has none, and for what can't be read, which is told elsewhere. */
+async function macOf(read: () => Buffer): Promise<string | undefined> {
+  try {
+    const bytes = read()
+    const format = detectFormat(bytes)
+    return format && (await readOutside(bytes, format, readYamlTree)).mac
+  } catch (error) {
+    if (error instanceof DisintoError || error instanceof SopsFault) return undefined
+    throw error
+  }
+}
+
+/** Looked-at files that are copies, of each other or of the files beside them in the project. */
+async function copyFindings(
+  candidates: readonly Candidate[],
+  beside: readonly Candidate[],
+): Promise<CheckFinding[]> {
+  const files = [...beside, ...candidates].filter(({ path }) => isEncryptedByName(path))
+  const isEnv = ({ path }: Candidate) => kindOfPath(path) === 'env'
+  // A secret that was copied to where the agents read is what somebody would do, and not the other way about.
+  const ordered = [...files.filter((file) => !isEnv(file)), ...files.filter(isEnv)]
+  const marked = await Promise.all(
+    ordered.map(async ({ shown, path, read }) => {
+      const mac = await macOf(read)
+      const root = basename(dirname(path)) === 'secrets' ? dirname(dirname(path)) : dirname(path)
+      // Another project may well have the same file: a template, an environment that began as a copy.
+      return { shown, path, mac: mac === undefined ? undefined : `${root}\0${mac}` }
+    }),
+  )
+  return copiesAmong(marked).flatMap(({ copy: { shown }, of }) =>
+    candidates.some((candidate) => candidate.shown === shown)
+      ? [
+          {
+            file: shown,
+            severity: 'error' as const,
+            ...wordsOf('file-copied', { path: shown, other: of.shown }),
+          },
+        ]
+      : [],
+  )
+}
+
 async function examineAll(
   context: HostContext,
-  candidates: readonly Candidate[],
+  {
+    candidates,
+    beside,
+  }: { readonly candidates: readonly Candidate[]; readonly beside: readonly Candidate[] },
   rulesFor: RulesFor,
   { allow, isSecretive }: CheckOptions,
 ): Promise<Checked> {
@@ -124,6 +174,7 @@ async function examineAll(
       add(findingIn(shown, error))
     }
   }
+  for (const finding of await copyFindings(candidates, beside)) add(finding)
   return { findings: [...findings.values()], files: candidates.length }
 }
 
@@ -198,7 +249,9 @@ async function checkStaged(
     return staged.has(path) || (rulesChanged && isEncryptedByName(path))
   })
   const rules = entries.filter(({ path }) => path === RULES || path.endsWith(`/${RULES}`))
-  const oids = [...chosen, ...rules].map(({ oid }) => oid)
+  const others = entries.filter((entry) => isEncryptedByName(entry.path) && !chosen.includes(entry))
+  const beside = chosen.some(({ path }) => isEncryptedByName(path)) ? others : []
+  const oids = [...chosen, ...rules, ...beside].map(({ oid }) => oid)
   const blobs = oids.length === 0 ? new Map() : await readBlobs(context.variables, top, oids, MAX_FILE_BYTES)
   const bytesOf = ({ oid, path, mode }: IndexEntry): Buffer => {
     const bytes: Buffer | 'too large' | undefined = blobs.get(oid)
@@ -212,14 +265,13 @@ async function checkStaged(
     options.rulesOf === undefined
       ? (directory) => texts.get(directory)
       : await rulesOfRevision(repository, options.rulesOf)
-  const candidates = chosen.map(
-    (entry): Candidate => ({
-      shown: entry.path,
-      path: join(top, entry.path),
-      read: () => bytesOf(entry),
-    }),
-  )
-  return examineAll(context, candidates, rulesFinder(rulesAt, top), options)
+  const candidateOf = (entry: IndexEntry): Candidate => ({
+    shown: entry.path,
+    path: join(top, entry.path),
+    read: () => bytesOf(entry),
+  })
+  const files = { candidates: chosen.map(candidateOf), beside: beside.map(candidateOf) }
+  return examineAll(context, files, rulesFinder(rulesAt, top), options)
 }
 
 /** The files of the work tree that git has or would take, and a plaintext .env in any case. */
@@ -281,6 +333,11 @@ export async function checkFiles(context: HostContext, options: CheckOptions): P
     const inside = relative(project.root, path)
     return inside.startsWith('..') ? path : inside
   }
-  const candidates = paths.map((path) => onDisk(path, shown(path)))
-  return examineAll(context, candidates, rulesFinder(rulesAt, repository?.top ?? '/'), options)
+  const others = inventory(project).map(({ path }) => path)
+  const candidateOf = (path: string) => onDisk(path, shown(path))
+  const files = {
+    candidates: paths.map(candidateOf),
+    beside: others.filter((path) => !paths.includes(path) && existsSync(path)).map(candidateOf),
+  }
+  return examineAll(context, files, rulesFinder(rulesAt, repository?.top ?? '/'), options)
 }
