@@ -3,11 +3,11 @@ import {
   createPrivateKey,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   type KeyExportOptions,
   type KeyObject,
   type PrivateKeyInput,
   type PublicKeyInput,
+  randomBytes,
 } from 'node:crypto'
 import { decodeBech32, encodeBech32 } from './bech32.ts'
 import { AgeFault } from './fault.ts'
@@ -82,10 +82,15 @@ function agree(privateKey: KeyObject, raw: Buffer): Buffer | undefined {
   }
 }
 
+/** The two halves of a key whose scalar these 32 bytes are. */
+function keyPair(scalar: Buffer): { readonly privateKey: KeyObject; readonly publicKey: Buffer } {
+  const privateKey = privateFrom(scalar)
+  return { privateKey, publicKey: rawPublic(createPublicKey(privateKey)) }
+}
+
 /** The identity of a scalar of 32 bytes. */
 export function x25519Identity(scalar: Buffer): X25519Identity {
-  const privateKey = privateFrom(scalar)
-  const publicKey = rawPublic(createPublicKey(privateKey))
+  const { privateKey, publicKey } = keyPair(scalar)
   return { kind: 'x25519', recipient: encodeBech32('age', publicKey), privateKey, publicKey }
 }
 
@@ -118,9 +123,9 @@ export function parseX25519Recipient(recipient: string): Buffer | undefined {
 
 /** Wraps a file key for a recipient, with a key pair made for this once. */
 export function wrapX25519(fileKey: Buffer, recipient: Buffer): Stanza {
-  const ephemeral = generateKeyPairSync('x25519')
-  const share = rawPublic(ephemeral.publicKey)
-  const shared = agree(ephemeral.privateKey, recipient)
+  // Not generateKeyPairSync: on Node 20 a collection of garbage while such a key is exported waits for itself for ever.
+  const { privateKey, publicKey: share } = keyPair(randomBytes(KEY_BYTES))
+  const shared = agree(privateKey, recipient)
   if (shared === undefined) throw new AgeFault('header', 'a recipient of low order')
   const key = deriveKey(shared, Buffer.concat([share, recipient]), INFO)
   return { type: 'X25519', args: [encodeBase64(share)], body: seal(key, ZERO_NONCE, fileKey) }
