@@ -93,9 +93,13 @@ function mountsOf(service: Json, volumes: Json): { mounts: Mount[]; surplus: Sur
 
 const KEY_TEXT = /AGE-(?:SECRET-KEY|PLUGIN)-|-----BEGIN [A-Z ]*PRIVATE KEY|OPENSSH PRIVATE KEY/
 
-/** Variables of ours that change nothing but what is said, or that every run sets itself (run.ts). */
+/**
+ * Variables of ours that change nothing but what is said, or that every run sets itself (run.ts). And the user of the
+ * command, as `user:` is one: root in a run finds a key for this run's files alone, whose values it was given.
+ */
 const HARMLESS: ReadonlySet<string> = new Set([
   ...['DISINTO_LOG', 'DISINTO_DEBUG', 'DISINTO_SUMMARY', 'DISINTO_VERBOSE', 'DISINTO_REQUIRE_ANY'],
+  'DISINTO_USER',
   ...['DISINTO_ONLY', 'DISINTO_REQUIRE', 'DISINTO_ALLOW', 'DISINTO_PROPOSAL', 'DISINTO_AS_FILE'],
 ])
 

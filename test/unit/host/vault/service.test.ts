@@ -182,7 +182,7 @@ test.each([
   ['NODE_OPTIONS', '--import=x', /makes Node run other code/],
   ['LD_PRELOAD', '/x.so', /dynamic loader/],
   ['HTTPS_PROXY', 'http://x', /through somebody else/],
-  ['DISINTO_USER', '', /what disinto itself does/],
+  ['DISINTO_ALLOW_READABLE_KEY', '', /what disinto itself does/],
   ['DISINTO_KEEP_KEY', '1', /what disinto itself does/],
 ])(
   '%s=%s in environment:, which takes something over, is refused until it is named',
@@ -196,6 +196,10 @@ test.each([
 
 test('variables of ours that say more, or that each run sets anew, are taken', () => {
   expect(refusals(place(), { environment: { DISINTO_SUMMARY: '1', DISINTO_ONLY: 'X' } })).toEqual([])
+})
+
+test.each(['', 'root'])('the user of the command, DISINTO_USER=%s, is the compose file’s to say', (value) => {
+  expect(refusals(place(), { user: 'root', environment: { DISINTO_USER: value } })).toEqual([])
 })
 
 test('a value that is another’s is refused under whatever name and wherever it stands', () => {
