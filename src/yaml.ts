@@ -122,8 +122,9 @@ export async function readDocument(
 }
 
 /**
- * Parses the one document of a text. Returns undefined for what is no YAML, merges what is no map, has a key twice, or aliases that make more of
- * it than anyone means it to hold or would take ages to follow. Throws yaml-limit, as readDocuments does.
+ * Parses the one document of a text. Returns undefined for what is no YAML, merges what is no map, has a key twice, or
+ * aliases that make more of it than anyone means it to hold or would take ages to follow. Throws yaml-limit, as
+ * readDocuments does.
  */
 export async function parseYaml(path: string, text: string): Promise<Document | undefined> {
   const document = await readDocument(path, text, true)

@@ -4,6 +4,7 @@
  */
 import type { Document, Node, YAMLMap, YAMLSeq } from 'yaml'
 import { failure } from '../errors.ts'
+import { readDocument } from '../../yaml.ts'
 import { areSameKeys, hasKey, type KeyKind, kindOf, keysWithout } from '../../sops/master-key.ts'
 import {
   type CreationRule,
@@ -48,16 +49,28 @@ export function saysTheSame(one: CreationRule, other: CreationRule): boolean {
   )
 }
 
+/** The rules' text as a document to be changed. Throws rules-uneditable, yaml-limit. */
+async function documentOf({ path, text }: CreationRules): Promise<Document> {
+  const document = await readDocument(path, text, true)
+  if (document === undefined) throw failure('rules-uneditable', { path })
+  return document
+}
+
 /** Edits one document of YAML. */
 class Editor {
   readonly #yaml: Yaml
   readonly #document: Document
   readonly #sharing: Sharing
 
-  constructor(yaml: Yaml, text: string, sharing: Sharing) {
+  constructor(yaml: Yaml, document: Document, sharing: Sharing) {
     this.#yaml = yaml
-    this.#document = yaml.parseDocument(text, { merge: true, uniqueKeys: false })
+    this.#document = document
     this.#sharing = sharing
+  }
+
+  /** An editor of the rules' text as it is on disk. Throws rules-uneditable, yaml-limit. */
+  static async of(rules: CreationRules, sharing: Sharing): Promise<Editor> {
+    return new Editor(await import('yaml'), await documentOf(rules), sharing)
   }
 
   get text(): string {
@@ -229,11 +242,11 @@ class Editor {
 async function tried(
   rules: CreationRules,
   wanted: ReadonlyArray<ReadonlyArray<readonly string[]>>,
-  edit: () => string,
+  edit: () => Promise<string>,
 ): Promise<CreationRules | undefined> {
   let made: CreationRules
   try {
-    made = await parseRules(rules.path, edit())
+    made = await parseRules(rules.path, await edit())
   } catch {
     return undefined
   }
@@ -265,18 +278,17 @@ export async function changeKeys(
     (rule, at) => wanted[at] !== rule.groups && !areSameGroups(rule.groups, wanted[at] ?? []),
   )
   if (changed.length === 0) return rules
-  const yaml = await import('yaml')
   if (renamed !== undefined) {
-    const made = await tried(rules, wanted, () => {
-      const editor = new Editor(yaml, rules.text, 'together')
+    const made = await tried(rules, wanted, async () => {
+      const editor = await Editor.of(rules, 'together')
       editor.rename(renamed.old, renamed.now)
       return editor.text.replaceAll(/^\s*#.*/gm, (line) => line.replaceAll(renamed.old, () => renamed.now))
     })
     if (made !== undefined) return made
   }
   for (const sharing of ['together', 'apart'] as const) {
-    const made = await tried(rules, wanted, () => {
-      const editor = new Editor(yaml, rules.text, sharing)
+    const made = await tried(rules, wanted, async () => {
+      const editor = await Editor.of(rules, sharing)
       for (const rule of changed) editor.setGroups(rule, wanted[rule.index] ?? [])
       return editor.text
     })
@@ -305,8 +317,8 @@ export async function insertRule(
   pattern: string,
   raw: object,
 ): Promise<CreationRules> {
-  const { isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text, { merge: true, uniqueKeys: false })
+  const { isSeq } = await import('yaml')
+  const document = await documentOf(rules)
   const rest = Object.entries(raw).filter(([name]) => name !== 'path_regex')
   const rule = document.createNode({ path_regex: pattern, ...Object.fromEntries(rest) })
   const list: unknown = document.get('creation_rules')
@@ -325,8 +337,8 @@ export async function insertRule(
  * something with it.
  */
 export async function removeRule(rules: CreationRules, index: number): Promise<CreationRules | undefined> {
-  const { isSeq, parseDocument } = await import('yaml')
-  const document = parseDocument(rules.text, { merge: true, uniqueKeys: false })
+  const { isSeq } = await import('yaml')
+  const document = await documentOf(rules)
   const list: unknown = document.get('creation_rules')
   if (!isSeq(list)) return undefined
   list.items.splice(index, 1)

@@ -212,3 +212,9 @@ describe('a rule more', () => {
     await expect(insertRule(rules, 0, '^n$', { age: 1 })).rejects.toEqual(refused)
   })
 })
+
+test('a text that goes too deep is no more edited than read', async () => {
+  const rules = { ...(await rulesOf(`  - age: ${A}\n`)), text: `creation_rules: ${'['.repeat(200)}` }
+  await expect(changeKeys(rules, adding(C))).rejects.toEqual(refused)
+  await expect(insertRule(rules, 0, 'x', {})).rejects.toMatchObject({ code: 'yaml-limit' })
+})
