@@ -1,7 +1,7 @@
 /**
  * Two bundles, each one file that runs wherever it is copied: `node FILE`.
  *
- *   node esbuild.config.mjs [DIRECTORY]     DIRECTORY gets the host command as one script, for tools/coverage.mjs
+ *   node esbuild.config.mjs [DIRECTORY]     DIRECTORY gets each as one script, for tools/coverage.mjs
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -50,69 +50,10 @@ const ARGUMENTS = `
   typeof __filename === 'string' ? __filename : process.argv[1],
 `
 
-// --- the shim: one script, nearly all of which every start runs ---
+// --- one script, for tools/coverage.mjs: no source map says what a chunk was made from ---
 
-/** Packages that most starts never load. */
-const COLD = /^(?:age-encryption|execa|shlex|yaml|re2js)$/
-const PACKED = /^(?:age-encryption|yaml|re2js)$/
-
-/**
- * Cold packages go into the file as text, compiled when they are first imported: even the code that V8 compiles lazily
- * it must parse at the start, and these are four fifths of the file (docs/performance.md).
- */
-const cold = (texts) => ({
-  name: 'cold',
-  setup(context) {
-    context.onResolve({ filter: COLD }, ({ path, kind }) => {
-      if (kind !== 'dynamic-import') throw new Error(`${path} is cold: import it dynamically`)
-      return { path, namespace: 'cold' }
-    })
-    context.onLoad({ filter: /.*/, namespace: 'cold' }, async ({ path }) => {
-      const { outputFiles = [] } = await build({
-        ...common,
-        format: 'cjs',
-        supported: NO_IMPORT,
-        stdin: { contents: `export * from '${path}'`, resolveDir: absWorkingDir },
-        write: false,
-      })
-      const { text } = outputFiles[0]
-      texts[path] = PACKED.test(path) ? pack(text) : text
-      const cold = `DISINTO_COLD['${path}']`
-      const unpacked = `require('node:zlib').brotliDecompressSync(Buffer.from(${cold}, 'base64')).toString()`
-      const run = `new Function('module', 'require', ${PACKED.test(path) ? unpacked : cold})`
-      return { contents: `${run}(module, require)`, resolveDir: absWorkingDir }
-    })
-  },
-})
-
-/**
- * The file around a script, which is text that becomes a script, so that V8 can be given what it made of that text before
- * (tools/code-cache.mjs), if that lies beside the file; V8 refuses what another V8 has made. The name holds a hash of
- * the text, since V8 itself compares no more than its length.
- */
-function scriptFile(bundle, texts) {
-  const script = `(function(require,DISINTO_COLD){${bundle}\n})`
-  const hash = createHash('sha256').update(script).digest('hex').slice(0, 16)
-  return `${SHEBANG}((require, file) => {
-const cold = ${JSON.stringify(texts)}
-const script = ${JSON.stringify(script)}
-let cachedData
-try {
-  const { existsSync, readFileSync } = require('node:fs')
-  const cache = file + '.${hash}.cache'
-  if (cache.startsWith('/') && existsSync(cache)) cachedData = readFileSync(cache)
-} catch {
-  // It is only there to be quicker.
-}
-const { Script } = require('node:vm')
-new Script(script, { filename: file, cachedData }).runInThisContext()(require, cold)
-})(${ARGUMENTS})
-`
-}
-
-/** Writes a program as one script, and its source map, which tools/coverage.mjs reads and no package has. */
-async function bundleScript(name, directory, isShim) {
-  const texts = {}
+/** Writes a program as one script, and its source map. */
+async function bundleScript(name, directory) {
   const { outputFiles = [] } = await build({
     ...common,
     format: 'cjs',
@@ -122,19 +63,29 @@ async function bundleScript(name, directory, isShim) {
     write: false,
     sourcemap: 'external',
     sourcesContent: false,
-    plugins: isShim ? [cold(texts)] : [],
   })
-  // In an order that does not depend on which was ready first.
-  const sorted = Object.fromEntries(Object.entries(texts).sort(([one], [other]) => (one < other ? -1 : 1)))
   const textOf = (end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? ''
-  writeFileSync(new URL(`${name}.js`, directory), scriptFile(textOf('.js'), sorted))
+  const script = `(function(require){${textOf('.js')}\n})`
+  const file = `((require, file) => {
+const script = ${JSON.stringify(script)}
+const { Script } = require('node:vm')
+new Script(script, { filename: file }).runInThisContext()(require)
+})(${ARGUMENTS})
+`
+  writeFileSync(new URL(`${name}.js`, directory), file)
   writeFileSync(new URL(`${name}.js.map`, directory), textOf('.js.map'))
 }
 
-// --- the host command: chunks, of which each command runs a few ---
+// --- the programs: chunks, of which each run needs a few ---
 
-/** Packages that next to no command needs. */
-const PACKED_IN_HOST = /\bnode_modules\/(?:age-encryption|re2js)\//
+/** Packages that next to no run needs. */
+const PACKED = /\bnode_modules\/(?:age-encryption|re2js)\//
+
+/**
+ * What of the shim only some options, kinds of files and faults need. The rest is hot: nearly every start runs all of it.
+ */
+const COLD =
+  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/(?:outside|program|restrict|restrict-yaml)|handover\/(?:supervise|value-files))\.ts$/
 
 /** Stands for the end of a comment, which the chunks are in; it must not occur in them. */
 const COMMENT_END = '*~/'
@@ -170,25 +121,42 @@ function chunkOrder(outputs, first) {
   return [...order]
 }
 
-/**
- * The file around the host command. The chunks stand in a comment, which costs less to skip than any code or text, and
- * are cut from the source of the function that it is in. What a chunk imports is linked, and runs when something
- * of it is first used: so do the modules of Node, some of which take longer to load than a command to run.
- *
- * An error's frames are right, as each chunk is compiled at the line where it stands.
- */
-function hostFile(chunks) {
-  const texts = chunks.map(({ text }) => text.replaceAll('*/', COMMENT_END))
-  let [start, line] = [0, 0]
-  const table = chunks.map(({ exports, packed }, at) => {
-    const row = [start, start + texts[at].length, line, packed ? 1 : 0, ...exports]
-    start += texts[at].length + 1
-    line += texts[at].split('\n').length
-    return row
+/** Where each of these texts stands, one line after another from the given one on: start, end, line. */
+function placesOf(texts, firstLine) {
+  let [start, line] = [0, firstLine]
+  return texts.map((text) => {
+    const place = [start, start + text.length, line]
+    start += text.length + 1
+    line += text.split('\n').length
+    return place
   })
+}
+
+/**
+ * The file around the chunks. They stand in a comment, which costs less to skip than any code or text, and are cut from
+ * the source of the function that it is in. What a chunk imports is linked, and runs when something of it is first
+ * used: so do the modules of Node, some of which take longer to load than a command to run.
+ *
+ * The hot chunks are one script, and V8 can be given what it made of that before (tools/code-cache.mjs), if that lies
+ * beside the file; it refuses what another V8 has made. The name holds a hash of the text, since V8 itself compares no
+ * more than its length.
+ *
+ * An error's frames are right, as each script is compiled at the line where it stands.
+ */
+function programFile(chunks) {
+  const hot = chunks.filter((chunk) => chunk.hot)
+  const cold = chunks.filter((chunk) => !chunk.hot)
+  const script = `[${hot.map(({ text }) => text).join(',\n')}]`
+  const hash = createHash('sha256').update(script).digest('hex').slice(0, 16)
+  const texts = [script, ...cold.map(({ text }) => text)].map((text) => text.replaceAll('*/', COMMENT_END))
   const before = `${SHEBANG}((require, file) => {
 function source() {/*
 `
+  const [hotPlace, ...places] = placesOf(texts, before.split('\n').length - 1)
+  const table = chunks.map((chunk) => [
+    chunk.hot ? hot.indexOf(chunk) : [...places[cold.indexOf(chunk)], chunk.packed ? 1 : 0],
+    ...chunk.exports,
+  ])
   return `${before}${texts.join('\n')}
 */}
 const texts = source.toString().slice('function source() {/*\\n'.length)
@@ -197,51 +165,73 @@ const table = ${JSON.stringify(table)}
 const links = []
 const toESM = (module) => Object.create(module, { default: { value: module } })
 const getterOf = (name, value) => [name, { enumerable: true, configurable: true, get: value }]
-function run(number) {
-  const [start, end, line, packed] = table[number]
+function compiled([start, end, lineOffset, packed], cachedData) {
   const text = texts.slice(start, end).replaceAll('${COMMENT_END}', '*' + '/')
   const code = packed ? require('node:zlib').brotliDecompressSync(Buffer.from(text, 'base64')).toString() : text
+  return new Script(code, { filename: file, lineOffset, cachedData }).runInThisContext()
+}
+function cached() {
+  try {
+    const { existsSync, readFileSync } = require('node:fs')
+    const cache = file + '.${hash}.cache'
+    if (cache.startsWith('/') && existsSync(cache)) return readFileSync(cache)
+  } catch {
+    // It is only there to be quicker.
+  }
+}
+function exportsOf(chunk, linked) {
   let getters = {}
   const setGetters = (_, all) => { getters = all }
-  const lineOffset = ${before.split('\n').length - 1} + line
-  new Script(code, { filename: file, lineOffset }).runInThisContext()(
-    require, {}, link, importChunk, setGetters, () => {}, toESM,
-  )
-  for (const name of Object.keys(getters)) Object.defineProperty(links[number], name, { value: getters[name]() })
+  chunk(require, {}, linked, importChunk, setGetters, () => {}, toESM)
+  const exported = {}
+  for (const name of Object.keys(getters)) exported[name] = getters[name]()
+  return exported
+}
+let hot
+// Nearly every start runs all of what is hot: at once, as Node does with modules.
+function linkHot(what) {
+  if (typeof what === 'string') return require(what)
+  const [place] = table[what]
+  if (typeof place !== 'number') return link(what)
+  hot ??= compiled(${JSON.stringify(hotPlace)}, cached())
+  return links[what] ??= exportsOf(hot[place], linkHot)
 }
 function link(what) {
   if (typeof what === 'string') {
     let module
     return new Proxy({}, { get: (_, name) => (module ??= require(what))[name] })
   }
-  links[what] ??= Object.defineProperties({}, Object.fromEntries(table[what].slice(4).map((name) => getterOf(name, () => {
-    run(what)
-    return links[what][name]
+  if (typeof table[what][0] === 'number') return linkHot(what)
+  links[what] ??= Object.defineProperties({}, Object.fromEntries(table[what].slice(1).map((name) => getterOf(name, () => {
+    const exported = exportsOf(compiled(table[what][0]), link)
+    for (const one of Object.keys(exported)) Object.defineProperty(links[what], one, { value: exported[one] })
+    return exported[name]
   }))))
   return links[what]
 }
 async function importChunk(number) {
   const module = link(number)
   // A package of CommonJS, whose names are those of what it exports.
-  return table[number].slice(4).join() === 'default' ? toESM(module.default) : module
+  return table[number].slice(1).join() === 'default' ? toESM(module.default) : module
 }
-run(0)
+${hot.length > 0 ? 'linkHot(0)' : 'exportsOf(compiled(table[0][0]), link)'}
 })(${ARGUMENTS})
 `
 }
 
-async function bundleHost() {
+/** Writes a program as chunks. */
+async function bundleProgram(name, isHot) {
   const { outputFiles = [], metafile } = await build({
     ...common,
     format: 'esm',
     splitting: true,
-    entryPoints: ['src/disinto.ts'],
+    entryPoints: [`src/${name}.ts`],
     outdir: 'out',
     write: false,
     metafile: true,
   })
   const outputs = metafile?.outputs ?? {}
-  const names = chunkOrder(outputs, 'out/disinto.js')
+  const names = chunkOrder(outputs, `out/${name}.js`)
   const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]))
   const numbers = new Map(names.map((name, number) => [basename(name), number]))
   // At once: esbuild's names for the files hold hashes, which are others in another place.
@@ -252,15 +242,18 @@ async function bundleHost() {
   const chunks = names.map(async (name) => {
     const { inputs, exports } = outputs[name]
     const code = await chunkFunction(numbered(texts.get(basename(name)) ?? ''))
-    const packed = Object.keys(inputs).some((input) => PACKED_IN_HOST.test(input))
-    return { exports, packed, text: packed ? pack(code) : code }
+    const packed = Object.keys(inputs).some((input) => PACKED.test(input))
+    return { exports, packed, hot: isHot(Object.keys(inputs)), text: packed ? pack(code) : code }
   })
-  writeFileSync(new URL('disinto.js', outdir), hostFile(await Promise.all(chunks)))
+  writeFileSync(new URL(`${name}.js`, outdir), programFile(await Promise.all(chunks)))
 }
 
 mkdirSync(outdir, { recursive: true })
-await bundleScript('entrypoint', outdir, true)
-await bundleHost()
-// Counted are lines of the host command as one script: what a text of it was made from no source map tells.
+await bundleProgram('entrypoint', (inputs) => !inputs.some((input) => COLD.test(input)))
+// Of the host command each run needs other chunks.
+await bundleProgram('disinto', () => false)
 const [counted] = process.argv.slice(2)
-if (counted !== undefined) await bundleScript('disinto', pathToFileURL(`${resolve(counted)}/`), false)
+if (counted !== undefined) {
+  for (const name of ['entrypoint', 'disinto'])
+    await bundleScript(name, pathToFileURL(`${resolve(counted)}/`))
+}

@@ -31,7 +31,7 @@ if (Number.parseInt(process.versions.node, 10) < 26) {
 const directory = resolve(given)
 const shim = join(directory, 'entrypoint.js')
 
-/** Runs the shim in this process, up to its exec, and then `end` in the place of it. */
+/** Runs the shim in this process, up to its exec, and then `end` in the place of it. The first script is the hot one. */
 /** @param {{ made?: (source: string) => void, end: (script: any) => void }} hooks */
 function start({ made = () => {}, end }) {
   let script
@@ -40,6 +40,7 @@ function start({ made = () => {}, end }) {
     /** @param {string} source @param {any} options */
     constructor(source, options) {
       super(source, options)
+      if (script !== undefined) return
       script = this
       made(source)
     }

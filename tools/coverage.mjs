@@ -28,12 +28,9 @@ const PLACE = join(ROOT, 'coverage')
 const COUNTS = join(PLACE, 'counts')
 /** Where the programs are that count: for TEST_BUNDLES, which test/helpers/parts.ts reads. */
 export const COUNTING = join(PLACE, 'bundles')
-/**
- * The built programs, without the ending. The host command is made once more, as one script: what esbuild.config.mjs makes of
- * it, chunks that are compiled one by one, has no source map.
- */
+/** The programs as one script each, without the ending: the chunks that they are built as have no source map. */
 const BUNDLES = {
-  entrypoint: join(ROOT, 'entrypoint/entrypoint'),
+  entrypoint: join(COUNTING, 'whole/entrypoint'),
   disinto: join(COUNTING, 'whole/disinto'),
 }
 /** What has vitest count in its own process. */

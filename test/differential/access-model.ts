@@ -60,15 +60,33 @@ export function isAccepted({ rules, accepted }: World, file: string): boolean {
   return flat(ruleFor(rules, file)).every((key) => before.includes(key) || key === 'me')
 }
 
+/** Whether one rule asks for more than another did before: keys of its own, fewer groups, keys of other groups. */
+function isMore(groups: Groups, before: Groups): boolean {
+  const moved = before.length > 1 && groups.some((keys, at) => keys.some((key) => !before[at]?.includes(key)))
+  const strangers = flat(groups).filter((key) => !flat(before).includes(key) && key !== 'me')
+  return strangers.length > 0 || groups.length < before.length || moved
+}
+
 /**
- * Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added to a rule just now. Where
- * a rule is for other files than before, those of the old one may be anybody's.
+ * Whether somebody is asked about because of a rule that is for other files than before. Those of the old one may belong to any
+ * rule behind it now, and the new one may name nobody but us.
  */
+function isMoved({ rules, accepted }: World, which: 'env' | 'secrets', allowed: readonly Key[]): boolean {
+  if (rules.patterns[which] === accepted.patterns[which]) return false
+  const heirs = which === 'env' ? [rules.env, rules.secrets] : [rules.secrets]
+  return (
+    flat(rules[which]).some((key) => key !== 'me' && !allowed.includes(key)) ||
+    heirs.some((groups) => isMore(groups, accepted[which]))
+  )
+}
+
+/** Whether nobody is asked about before all of .sops.yaml counts as accepted: `except` is being added to a rule just now. */
 export function isAllAccepted(
-  { rules, accepted }: World,
+  world: World,
   except: (which: Which | 'own') => readonly Key[] = () => [],
 ): boolean {
-  if (JSON.stringify(rules.patterns) !== JSON.stringify(accepted.patterns)) return false
+  const { rules, accepted } = world
+  if (isMoved(world, 'env', except('env')) || isMoved(world, 'secrets', except('secrets'))) return false
   const ownFiles = Object.keys(rules.own).map((file) => {
     const before = flat(ruleFor(accepted, file))
     return flat(ruleFor(rules, file)).filter((key) => !before.includes(key) && key !== 'me')

@@ -20,6 +20,7 @@ import { BUNDLES, DISINTO } from '../helpers/parts.ts'
 import { EXECVE, MARK, Project } from './project.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const isRoot = process.getuid?.() === 0
 
 describe.each(['entrypoint.js', 'disinto.js'])('%s', (name) => {
   const bundle = join(BUNDLES, name)
@@ -82,6 +83,33 @@ test('what runs at every start loads neither execa nor another package it does n
   walk('src/entrypoint.ts')
   const packages = [...loaded].flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? [])
   expect(new Set(packages)).toEqual(new Set(['fastest-levenshtein']))
+})
+
+test.skipIf(!EXECVE).each([
+  ['a secret', {}],
+  ['the image’s settings', { DISINTO_REQUIRE_ANY: '1', ...(isRoot ? { DISINTO_USER: '65534' } : {}) }],
+])('a start with %s compiles what is hot, at once, and nothing else', (_, settings) => {
+  const project = new Project()
+  project.secret('A', MARK)
+  const hook = project.path('compiled.cjs')
+  writeFileSync(
+    hook,
+    `const vm = require('node:vm')
+    vm.Script = class extends vm.Script {
+      constructor(...words) { super(...words); require('node:fs').writeSync(2, 'compiled\\n') }
+    }`,
+  )
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--require', hook, join(BUNDLES, 'entrypoint.js'), '--', 'true'],
+    {
+      cwd: project.directory,
+      env: { ...project.environment(), DISINTO_ALLOW_READABLE_KEY: '1', ...settings },
+      encoding: 'utf8',
+    },
+  )
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/error/) })
+  expect(stderr.split('compiled').length - 1).toBe(1)
 })
 
 test('a command loads no module of Node that it does not use', () => {
