@@ -77,13 +77,14 @@ function locateSecrets(options: Options, root: string, workingDirectory: string)
   } catch (error) {
     throw failure('source-unreadable', { path: directory, reason: errnoOf(error) })
   }
+  const inside = join(directory, '/')
   return entries
     .sort(Buffer.compare)
     .map((entry) => entry.toString())
     .filter((entry) => entry.endsWith('.enc'))
     .map((entry) => ({
       role: 'secret' as const,
-      path: join(directory, entry),
+      path: `${inside}${entry}`,
       name: entry.slice(0, -'.enc'.length),
     }))
 }

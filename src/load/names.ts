@@ -71,9 +71,13 @@ const ALL = [
   ...OURS.map((name) => [name, 'changes what disinto itself does'] as const),
 ]
 const EXACT = new Map(ALL)
-const PREFIXES = ALL.flatMap(([pattern, reason]) =>
-  pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],
+/** By their own text: a name is looked up once for each of their lengths, and not compared with each of them. */
+const PREFIXES = new Map(
+  ALL.flatMap(([pattern, reason]) =>
+    pattern.endsWith('*') ? [[pattern.slice(0, -1), reason] as const] : [],
+  ),
 )
+const PREFIX_LENGTHS = [...new Set([...PREFIXES.keys()].map(({ length }) => length))]
 
 /** Whether an environment can hold this name. */
 export function isLegalName(name: string): boolean {
@@ -85,12 +89,14 @@ const FOR_SERVICE = /^([A-Za-z_][A-Za-z0-9_]*)@([A-Za-z0-9_-][A-Za-z0-9_.-]{0,19
 
 /** The parts of the name NAME@SERVICE, of a secret for one service; undefined for any other name. */
 export function partsOfName(name: string): { readonly name: string; readonly service: string } | undefined {
+  if (!name.includes('@')) return undefined
   const [, own, service] = FOR_SERVICE.exec(name) ?? []
   return own === undefined || service === undefined ? undefined : { name: own, service }
 }
 
 /** The names that the command gets of a secret: those that `as` (--as) has for it, else its own. */
 export function namesGiven(name: string, as: ReadonlyMap<string, string>): string[] {
+  if (as.size === 0) return [name]
   const names = [...as].filter(([, source]) => source === name).map(([given]) => given)
   return names.length > 0 ? names : [name]
 }
@@ -99,7 +105,13 @@ export function namesGiven(name: string, as: ReadonlyMap<string, string>): strin
 export function reasonAgainst(name: string): string | undefined {
   // npm takes its prefix in any case, and -_ alike.
   const known = /^npm_config_/i.test(name) ? name.toLowerCase() : name
-  return EXACT.get(known) ?? PREFIXES.find(([prefix]) => known.startsWith(prefix))?.[1]
+  const exact = EXACT.get(known)
+  if (exact !== undefined) return exact
+  for (const length of PREFIX_LENGTHS) {
+    const reason = PREFIXES.get(known.slice(0, length))
+    if (reason !== undefined) return reason
+  }
+  return undefined
 }
 
 /** Throws unless a file may set this name: `path` is the file, `allow` the names let through by option. */
