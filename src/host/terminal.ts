@@ -1,5 +1,5 @@
 /** What a terminal gets beside text: colours, and a line that says what is being done. */
-import { fstatSync } from 'node:fs'
+import { fstatSync, statSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { styleText } from 'node:util'
 import { drawLine } from '../speak.ts'
@@ -12,7 +12,8 @@ export type Paint = (style: Style, text: string) => string
 /** Whether a descriptor is a terminal. node:tty takes 2 ms to load, and is asked only of what can be one. */
 export function isTerminal(descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).isCharacterDevice() && isatty(descriptor)
+    const stats = fstatSync(descriptor)
+    return stats.isCharacterDevice() && stats.rdev !== statSync('/dev/null').rdev && isatty(descriptor)
   } catch {
     // It is closed.
     return false
