@@ -44,3 +44,21 @@ test('no page advises --disable-sigusr1, which leaves the signal blocked in the 
     expect(advised, page).toEqual([])
   }
 })
+
+test('every probe of deploy/, and health check of a page, names the image’s program by its path', () => {
+  const deploy = readdirSync(`${ROOT}deploy`, { recursive: true, encoding: 'utf8' })
+  const files = [...deploy.filter((file) => /\.ya?ml$/.test(file)).map((file) => `deploy/${file}`), ...PAGES]
+  const probes = files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .filter((line) => /^\s*(?:command:|test:|HEALTHCHECK).*disinto-entrypoint/.test(line))
+      .map((line) => ({ file, line })),
+  )
+  expect(probes.map(({ file }) => file).sort()).toEqual([
+    'deploy/kubernetes/root/deployment.yaml',
+    'deploy/swarm/stack.yml',
+    'docs/install.md',
+  ])
+  for (const { file, line } of probes)
+    expect(line, file).toMatch(/[[" ]\/usr\/local\/bin\/disinto-entrypoint\b/)
+})
