@@ -1,17 +1,21 @@
 /** A real Kubernetes of one node, and a project whose files and key go there as docs/kubernetes.md says. */
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, vi } from 'vitest'
-import { build, IMAGE, must, REPOSITORY, type Result } from '../image/image.ts'
+import { patternsFor } from '../../src/redact/forms.ts'
+import { build, IMAGE, must, REPOSITORY, type Result, run, writeScript } from '../image/image.ts'
+import type { Network } from '../kms/kms.ts'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const DISINTO = join(REPOSITORY, 'entrypoint/disinto.js')
 /** Where tools/test.mjs had build.sh put the programs. */
 const PROGRAMS = process.env['KUBERNETES_PROGRAMS'] ?? ''
+/** The node's own, in node.sh. */
+const ADDRESS = '10.99.0.1'
 const PATIENCE = 300_000
 
 export const until = (check: () => Promise<void>): Promise<void> =>
@@ -46,6 +50,42 @@ export class Cluster {
   async remove(): Promise<void> {
     await this.kill()
     await rm(this.directory, { recursive: true, force: true })
+  }
+
+  /** Where programs run that pods are to reach: beside the node, not in a pod. */
+  async network(): Promise<Network> {
+    const pid = (await readFile(join(this.directory, 'pid'), 'utf8')).trim()
+    return { address: ADDRESS, enter: ['nsenter', '--target', pid, '--net', '--'] }
+  }
+
+  /** A shell's words for kubectl as admin, in a namespace. */
+  kubectlIn(namespace: string): string {
+    return `bash "${join(HERE, 'cluster.sh')}" kubectl "${PROGRAMS}" "${this.directory}" --namespace ${namespace}`
+  }
+
+  /**
+   * Where any of these values is, in any form that a value may show up in: files that the node's parts have written
+   * (etcd, the audit log, the kubelet, pods' logs, the runtime's store and state), and answers of the API.
+   */
+  async placesOf(values: readonly string[]): Promise<readonly string[]> {
+    const patterns = patternsFor(values.map((value) => ['', value])).map(({ bytes }) => bytes.toString())
+    const pid = (await readFile(join(this.directory, 'pid'), 'utf8')).trim()
+    // As the node sees it, since its state is in a /run of its own. What is mounted below is left out: volumes in
+    // memory, which hold the key and value files, and the roots of containers, whose layers are in the store.
+    const search = `find "$0" /run -xdev -type f ! -name images.tar -print0 | xargs -0 grep -laF -f "$1" || [ $? = 123 ]`
+    const list = join(tmpdir(), `disinto-cluster-patterns-${process.pid}`)
+    await writeFile(list, `${patterns.join('\n')}\n`, { mode: 0o600 })
+    const enter = ['--target', pid, '--mount', '--', 'sh', '-c', search, this.directory, list]
+    const files = await run('nsenter', enter).finally(() => rm(list))
+    expect(files.exitCode, files.stderr).toBe(0)
+    const kinds = (await this.kubectl('api-resources', '--verbs=list', '--output=name')).split('\n').join()
+    const answers = {
+      'the API': await this.kubectl('get', kinds, '--all-namespaces', '--output=yaml'),
+      describe: await this.kubectl('describe', 'pods,deployments,configmaps,secrets', '--all-namespaces'),
+    }
+    const told = Object.entries(answers).filter(([, text]) => patterns.some((one) => text.includes(one)))
+    const paths = files.stdout.split('\n').filter((path) => path !== '')
+    return [...paths.map((path) => path.replace(`${this.directory}/`, '')), ...told.map(([name]) => name)]
   }
 
   /** kubectl, whatever it ends with. */
@@ -86,11 +126,20 @@ export function useCluster(images: () => Promise<readonly string[]> = async () =
   }
 }
 
+/** The code block of docs/kubernetes.md that follows a comment. */
+export async function block(comment: string): Promise<string> {
+  const page = await readFile(join(REPOSITORY, 'docs/kubernetes.md'), 'utf8')
+  const text = page.split(`<!-- ${comment} -->\n\`\`\``)[1]?.split('```')[0]
+  if (text === undefined) throw new Error(`docs/kubernetes.md has no block ${comment}`)
+  return text.slice(text.indexOf('\n') + 1)
+}
+
 /** A namespace that is to keep a Pod Security Standard, with the Secret of the page. */
 export interface Deployed {
   readonly namespace: string
   readonly standard: 'baseline' | 'restricted'
-  readonly variant: 'root' | 'non-root'
+  /** The directory of deploy/kubernetes, or one beside it. */
+  readonly variant: string
   readonly replicas: number
   /** A shell script for the agent. */
   readonly script: string
@@ -103,15 +152,15 @@ export class Project {
   readonly home: string
   readonly cluster: Cluster
 
-  private constructor(base: string, cluster: Cluster) {
-    this.directory = join(base, 'factory')
+  private constructor(base: string, name: string, cluster: Cluster) {
+    this.directory = join(base, name)
     this.home = join(base, 'home')
     this.cluster = cluster
   }
 
-  static async make(cluster: Cluster): Promise<Project> {
+  static async make(cluster: Cluster, name = 'factory'): Promise<Project> {
     const base = await mkdtemp(join(tmpdir(), 'disinto-cluster-project-'))
-    const project = new Project(base, cluster)
+    const project = new Project(base, name, cluster)
     await mkdir(project.directory)
     await mkdir(project.home)
     await project.disinto(['init'])
@@ -145,6 +194,19 @@ export class Project {
     await this.disinto(['secrets', 'migrate'])
   }
 
+  /** Runs blocks of docs/kubernetes.md, as they stand there, in a namespace. */
+  async follow(namespace: string, ...names: readonly string[]): Promise<string> {
+    const bin = join(this.home, 'bin')
+    await mkdir(bin, { recursive: true })
+    await writeScript(join(bin, 'disinto'), `#!/bin/sh\nexec "${process.execPath}" "${DISINTO}" "$@"\n`)
+    await writeScript(join(bin, 'kubectl'), `#!/bin/sh\nexec ${this.cluster.kubectlIn(namespace)} "$@"\n`)
+    const script = await Promise.all(names.map((name) => block(`run: ${name}`)))
+    const env = { PATH: `${bin}:${process.env['PATH']}`, HOME: this.home }
+    const ended = await run('sh', ['-euc', script.join('\n')], { cwd: this.directory, env })
+    expect(ended.exitCode, ended.stderr).toBe(0)
+    return ended.stdout
+  }
+
   /** Puts the files where the kustomization takes them from. */
   async place(variant = 'root'): Promise<void> {
     await mkdir(this.path('deploy', variant, 'secrets'), { recursive: true })
@@ -160,7 +222,7 @@ export class Project {
   }
 
   get serviceKey(): string {
-    return join(this.home, '.config/sops/age/factory/agents/keys.txt')
+    return join(this.home, '.config/sops/age', basename(this.directory), 'agents/keys.txt')
   }
 
   /** Makes the namespace, once, with the key in it. */
@@ -228,6 +290,14 @@ export class Project {
     return (JSON.parse(text) as { items: Pod[] }).items
   }
 
+  /** What the containers that ended have left for `kubectl describe pod`. */
+  async messages(namespace: string): Promise<string> {
+    const statuses = (await this.pods(namespace)).flatMap(({ status }) => status.containerStatuses ?? [])
+    return statuses
+      .map(({ lastState, state }) => (lastState.terminated ?? state.terminated)?.message ?? '')
+      .join('\n')
+  }
+
   logs(namespace: string, pod: string): Promise<string> {
     return this.cluster.kubectl('-n', namespace, 'logs', pod)
   }
@@ -239,9 +309,11 @@ interface ContainerState {
 
 export interface Pod {
   readonly metadata: { readonly name: string; readonly deletionTimestamp?: string }
+  readonly spec: { readonly volumes: ReadonlyArray<{ readonly secret?: { readonly secretName: string } }> }
   readonly status: {
     readonly phase: string
     readonly containerStatuses?: ReadonlyArray<{
+      readonly containerID?: string
       readonly ready: boolean
       readonly restartCount: number
       readonly state: ContainerState

@@ -34,7 +34,7 @@ describe('in the image', () => {
   afterAll(() => Promise.all([vault.stop(), kms.stop()]))
 
   test('a key in a Vault opens the files until its token is revoked, and the agent does not get it', async () => {
-    const { token, revoke } = await vault.token()
+    const { token, revoke } = vault.token()
     const { place, value } = await placeFor(['--hc-vault-transit', vault.key], { VAULT_TOKEN: token })
     const variables = { VAULT_ADDR: vault.url, VAULT_TOKEN: token }
     const allowed = flagsOf({ ...variables, DISINTO_KEY_TYPES: 'age,hc_vault' })
@@ -45,7 +45,7 @@ describe('in the image', () => {
       125,
       /no kind of key that is allowed here.*hc_vault/,
     )
-    await revoke()
+    revoke()
     expectFailure(await place.run(SHOW, allowed), 125, /hc_vault key refuses to use it for us/)
   })
 

@@ -21,7 +21,7 @@ describe('a key in a Vault', () => {
 
   async function withVaultFile(more: (project: Project) => readonly string[] = () => []) {
     const project = new Project()
-    const { token, revoke } = await vault.token()
+    const { token, revoke } = vault.token()
     const flags = ['--hc-vault-transit', vault.key, ...more(project)]
     project.write('.env.enc', sopsDotenv(`A=${MARK}\n`, flags, { VAULT_TOKEN: token }))
     const env = { VAULT_TOKEN: token, VAULT_ADDR: vault.url, DISINTO_KEY_TYPES: 'age,hc_vault' }
@@ -85,19 +85,19 @@ describe('a key in a Vault', () => {
 
   test('with a revoked token, or none', async () => {
     const { project, env, token, revoke } = await withVaultFile()
-    await revoke()
+    revoke()
     const said = project.refused([], { env })
     expect(said).toMatch(/what keeps its hc_vault key refuses to use it for us/)
     expect(said).not.toContain(token)
     expect(project.refused([], { env: { ...env, VAULT_TOKEN: undefined } })).toMatch(/refuses to use it/)
-    const { token: fresh } = await vault.token()
+    const { token: fresh } = vault.token()
     expect(project.load([], { env: { ...env, VAULT_TOKEN: fresh } }).get('A')).toBe(MARK)
   })
 
   test('that has been stopped', async () => {
     const stopped = await startVault()
     const project = new Project()
-    const { token } = await stopped.token()
+    const { token } = stopped.token()
     const flags = ['--hc-vault-transit', stopped.key]
     project.write('.env.enc', sopsDotenv(`A=${MARK}\n`, flags, { VAULT_TOKEN: token }))
     await stopped.stop()
@@ -204,7 +204,7 @@ describe('a key in AWS KMS', () => {
     const { project, env } = withKmsFile(other)
     const without = { ...env, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }
     expect(project.refused([], { env: without })).toMatch(/refuses to use it for us/)
-    await other.forget()
+    other.forget()
     const said = project.refused([], { env })
     expect(said).toMatch(/what keeps its kms key refuses to use it for us/)
     expect(said).not.toContain('secret-of-the-test')
