@@ -97,22 +97,31 @@ test('COMPOSE_* counts in .env and in .env.enc; without a key the stack is still
   expect(await names()).toEqual([])
 })
 
-test('a service that ends with 125 is told after the start, with the shim’s own words', async () => {
-  const stack = await Stack.make()
-  const value = freshValue('token')
-  await stack.envFile({ FORGE_TOKEN: value })
-  await stack.write(
-    'docker-compose.yml',
-    services(
-      AGENTS('    restart: unless-stopped\n    environment: {DISINTO_REQUIRE: "FORGE_TOKEN,NOT_THERE"}\n'),
-    ),
-  )
-  const { exitCode, stderr } = await stack.run(['up'])
-  expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/warning: agents: ended with 125: the shim failed/)
-  expect(stderr).toMatch(/disinto: agents: error: required but missing or empty: NOT_THERE/)
-  expect(stderr).not.toContain(value)
-})
+test.each([
+  ['text', ''],
+  ['JSON', ', DISINTO_LOG: json'],
+])(
+  'a service that ends with 125 is reported after the start, with what the shim wrote as %s',
+  async (_, log) => {
+    const stack = await Stack.make()
+    const value = freshValue('token')
+    await stack.envFile({ FORGE_TOKEN: value })
+    await stack.write(
+      'docker-compose.yml',
+      services(
+        AGENTS(
+          `    restart: unless-stopped\n    environment: {DISINTO_REQUIRE: "FORGE_TOKEN,NOT_THERE"${log}}\n`,
+        ),
+      ),
+    )
+    const { exitCode, stderr } = await stack.run(['up'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/warning: agents: ended with 125: the shim failed/)
+    expect(stderr).toMatch(/disinto: agents: error: required but missing or empty: NOT_THERE/)
+    expect(stderr).toMatch(/disinto: agents: hint: add each to \.env\.enc/)
+    expect(stderr).not.toContain(value)
+  },
+)
 
 test('the stack of init refuses a start without disinto, and starts before there is a secret', async () => {
   const stack = await Stack.make()

@@ -4,6 +4,7 @@ import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { type Container, containersOf } from './by-name.ts'
 import { askDocker } from './docker.ts'
+import { type Json, objectOf } from './model.ts'
 
 /** How long the shim may take to fail, and how often it is looked for, in milliseconds. */
 const PATIENCE = 1500
@@ -42,12 +43,29 @@ async function endedAmong(context: HostContext, containers: readonly Container[]
   return found.flat()
 }
 
-/** The first lines that the shim itself wrote: those of the command may hold values. */
+/** A line of a log with DISINTO_LOG=json; nothing of one that the engine has cut. */
+function readLine(line: string): Json {
+  try {
+    return objectOf(JSON.parse(line))
+  } catch {
+    return {}
+  }
+}
+
+/** What the shim itself wrote in a line of a container's log, as text or with DISINTO_LOG=json; nothing for other lines. */
+function wordsIn(line: string): string[] {
+  if (/^disinto: (?:error|hint|warning): /.test(line)) return [line.replace(/^disinto: /, '')]
+  if (!line.startsWith('{"program":"disinto",')) return []
+  const { level, message, hint } = readLine(line)
+  if (level !== 'error' && level !== 'warning') return []
+  return [`${level}: ${String(message)}`, ...(hint === undefined ? [] : [`hint: ${String(hint)}`])]
+}
+
+/** The first words that the shim itself wrote: those of the command may hold values. */
 async function wordsOf(context: HostContext, { id }: Container): Promise<string[]> {
   const ended = await askDocker(context, ['logs', '--tail', '50', id])
   const lines = `${ended.stderr}\n${ended.stdout}`.split(/\r?\n/)
-  const own = lines.filter((line) => /^(?:disinto: (?:error|hint|warning): |\{"level":)/.test(line))
-  return [...new Set(own)].slice(0, 4)
+  return [...new Set(lines.flatMap(wordsIn))].slice(0, 4)
 }
 
 /**
@@ -67,7 +85,7 @@ export async function lookAgain(context: HostContext, project: string): Promise<
         hint: `disinto logs ${container.service} shows all that it wrote`,
       })
       for (const line of await wordsOf(context, container))
-        context.speak.note(`${container.service}: ${line.replace(/^disinto: /, '')}`)
+        context.speak.note(`${container.service}: ${line}`)
     }
     return true
   }

@@ -53,11 +53,12 @@ export interface Model {
   readonly image: string | undefined
 }
 
-type Json = Readonly<Record<string, unknown>>
+export type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const objectOf = (value: unknown): Json => (isObject(value) ? value : {})
+/** The object that a value is; an empty one for anything else. */
+export const objectOf = (value: unknown): Json => (isObject(value) ? value : {})
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 const textsIn = (value: unknown): string[] => {
   if (typeof value === 'string') return value.split(/[\s,]+/).filter((word) => word !== '')
