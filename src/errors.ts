@@ -228,6 +228,10 @@ export const CORE_CATALOGUE = {
     }${tried.length === 0 ? '' : `; tried ${tried.join(', ')}`}`,
     hint: 'use the key of one of these recipients, or have it encrypted to yours: disinto secrets recipients add',
   }),
+  'key-passphrase': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: the age identity is protected by a passphrase, and there is no terminal to type it at`,
+    hint: 'run it at a terminal; or, for a start without one, use a key of its own without a passphrase: disinto secrets recipients add',
+  }),
   'file-tampered': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: was changed after it was encrypted, or is damaged`,
     hint: 'restore it from git or a backup; never edit it other than with sops or disinto',

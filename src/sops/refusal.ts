@@ -96,6 +96,9 @@ const SILENT =
 const REFUSED =
   /Code: 4\d\d|StatusCode: 4\d\d|permission denied|AccessDenied|UnrecognizedClient|ExpiredToken|failed to (?:refresh|retrieve)|no EC2 IMDS role|DisabledException|missing client token/
 
+/** What sops says of an identity behind a passphrase that nobody can be asked for (age's term.ReadPassword). */
+const NO_TERMINAL = /could not read passphrase: standard input is not a terminal/
+
 /** The error for a key that a service keeps; undefined where what sops says is about no service. */
 function serviceRefusal(path: string, text: string, used: readonly KeyType[]): DisintoError | undefined {
   const types = used.filter((type) => type !== 'age' && type !== 'pgp')
@@ -123,6 +126,7 @@ export async function refusalOf(
     if (BROKEN_STANZA.test(text)) return tampered()
     const service = serviceRefusal(path, text, used)
     if (service !== undefined) return service
+    if (NO_TERMINAL.test(text)) return failure('key-passphrase', { path })
     const recipients = await recipientsOf(document)
     if (recipients.length > 0) return keyRefusal(path, recipients, await readKeys())
   }

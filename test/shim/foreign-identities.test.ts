@@ -155,5 +155,7 @@ test('an identity behind a passphrase opens a file on a terminal, and without on
   expect(await bad.ended).toBe(125)
 
   // setsid: no terminal to ask on.
-  expect(project.refused([], { through: ['setsid', '--wait'] })).toMatch(/tried an encrypted identity file/)
+  expect(project.refused([], { through: ['setsid', '--wait'] })).toMatch(
+    /protected by a passphrase, and there is no terminal/,
+  )
 })

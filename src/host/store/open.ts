@@ -74,5 +74,5 @@ export async function plaintextOf(document: Document, open: Open): Promise<Plain
 
 /** Whether an error only says that no key at hand opens a file. */
 export function isForOthers(error: unknown): boolean {
-  return error instanceof DisintoError && /^key-(?:missing|wrong|unreadable)$/.test(error.code)
+  return error instanceof DisintoError && /^key-(?:missing|wrong|unreadable|passphrase)$/.test(error.code)
 }
