@@ -99,12 +99,11 @@ export function explainProblem(kind: ProblemKind): { readonly message: string; r
   return KINDS[kind]
 }
 
+/** As many lines of one kind as a person looks up one by one; a file of another kind has tens of thousands. */
+const MOST_LINES = 100
+
 /** The problems of a file by kind, in the order of the kinds: "lines 3 (PW), 7 (COLOR)", at most so many. */
-export function problemWarnings(
-  path: string,
-  problems: readonly Problem[],
-  most = Number.POSITIVE_INFINITY,
-): Warning[] {
+export function problemWarnings(path: string, problems: readonly Problem[], most = MOST_LINES): Warning[] {
   return (Object.keys(KINDS) as ProblemKind[]).flatMap((kind) => {
     const found = problems.filter((problem) => problem.kind === kind)
     if (found.length === 0) return []

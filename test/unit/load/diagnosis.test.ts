@@ -93,3 +93,10 @@ test('a summary names lines and variables', async () => {
     hint: 'put the value in quotes',
   })
 })
+
+test('a summary counts what is more than a person would read', async () => {
+  const text = 'some words\n'.repeat(75_000)
+  const [first] = problemWarnings('/p/.env', await diagnoseText(text))
+  expect(first?.message).toMatch(/^\/p\/\.env: lines 1, 2, .*, 100 and 74900 more: sets nothing$/)
+  expect(first?.message.length).toBeLessThan(1000)
+})
