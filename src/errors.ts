@@ -40,15 +40,15 @@ export function list(names: readonly string[]): string {
 const KEY_PLACES = 'SOPS_AGE_KEY, SOPS_AGE_KEY_FILE, SOPS_AGE_KEY_CMD'
 
 /** Why a file without the mark of a program can't be one. */
-export const NOT_MARKED = 'it is not marked as a program'
+export const NOT_MARKED = 'it is not executable'
 
 /** What to do about a file that the kernel does not execute. */
 function denialHint(command: string, reason: string): string {
   if (reason === NOT_MARKED)
-    return `mark it as a program: chmod +x ${quote(command)}, in the image or where it is mounted from`
+    return `make it executable: chmod +x ${quote(command)}, in the image or where it is mounted from`
   if (reason === 'EACCES')
-    return 'its mode allows it, so the mount (noexec: docker run --tmpfs /dir:exec), a directory above it or a security module does not'
-  return 'it must be an executable file for this machine with a #! line if it is a script'
+    return 'its mode allows it, so something else forbids it: the mount (noexec: docker run --tmpfs /dir:exec), a directory above it, or a security module'
+  return 'it must be an executable for this machine, or a script with a #! line'
 }
 
 /** What to do about a key that can't be used, by where it is and what is wrong with it. */
@@ -56,19 +56,19 @@ function keyHint(place: string, reason: string): string {
   const inPlace = /(?:^|\/)(~|["'])/.exec(place)?.[1]
   if (reason === 'ENOENT' && inPlace === '~') return 'only shells know what ~ means: write the whole path'
   if (reason === 'ENOENT' && inPlace !== undefined)
-    return 'take the quotes out: docker --env-file and systemd pass them on as a part of the path'
-  if (reason === 'ENOENT') return 'check the spelling, and the mount that should bring it there'
+    return 'remove the quotes: docker --env-file and systemd pass them on as part of the path'
+  if (reason === 'ENOENT') return 'check the spelling, and the mount that should put it there'
   if (reason === 'EISDIR')
-    return 'a mount of a missing file makes a directory: put the key file there on the host, remove the directory, and start again; or name the file in it'
+    return 'where a mounted file is missing, Docker makes a directory: remove the directory, put the key file there on the host, and start again; or name the file inside it'
   if (reason === 'EACCES')
     return 'only its owner and root (with CAP_DAC_OVERRIDE) can read it: in the agent image, start the container without --user and keep that capability'
   if (reason.includes('byte order mark'))
     return `save it as UTF-8 without one: sed -i '1s/^\\xEF\\xBB\\xBF//' ${quote(place)}`
-  if (reason.includes('in quotes')) return 'take the quotes out: an identity stands bare on its line'
+  if (reason.includes('in quotes')) return 'remove the quotes: an identity stands alone on its line'
   if (reason.includes('public key'))
     return 'a public key opens nothing: use the file that age-keygen wrote, whose line begins with AGE-SECRET-KEY-'
   if (place === 'SOPS_AGE_KEY_CMD')
-    return 'run the command by hand, as root and without a shell: it must end with status 0 and print lines that begin with AGE-SECRET-KEY-'
+    return 'run the command yourself, as root and without a shell: it must exit with status 0 and print lines that begin with AGE-SECRET-KEY-'
   return 'restore the key file from its backup: lines that begin with AGE-SECRET-KEY-, and # comments'
 }
 
@@ -83,18 +83,18 @@ export const CORE_CATALOGUE = {
   }),
   'command-missing': () => ({
     message: 'no command to run',
-    hint: 'give one after the options: entrypoint.js -- COMMAND [ARGUMENT ...], or --check to only look',
+    hint: 'put one after the options: entrypoint.js -- COMMAND [ARGUMENT ...]; or use --check to look without running anything',
   }),
   'node-debug': () => ({
-    message: 'NODE_DEBUG has Node print the environment of every program it starts, secrets and all',
-    hint: 'take child_process and * out of NODE_DEBUG; for the command alone: entrypoint.js -- env NODE_DEBUG=… COMMAND',
+    message: 'NODE_DEBUG makes Node print the environment of every program it starts, including the secrets',
+    hint: 'remove child_process and * from NODE_DEBUG; for the command alone: entrypoint.js -- env NODE_DEBUG=… COMMAND',
   }),
   'directory-gone': () => ({
-    message: 'the working directory does not exist any more',
-    hint: 'change to one that does, or name every place: --root, --env-file and --secrets-dir with full paths',
+    message: 'the working directory no longer exists',
+    hint: 'change to one that does, or use --root, --env-file and --secrets-dir with full paths',
   }),
   'root-missing': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: the root directory does not exist or is no directory`,
+    message: `${quote(path)}: the root directory does not exist, or is not a directory`,
     hint: 'point --root or DISINTO_ROOT at the directory that holds .env.enc and secrets/',
   }),
   'source-missing': ({ path }: Texts<'path'>) => ({
@@ -102,8 +102,8 @@ export const CORE_CATALOGUE = {
     hint: 'check --env-file, --secrets-dir and their variables, and the mount behind them',
   }),
   'source-dangling': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: a link to nothing`,
-    hint: 'restore the file it points at, or remove the link',
+    message: `${quote(path)}: is a link to a file that does not exist`,
+    hint: 'restore the file it points to, or remove the link',
   }),
   'source-unreadable': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: can't be read (${reason})`,
@@ -111,7 +111,7 @@ export const CORE_CATALOGUE = {
   }),
   'source-irregular': ({ path, kind }: Texts<'path' | 'kind'>) => ({
     message: `${quote(path)}: is ${kind}, not a file`,
-    hint: 'a mount of a missing file makes a directory: create the file first, then start again',
+    hint: 'where a mounted file is missing, Docker makes a directory: create the file first, then start again',
   }),
   'secrets-dir-irregular': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: is not a directory`,
@@ -127,10 +127,10 @@ export const CORE_CATALOGUE = {
   }),
   'yaml-limit': ({ path, what }: Texts<'path' | 'what'>) => ({
     message: `${quote(path)}: is YAML ${what}`,
-    hint: 'nobody writes that by hand: the history of the file shows where it came from',
+    hint: 'people do not write YAML like this: look in the history of the file for where it came from',
   }),
   'source-not-encrypted': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: is not encrypted, or not whole`,
+    message: `${quote(path)}: is not encrypted, or is incomplete`,
     hint: 'expected SOPS dotenv, JSON, YAML or binary, or an age file: encrypt it with sops, or restore it',
   }),
   'source-several': ({ path }: Texts<'path'>) => ({
@@ -138,31 +138,31 @@ export const CORE_CATALOGUE = {
     hint: 'an environment is one flat list: keep one document',
   }),
   'name-bad': ({ path, name }: Texts<'path' | 'name'>) => ({
-    message: `${quote(path)}: ${quote(name)} is no variable name`,
+    message: `${quote(path)}: ${quote(name)} is not a variable name`,
     hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it',
   }),
   'name-bad-line': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
-    message: `${quote(path)}: line ${line}: what stands before the = is no variable name`,
+    message: `${quote(path)}: line ${line}: the text before the = is not a variable name`,
     hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it; a value of several lines goes in double quotes',
   }),
   'name-twice': ({ path, name }: Texts<'path' | 'name'>) => ({
-    message: `${quote(path)}: ${quote(name)} is set twice, and one of the two is not authenticated: anyone can have added it`,
+    message: `${quote(path)}: ${quote(name)} is set twice, and one of the two is not authenticated: anyone could have added it`,
     hint: 'see what changed (git log -p), and keep the one that is right',
   }),
   'item-name': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
-    message: `${quote(path)}: line ${line}: sets another name than its own, which no good file does`,
+    message: `${quote(path)}: line ${line}: sets a name other than its own, which no valid file does`,
     hint: 'see what changed (git log -p); in a file of your own, write NAME=value on that line',
   }),
   'key-lines': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
-    message: `${quote(path)}: line ${line}: is a part of a value of several lines without quotes, and looks like a name of its own`,
+    message: `${quote(path)}: line ${line}: is part of an unquoted value of several lines, and looks like a name of its own`,
     hint: 'put the whole value in double quotes, from its first line to its last',
   }),
   'references-too-large': ({ path, line }: Texts<'path'> & { readonly line: number }) => ({
-    message: `${quote(path)}: line ${line}: its references make more than 10 MiB of the values of this file`,
-    hint: 'take a reference out, or use --no-expand',
+    message: `${quote(path)}: line ${line}: its references expand the values of this file to more than 10 MiB`,
+    hint: 'remove a reference, or use --no-expand',
   }),
   'source-conflict': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: has conflict markers of git`,
+    message: `${quote(path)}: has git conflict markers`,
     hint: 'take one side whole (git checkout --ours or --theirs), then set the values of the other side again',
   }),
   'source-crlf': ({ path }: Texts<'path'>) => ({
@@ -170,12 +170,12 @@ export const CORE_CATALOGUE = {
     hint: 'write "*.enc -text" to .gitattributes, then check the file out again: rm it and git checkout it',
   }),
   'source-utf16': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: is UTF-16, which nothing here reads`,
+    message: `${quote(path)}: is UTF-16, which is not supported`,
     hint: 'save it as UTF-8, for example by: iconv -f UTF-16 -t UTF-8',
   }),
   'name-refused': ({ path, name, reason }: Texts<'path' | 'name' | 'reason'>) => ({
     message: `${quote(path)}: ${quote(name)} is refused: it ${reason}`,
-    hint: `rename it, or let it through: --allow ${name} for one command, x-disinto: {allow: [${name}]} in the compose file for a stack`,
+    hint: `rename it, or allow it: --allow ${name} for one command, x-disinto: {allow: [${name}]} in the compose file for a stack`,
   }),
   'name-mismatch': ({
     path,
@@ -190,11 +190,11 @@ export const CORE_CATALOGUE = {
     hint: 'use a string, a number or a boolean',
   }),
   'value-nul': ({ path, name }: Texts<'path' | 'name'>) => ({
-    message: `${quote(path)}: the value of ${quote(name)} holds a NUL byte, which no environment can`,
+    message: `${quote(path)}: the value of ${quote(name)} holds a NUL byte, which an environment variable cannot`,
     hint: `have the command read it from a file: --as-file ${quote(name)}; or store it as text, base64 for example`,
   }),
   'value-too-long': ({ path, name }: Texts<'path' | 'name'>) => ({
-    message: `${quote(path)}: the value of ${quote(name)} is too long: the kernel takes 128 KiB with the name`,
+    message: `${quote(path)}: the value of ${quote(name)} is too long: the kernel allows 128 KiB, name included`,
     hint: `have the command read it from a file: --as-file ${quote(name)}`,
   }),
   'value-not-utf8': ({ path, name }: Texts<'path' | 'name'>) => ({
@@ -209,7 +209,7 @@ export const CORE_CATALOGUE = {
   }),
   'key-within-reach': ({ path, user, can, how }: Texts<'path' | 'user' | 'can' | 'how'>) => ({
     message: `${quote(path)}: ${quote(user)}, whom the command would run as, could ${can} this key`,
-    hint: `${how}; or start all the same, with a warning, by --allow-readable-key (DISINTO_ALLOW_READABLE_KEY=1)`,
+    hint: `${how}; or start anyway, with a warning: --allow-readable-key (DISINTO_ALLOW_READABLE_KEY=1)`,
   }),
   'key-unreadable': ({ path, place, reason }: Texts<'path' | 'place' | 'reason'>) => ({
     message: `${quote(path)}: the age key at ${quote(place)} can't be used (${reason})`,
@@ -234,7 +234,7 @@ export const CORE_CATALOGUE = {
   }),
   'file-tampered': ({ path }: Texts<'path'>) => ({
     message: `${quote(path)}: was changed after it was encrypted, or is damaged`,
-    hint: 'restore it from git or a backup; never edit it other than with sops or disinto',
+    hint: 'restore it from git or a backup; edit it only with sops or disinto',
   }),
   'sops-missing': ({ path, reason }: Texts<'path'> & { readonly reason?: string | undefined }) => ({
     message: `${quote(path)}: needs the sops program, which is not on PATH${
@@ -243,8 +243,8 @@ export const CORE_CATALOGUE = {
     hint: 'install sops: https://github.com/getsops/sops',
   }),
   'sops-untrusted': ({ path, program }: Texts<'path' | 'program'>) => ({
-    message: `${quote(path)}: needs the sops program, and others than root could change ${quote(program)}`,
-    hint: 'let root alone own it and the directories above it (chown root, chmod go-w), or put one that is so first on PATH',
+    message: `${quote(path)}: needs the sops program, but users other than root could change ${quote(program)}`,
+    hint: 'make it and the directories above it writable only by root (chown root, chmod go-w), or put a sops that is so first on PATH',
   }),
   'key-type-needed': ({
     path,
@@ -257,29 +257,29 @@ export const CORE_CATALOGUE = {
     readonly tried?: boolean | undefined
   }) => ({
     message: `${quote(path)}: ${
-      tried ? 'none of the keys at hand opens it' : 'no kind of key that is allowed here opens it'
-    }; it is encrypted to ${types.join(', ')} too, which may not be used`,
-    hint: `if it should be: --key-types or DISINTO_KEY_TYPES=${[...allowed, ...types].join(',')}`,
+      tried ? 'none of the keys at hand opens it' : 'no type of key that is allowed here opens it'
+    }; it is also encrypted to ${types.join(', ')}, which is not allowed`,
+    hint: `to allow it: --key-types or DISINTO_KEY_TYPES=${[...allowed, ...types].join(',')}`,
   }),
   'key-types-unclear': ({ path, what }: Texts<'path' | 'what'>) => ({
-    message: `${quote(path)}: which kinds of keys it is encrypted to can't be told for certain: its metadata has ${what}`,
-    hint: 'have sops write it anew (sops rotate), or allow every kind: --key-types age,pgp,kms,gcp_kms,azure_kv,hckms,hc_vault',
+    message: `${quote(path)}: the types of key it is encrypted to are unclear: its metadata has ${what}`,
+    hint: 'have sops rewrite it (sops rotate), or allow every type: --key-types age,pgp,kms,gcp_kms,azure_kv,hckms,hc_vault',
   }),
   'vault-unnamed': ({ path, addresses }: Texts<'path'> & { readonly addresses: readonly string[] }) => ({
-    message: `${quote(path)}: names the Vault ${list(addresses)}, and nothing here says that it may be asked`,
-    hint: 'if it may: set VAULT_ADDR to it, or SOPS_HC_VAULT_ALLOWLIST to all that may',
+    message: `${quote(path)}: names the Vault ${list(addresses)}, which is not allowed here`,
+    hint: 'to allow it, set VAULT_ADDR to it, or list every allowed address in SOPS_HC_VAULT_ALLOWLIST',
   }),
   'sops-old': ({ path, program, version }: Texts<'path' | 'program' | 'version'>) => ({
     message: `${quote(path)}: needs sops 3.10 or later, and ${quote(program)} is ${version}, which is too old`,
     hint: 'install a newer one, or put it first on PATH: https://github.com/getsops/sops/releases',
   }),
   'key-service-silent': ({ path, types }: Texts<'path'> & { readonly types: readonly string[] }) => ({
-    message: `${quote(path)}: what keeps its ${types.join(', ')} key can't be reached`,
+    message: `${quote(path)}: the service that holds its ${types.join(', ')} key can't be reached`,
     hint: 'check its address (VAULT_ADDR, AWS_ENDPOINT_URL), that it runs, and the network and proxies from here',
   }),
   'key-service-refused': ({ path, types }: Texts<'path'> & { readonly types: readonly string[] }) => ({
-    message: `${quote(path)}: what keeps its ${types.join(', ')} key refuses to use it for us`,
-    hint: 'check the credentials (VAULT_TOKEN, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, …): whether they are there, still good, and allowed to decrypt with that key; and whether the key is enabled',
+    message: `${quote(path)}: the service that holds its ${types.join(', ')} key refused to decrypt with it`,
+    hint: 'check that the credentials (VAULT_TOKEN, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, …) are set, still valid, and allowed to decrypt with that key; and that the key is enabled',
   }),
   'sops-failed': ({ path, text, type }: Texts<'path' | 'text' | 'type'>) => ({
     message: `${quote(path)}: sops failed: ${text}`,
@@ -290,51 +290,51 @@ export const CORE_CATALOGUE = {
     hint: 'check the sops that is first on PATH, and the memory and process limits',
   }),
   'sops-output': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: sops answered with something that is not the decrypted file`,
+    message: `${quote(path)}: sops returned something other than the decrypted file`,
     hint: 'check which sops is first on PATH: sops --version',
   }),
   'engine-declines': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: the builtin engine can't open it: ${reason}`,
-    hint: 'leave --engine and DISINTO_ENGINE out, so that sops opens what it can',
+    hint: 'leave out --engine and DISINTO_ENGINE, so that sops can open it',
   }),
   'age-declines': ({ path, reason }: Texts<'path' | 'reason'>) => ({
-    message: `${quote(path)}: an age file that can't be opened here: ${reason}`,
-    hint: 'encrypt the value with sops instead: sops opens files of SSH keys and plugins',
+    message: `${quote(path)}: is an age file that can't be opened here: ${reason}`,
+    hint: 'encrypt the value with sops instead, which opens files for SSH keys and plugins',
   }),
   'require-unmet': ({ names }: { readonly names: readonly string[] }) => ({
     message: `required but missing or empty: ${list(names)}`,
-    hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --require',
+    hint: 'add each to .env.enc or as secrets/NAME.enc, or remove it from --require',
   }),
   'as-missing': ({ name, source }: Texts<'name' | 'source'>) => ({
-    message: `--as: ${quote(name)} is to have the value of ${quote(source)}, which is in no file`,
+    message: `--as: ${quote(name)} should get the value of ${quote(source)}, which is not in any file`,
     hint: 'check the name, and that its file is there: secrets/NAME.enc, or secrets/NAME@SERVICE.enc',
   }),
   'require-any-unmet': ({ root }: Texts<'root'>) => ({
-    message: `0 secrets: no .env.enc, .env or secrets/ with a value in ${quote(root)}, and something is required`,
+    message: `0 secrets: no .env.enc, .env or secrets/ with a value in ${quote(root)}, but at least one is required`,
     hint: 'start the stack with disinto up, which mounts them; or check the mounts, --root, and --require-any (DISINTO_REQUIRE_ANY)',
   }),
   'as-file-unmet': ({ names }: { readonly names: readonly string[] }) => ({
     message: `--as-file: missing or empty: ${list(names)}`,
-    hint: 'add each to .env.enc or as secrets/NAME.enc, or take it out of --as-file',
+    hint: 'add each to .env.enc or as secrets/NAME.enc, or remove it from --as-file',
   }),
   'as-file-no-tmpfs': ({ names }: { readonly names: readonly string[] }) => ({
-    message: `--as-file ${names.map(quote).join(',')}: no tmpfs to write to, and a disk is no place for a secret`,
-    hint: 'give the container one (docker run --tmpfs /dev/shm:mode=1777, or without --ipc none), or set XDG_RUNTIME_DIR',
+    message: `--as-file ${names.map(quote).join(',')}: no tmpfs to write to, and secrets are not written to a disk`,
+    hint: 'add one to the container (docker run --tmpfs /dev/shm:mode=1777, or without --ipc none), or set XDG_RUNTIME_DIR',
   }),
   'as-file-unwritten': ({ path, reason }: Texts<'path' | 'reason'>) => ({
     message: `${quote(path)}: the value can't be written (${reason})`,
     hint:
       reason === 'ENOSPC' || reason === 'EDQUOT'
-        ? 'this memory is full: df shows it; give it more (docker run --tmpfs /dev/shm:size=…, sizeLimit), or remove what is not yours'
-        : 'give the container another tmpfs (docker run --tmpfs /dev/shm:mode=1777), or set XDG_RUNTIME_DIR',
+        ? 'the tmpfs is full (see df): make it larger (docker run --tmpfs /dev/shm:size=…, sizeLimit), or remove other files from it'
+        : 'add another tmpfs to the container (docker run --tmpfs /dev/shm:mode=1777), or set XDG_RUNTIME_DIR',
   }),
   'inherited-not-utf8': ({ what }: Texts<'what'>) => ({
-    message: `${quote(what)} is not UTF-8 in what the shim was started with`,
+    message: `${quote(what)} is not UTF-8 in the shim’s own arguments or environment`,
     hint: 'it would be damaged on its way through Node: pass it as UTF-8 text, base64 for example',
   }),
   'user-unknown': ({ spec, part }: Texts<'spec' | 'part'>) => ({
     message: `--user ${quote(spec)}: ${part}`,
-    hint: 'give a name from /etc/passwd, or UID:GID in numbers',
+    hint: 'use a name from /etc/passwd, or UID:GID as numbers',
   }),
   'user-refused': ({ spec, reason }: Texts<'spec' | 'reason'>) => ({
     message: `--user ${quote(spec)}: the kernel refused the change of user (${reason})`,
@@ -355,7 +355,7 @@ export const CORE_CATALOGUE = {
     hint: denialHint(command, reason),
   }),
   'command-no-process': ({ command }: Texts<'command'>) => ({
-    message: `${quote(command)}: there may be no more processes (EAGAIN)`,
+    message: `${quote(command)}: the limit on processes has been reached (EAGAIN)`,
     hint: 'raise the limit: docker run --pids-limit or --ulimit nproc, TasksMax= in systemd; it counts all processes of the same uid',
   }),
   'interpreter-missing': ({ command }: Texts<'command'>) => ({
@@ -364,7 +364,7 @@ export const CORE_CATALOGUE = {
   }),
   'environment-too-large': ({ command }: Texts<'command'>) => ({
     message: `${quote(command)}: the arguments and the environment together are too large for the kernel`,
-    hint: 'load fewer names with --only, or give the command files',
+    hint: 'load fewer names with --only, or pass values as files with --as-file',
   }),
   internal: ({ what }: Texts<'what'>) => ({
     message: `unexpected ${what}`,

@@ -11,7 +11,7 @@ const some = (names: readonly string[]): string =>
 /** How to keep a key from others, by where it is. */
 export function hintToHide(path: string): string {
   return path.startsWith('/run/secrets/')
-    ? 'in Swarm give the secret uid 0 and mode 0400; compose ignores both for a file: let root own that file on the host, with mode 0600, or mount it where only root can enter'
+    ? 'in Swarm, set uid 0 and mode 0400 on the secret; compose ignores both for a file: make root the owner of that file on the host, with mode 0600, or mount it in a directory that only root can enter'
     : `chmod 600 ${quote(path)}`
 }
 
@@ -21,25 +21,25 @@ export const CORE_WARNINGS = {
     hint: 'disinto secrets migrate encrypts it to .env.enc',
   }),
   'plaintext-left': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
-    message: `${quote(path)}: plaintext left over beside .env.enc, which counts for ${some(names)}`,
-    hint: 'compare the two, then take these lines out of .env',
+    message: `${quote(path)}: plaintext left over beside .env.enc, which is used for ${some(names)}`,
+    hint: 'compare the two, then remove these lines from .env',
   }),
   'file-nameless': ({ path, name, isAge }: Texts<'path' | 'name'> & { readonly isAge: boolean }) => ({
-    message: `${quote(path)}: does not say which secret it holds, so that a copy under another name would be taken for that`,
+    message: `${quote(path)}: does not say which secret it holds, so a copy under another name would be taken for that secret`,
     hint: isAge
-      ? 'disinto secrets migrate makes a SOPS file of it, which has its name'
+      ? 'disinto secrets migrate converts it to a SOPS file, which records its name'
       : `disinto secrets show ${quote(name)} --raw | disinto secrets add ${quote(name)} --raw --force`,
   }),
   'name-doubled': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
-    message: `${quote(path)}: set twice, and the last counts: ${some(names)}`,
-    hint: 'take one of the two out: disinto secrets edit, or sops edit',
+    message: `${quote(path)}: set twice, and the last one is used: ${some(names)}`,
+    hint: 'remove one of the two: disinto secrets edit, or sops edit',
   }),
   'value-unproved': ({ path, names }: Texts<'path'> & { readonly names: readonly string[] }) => ({
-    message: `${quote(path)}: in the clear, and its MAC covers only what is encrypted, so that anyone can have written: ${some(names)}`,
-    hint: 'take mac_only_encrypted out of .sops.yaml, and encrypt the file anew',
+    message: `${quote(path)}: not encrypted, and its MAC covers only what is encrypted, so anyone could have written: ${some(names)}`,
+    hint: 'remove mac_only_encrypted from .sops.yaml, and encrypt the file again',
   }),
   'only-absent': ({ names }: { readonly names: readonly string[] }) => ({
-    message: `--only: in no file: ${list(names)}`,
+    message: `--only: not in any file: ${list(names)}`,
     hint: 'check the spelling; --require makes a missing name an error',
   }),
   'key-file-open': ({ path }: Texts<'path'>) => ({
@@ -47,12 +47,12 @@ export const CORE_WARNINGS = {
     hint: hintToHide(path),
   }),
   'command-is-root': () => ({
-    message: 'DISINTO_USER is empty, so that the command is root and can read the key',
+    message: 'DISINTO_USER is empty, so the command runs as root and can read the key',
     hint: 'leave DISINTO_USER as the image sets it, or name another user',
   }),
   'no-init': () => ({
     message:
-      'the shim stays process 1 here, and waits for no process that the command leaves behind: they stay as zombies',
+      'the shim stays process 1 here, and does not reap processes that the command leaves behind: they stay as zombies',
     hint: 'start the container with an init: docker run --init, init: true in compose',
   }),
 } satisfies Catalogue

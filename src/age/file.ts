@@ -99,7 +99,7 @@ export async function sealAgeFile(
   const keys = recipients.map(parseX25519Recipient)
   const classic = keys.filter((key) => key !== undefined)
   if (recipients.length === 0 || (classic.length > 0 && classic.length < recipients.length)) {
-    throw new AgeFault('header', 'recipients that do not go together')
+    throw new AgeFault('header', 'recipients that can’t be combined')
   }
   const file =
     classic.length === recipients.length

@@ -60,7 +60,7 @@ export function lookUpUser(spec: string, passwdFile = '/etc/passwd', groupFile =
   if (passwd === undefined) {
     throw failure('user-unknown', {
       spec,
-      part: `uid ${uid} is not in ${passwdFile}, so its group must be given`,
+      part: `uid ${uid} is not in ${passwdFile}, so name its group, too`,
     })
   }
   const gid = toId(passwd[3] ?? '', spec)

@@ -4,8 +4,8 @@ import { asWarning, CORE_WARNINGS } from '../warnings.ts'
 
 export const HOST_WARNINGS = {
   'age-left': ({ path }: Texts<'path'>) => ({
-    message: `${quote(path)}: is an age file, which does not say whom it is for`,
-    hint: 'disinto secrets migrate makes a SOPS file of it',
+    message: `${quote(path)}: is an age file, which does not say who can open it`,
+    hint: 'disinto secrets migrate converts it to a SOPS file',
   }),
   'file-copied': ({ path, other }: Texts<'path' | 'other'>) => ({
     message: `${quote(path)}: is a copy of ${quote(other)}, and opens to the same secret`,
@@ -17,15 +17,15 @@ export const HOST_WARNINGS = {
     names,
   }: Texts<'path' | 'name'> & { readonly names: readonly string[] }) => ({
     message: `${quote(path)}: must hold ${quote(name)} and nothing else, but holds ${list(names) || 'no name'}`,
-    hint: 'give each secret a file of its own, named after it',
+    hint: 'put each secret in a file of its own, named after it',
   }),
   'secret-kept': ({ name }: Texts<'name'>) => ({
-    message: `${quote(name)}: the compose file refers to it, and only secrets/ has it: compose does not get it`,
+    message: `${quote(name)}: the compose file refers to it, but it is only in secrets/, which compose does not get`,
     hint: `an approved run gets it; for the stack: disinto up --allow-secret ${name}, or move it to .env.enc`,
   }),
   'container-older': ({ service }: Texts<'service'>) => ({
-    message: `${quote(service)}: its container has the secrets of before their last change`,
-    hint: 'disinto restart gives it those of now',
+    message: `${quote(service)}: its container has the secrets from before their last change`,
+    hint: 'disinto restart loads the current ones',
   }),
 } satisfies Catalogue
 

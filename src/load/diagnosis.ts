@@ -16,7 +16,7 @@ const KINDS = {
     hint: 'put the value in quotes',
   },
   'after-quote': {
-    message: 'there is text after the closing quote, so that the quotes are part of the value',
+    message: 'there is text after the closing quote, so the quotes are part of the value',
     hint: 'put the whole value in one pair of quotes',
   },
   unterminated: {
@@ -28,19 +28,19 @@ const KINDS = {
     hint: 'write NAME=value, or begin the line with #; a value of several lines goes in double quotes',
   },
   twice: {
-    message: 'the name is set twice, and the last counts',
-    hint: 'take one of the two out',
+    message: 'the name is set twice, and the last one is used',
+    hint: 'remove one of the two',
   },
   conflict: {
-    message: 'is a conflict marker of git',
+    message: 'is a git conflict marker',
     hint: 'take one side, and set the values of the other again',
   },
   name: {
-    message: 'what stands before the = is no variable name',
+    message: 'the text before the = is not a variable name',
     hint: 'names match [A-Za-z_][A-Za-z0-9_]*: rename it; a value of several lines goes in double quotes',
   },
   'key-line': {
-    message: 'is a part of a value of several lines without quotes, and looks like a name of its own',
+    message: 'is part of an unquoted value of several lines, and looks like a name of its own',
     hint: 'put the whole value in double quotes, from the first line to the last',
   },
   unresolved: {
@@ -52,12 +52,12 @@ const KINDS = {
     hint: 'move the line below the one it refers to',
   },
   compose: {
-    message: 'docker compose reads it otherwise',
+    message: 'docker compose reads it differently',
     hint: 'docs/migrating.md, "From docker compose’s env_file": single quotes mean the same to both in most cases',
   },
   sops: {
     message:
-      'stock sops reads it otherwise: quotes, blanks, \\n and references are a part of the value there',
+      'stock sops reads it differently: quotes, blanks, \\n and references are part of the value there',
     hint: 'docs/migrating.md, "From sops exec-env"; a secret of its own keeps every byte: disinto secrets add NAME',
   },
   escape: {
@@ -69,15 +69,15 @@ const KINDS = {
     hint: 'save it with line feeds: sed -i "s/\\r$//" FILE',
   },
   bom: {
-    message: 'begins with a byte order mark, which sops takes for a part of the first name',
+    message: 'begins with a byte order mark, which sops takes for part of the first name',
     hint: 'save it without one',
   },
   'utf-16': {
-    message: 'is UTF-16, which nothing here reads',
+    message: 'is UTF-16, which is not supported',
     hint: 'save it as UTF-8: iconv -f UTF-16 -t UTF-8',
   },
   dotenvx: {
-    message: 'is ciphertext of dotenvx, which is passed on as it stands',
+    message: 'is dotenvx ciphertext, which is passed on unchanged',
     hint: 'decrypt it first: dotenvx decrypt; then disinto secrets migrate',
   },
 } as const

@@ -244,11 +244,11 @@ export const TAKE_OVERS: readonly TakeOver[] = [
       ['NODE_TLS_REJECT_UNAUTHORIZED', 'makes Node trust everybody'],
       ['PYTHONHTTPSVERIFY', 'makes Python trust everybody'],
       ...all(
-        'changes whom git trusts',
+        'changes who git trusts',
         'GIT_SSL_NO_VERIFY GIT_SSL_CAINFO GIT_SSL_CAPATH GIT_SSL_CERT GIT_SSL_KEY GIT_PROXY_SSL_CAINFO',
       ),
       ...all(
-        'changes whom programs trust',
+        'changes who programs trust',
         'SSL_CERT_FILE SSL_CERT_DIR NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE REQUESTS_CA_BUNDLE AWS_CA_BUNDLE CARGO_HTTP_CAINFO CARGO_HTTP_CHECK_REVOKE DENO_CERT DENO_TLS_CA_STORE GRPC_DEFAULT_SSL_ROOTS_FILE_PATH GODEBUG',
       ),
       ['SSLKEYLOGFILE', 'writes the keys of encrypted connections to a file'],

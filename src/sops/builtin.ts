@@ -91,7 +91,7 @@ export async function dataKeyOf(
         openNatively(file, identities) ?? (wanted ? await openByPackage(file, identities) : undefined)
       if (dataKey !== undefined) return dataKey
       if (!wanted && identities.some((identity) => fits(recipient, identity)))
-        broken = new AgeFault('header', 'a key of ours that does not open')
+        broken = new AgeFault('header', 'a key addressed to us that does not open')
     } catch (error) {
       if (!(error instanceof AgeFault)) throw error
       broken = error

@@ -247,7 +247,7 @@ async function treeOf(text: string, format: SopsFormat, readYaml: ReadYaml | und
     case 'sops-ini':
       return iniTree(text)
     case 'sops-yaml':
-      if (readYaml === undefined) throw new Error('no reader of YAML here')
+      if (readYaml === undefined) throw new Error('no YAML reader here')
       return readYaml(text)
     default:
       return mapTree(JSON.parse(text), [])

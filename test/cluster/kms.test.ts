@@ -140,12 +140,12 @@ describe.each([
 
   test('does not start once it is refused there, and the old pod stays', async () => {
     keeper.refuse()
-    await expectRefused(new RegExp(`what keeps its ${kind} key refuses to use it for us`))
+    await expectRefused(new RegExp(`the service that holds its ${kind} key refused to decrypt with it`))
   })
 
   test('does not start once the service has stopped, and the old pod stays', async () => {
     await keeper.service.stop()
-    await expectRefused(new RegExp(`what keeps its ${kind} key can't be reached`))
+    await expectRefused(new RegExp(`the service that holds its ${kind} key can't be reached`))
   })
 })
 

@@ -107,7 +107,7 @@ const disinto = (...words: string[]) => [DISINTO, ...words]
 async function ofRefused(directory: string, text: string, reason: string): Promise<string[]> {
   const migrated = await run(process.execPath, disinto('secrets', 'migrate'), directory)
   const found: string[] = []
-  if (!/error: .*(?:line \d|conflict|is no variable name)/.test(reason))
+  if (!/error: .*(?:line \d|conflict|is not a variable name)/.test(reason))
     found.push(`the shim refuses: ${reason}`)
   if (migrated.status === 0) found.push('the shim refuses, and migrate does not')
   if (readFileSync(join(directory, '.env'), 'utf8') !== text) found.push('refused, and .env was changed')

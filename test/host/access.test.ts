@@ -191,7 +191,7 @@ describe('rules that were changed for files that are not there yet', () => {
       (me, bob) => prod(`${groups(me, bob)}\n    shamir_threshold: 2`),
       (me, bob) => prod(`${groups(me, bob)}\n    shamir_threshold: 1`),
     )
-    expect(said).toMatch(/rule 1.*: takes fewer keys together than before/)
+    expect(said).toMatch(/rule 1.*: needs fewer keys together than before/)
   })
 
   test('a change that lets nobody in names nobody', () => {
@@ -256,7 +256,7 @@ describe('a value that somebody without a key has put into the clear, by another
     host.write('new.env', `FORGE_URL=${MARK}\n`)
     const before = host.read('.env.enc')
     const said = host.fails(words, { input: MARK, env: { EDITOR: `sed -i s/forge$/${MARK}/` } })
-    expect(said).toMatch(/FORGE_URL would be left unencrypted, by the file’s own encrypted_regex/)
+    expect(said).toMatch(/FORGE_URL would be left unencrypted by the file’s own encrypted_regex/)
     expect(host.read('.env.enc')).toBe(before)
   })
 

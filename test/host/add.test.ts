@@ -184,7 +184,7 @@ describe('values', () => {
   test.each([
     ['a name the shim refuses', 'LD_PRELOAD', MARK, 'makes the dynamic loader run other code'],
     ['more than a file of ours may hold', 'TOKEN', 'x'.repeat(8 * 1024 * 1024), 'larger than 10 MiB'],
-    ['the name that SOPS keeps', 'sops', MARK, 'SOPS keeps this name'],
+    ['the name that SOPS keeps', 'sops', MARK, 'SOPS reserves this name'],
     ['what is not UTF-8', 'TOKEN', Buffer.from([0xff, 0xfe, 0x41]), 'not UTF-8'],
     ['nothing', 'TOKEN', '', 'is empty'],
     ['a name whose value sops leaves in the clear', 'A_unencrypted', MARK, 'left unencrypted'],
@@ -195,8 +195,8 @@ describe('values', () => {
   })
 
   test.each([
-    ['a name that is none', 'A-B', 'is no variable name'],
-    ['a name that leads elsewhere', '../../x', 'is no variable name'],
+    ['a name that is none', 'A-B', 'must be a variable name'],
+    ['a name that leads elsewhere', '../../x', 'must be a variable name'],
     ['a value beside the name', `TOKEN=${MARK}`, 'disinto secrets add TOKEN'],
     ['a value in its place', `${MARK}==`, 'disinto secrets add NAME'],
   ])('refuses %s without repeating it, and makes nothing', (_, word, told) => {

@@ -42,7 +42,7 @@ describe('doctor on .env', () => {
       `A='pa$word'\nB=$A\n`,
       [
         'warning plaintext-env: secrets in plaintext',
-        'note dotenv-compose: line 2 (B): docker compose reads it otherwise',
+        'note dotenv-compose: line 2 (B): docker compose reads it differently',
       ],
     ],
   ])('alone, %s', (_, text, wanted) => {
@@ -56,12 +56,12 @@ describe('doctor on .env', () => {
     [
       'names that both have',
       `TOKEN=${MARK}\nPORT=1\n`,
-      ['error plaintext-left: plaintext left over beside .env.enc, which counts for TOKEN'],
+      ['error plaintext-left: plaintext left over beside .env.enc, which is used for TOKEN'],
     ],
     [
       'secrets that only it has',
       `DB_PASSWORD=${MARK}\nPORT=1\n`,
-      ['warning plaintext-secret: secrets in plaintext, by their names: DB_PASSWORD'],
+      ['warning plaintext-secret: secrets in plaintext, to judge by their names: DB_PASSWORD'],
     ],
   ])('beside .env.enc: %s', (_, text, wanted) => {
     const host = withEnv(`TOKEN=${MARK}\n`)
@@ -74,7 +74,7 @@ describe('doctor on .env', () => {
     plain(host, `KEY_LAYOUT_TOKEN=us\nADDRESS=${MARK}\n`)
     host.write('.env.example', 'KEY_LAYOUT_TOKEN=  # [CONFIG] of the keyboard\nADDRESS=  # [SECRET]\n')
     expect(findings(host)).toEqual([
-      'warning plaintext-secret: secrets in plaintext, by their names: ADDRESS',
+      'warning plaintext-secret: secrets in plaintext, to judge by their names: ADDRESS',
     ])
   })
 
@@ -95,7 +95,9 @@ describe('doctor on .env', () => {
     host.sops('set', ...type, '.env.enc', '["PW"]', JSON.stringify(`p#${MARK}`))
     expect(findings(host)).toEqual([
       'warning dotenv-hash: line 3 (PW): the value ends before a # that has no blank before it',
-      expect.stringMatching(/^note dotenv-sops: lines 2 \(QUOTED\), 3 \(PW\): stock sops reads it otherwise/),
+      expect.stringMatching(
+        /^note dotenv-sops: lines 2 \(QUOTED\), 3 \(PW\): stock sops reads it differently/,
+      ),
     ])
     // By the hint of the page: set again, both agree.
     host.well(['secrets', 'rm', 'QUOTED', '--force'])
@@ -110,7 +112,7 @@ describe('doctor on .env', () => {
       `K=-----BEGIN PRIVATE KEY-----\nMIIabc+/${MARK}\nQUJDREVGabcdEFGH==\n-----END PRIVATE KEY-----\n`,
     )
     const all = findings(host).join('\n')
-    expect(all).toContain('line 3: is a part of a value of several lines')
+    expect(all).toContain('line 3: is part of an unquoted value of several lines')
     expect(all).not.toContain('QUJD')
   })
 })

@@ -47,7 +47,9 @@ test('what sops does to the files changes no day and breaks no MAC, and the shim
 
 test('a new value has its own day or none, and what is removed has none', () => {
   const host = project()
-  expect(host.run(['secrets', 'add', 'TOKEN', '--force'], { input: 'x' }).stderr).toContain('--due says when')
+  expect(host.run(['secrets', 'add', 'TOKEN', '--force'], { input: 'x' }).stderr).toContain(
+    '--due sets one for this value',
+  )
   expect(dueOf(host)).toEqual({ A: '2998-01-31' })
   host.well(['secrets', 'rm', 'A', '--force'])
   expect(host.read('secrets/due.json')).toBe('{}\n')

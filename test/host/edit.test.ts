@@ -77,7 +77,7 @@ describe('edit', () => {
   test.each([
     ['an editor that fails', 'sed -i s/-old/-new/ "$1"; exit 1', 'ended with an error'],
     ['a line that is none', 'echo nonsense >> "$1"', 'line 3'],
-    ['a conflict marker', 'echo "<<<<<<< HEAD" >> "$1"', 'line 3: is a conflict marker'],
+    ['a conflict marker', 'echo "<<<<<<< HEAD" >> "$1"', 'line 3: is a git conflict marker'],
     ['a refused name', 'echo LD_PRELOAD=x >> "$1"', 'is refused'],
     ['what is not UTF-8', 'printf "A=\\377" >> "$1"', 'not UTF-8'],
   ])('%s changes nothing', (_, script, told) => {

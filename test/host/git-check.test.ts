@@ -277,7 +277,7 @@ test('--rules-of takes the rules of another branch, so that one can’t let its 
   expect(repository.fails(['secrets', 'check', '--rules-of', '--help'])).toMatch(/git rev-parse: failed/)
 })
 
-test('a recipient of the rules that was not accepted on this machine is found, until it is', async () => {
+test('a recipient of the rules that nobody has accepted on this machine is found, until it is', async () => {
   const repository = repositoryWith(BASE)
   const { recipient } = repository.stranger()
   const rules = repository.read('.sops.yaml')

@@ -34,7 +34,7 @@ describe('a file that was encrypted anew', () => {
   test('says so to whoever has none', async () => {
     const repository = await changed()
     expect(repository.well(['git', 'diff'], KEYLESS)).toMatch(
-      /^ {2}~ KEPT\n {2}~ CHANGED\n {2}- GONE\n {2}\+ NEW\n.*\n {2}encrypted anew: without a key/m,
+      /^ {2}~ KEPT\n {2}~ CHANGED\n {2}- GONE\n {2}\+ NEW\n.*\n {2}encrypted again: without a key/m,
     )
   })
 
@@ -85,7 +85,7 @@ describe('--values', () => {
     expect(await terminal.ends()).toBe(0)
     expect(terminal.shown).toMatch(/CHANGED: \(not opened\) -> \(not opened\)/)
     expect(terminal.shown).not.toContain(MARK)
-    expect(repository.fails(['git', 'diff', '--values'], { status: 2 })).toMatch(/on a terminal alone/)
+    expect(repository.fails(['git', 'diff', '--values'], { status: 2 })).toMatch(/only on a terminal/)
   })
 
   test('leaves nothing in the repository', async () => {

@@ -174,7 +174,7 @@ describe('a true conflict', () => {
     const ours = repository.read('.env.enc')
     const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
     expect(status).toBe(1)
-    expect(said).toMatch(/^disinto: error: \.env\.enc: both sides changed A, each in its own way/m)
+    expect(said).toMatch(/^disinto: error: \.env\.enc: both sides changed A in different ways/m)
     expect(said).toMatch(/^disinto: hint: .*git checkout --ours -- \.env\.enc, or --theirs/m)
     expect(said).toContain('CONFLICT')
     expect(repository.read('.env.enc')).toBe(ours)

@@ -49,7 +49,7 @@ test('nothing is found in a project that is as it should be', () => {
   expect(scan(repository, ['--history']).hits).toEqual([])
   const { stdout, stderr, status } = repository.run(['secrets', 'scan'])
   expect(stdout).toBe('')
-  expect(stderr).toMatch(/not searched for, being under 8 characters: SHORT\n/)
+  expect(stderr).toMatch(/not searched for, as shorter than 8 characters: SHORT\n/)
   expect(stderr).toMatch(/searched \d+ files, 0\.0 MiB for 2 names: 0 found/)
   expect(status).toBe(0)
 })

@@ -28,12 +28,12 @@ test('setup says what it changed, changes nothing the second time, and undo leav
       .map((file) => `${file}: diff: disinto\n${file}: merge: disinto\n${file}: text: unset\n`)
       .join(''),
   )
-  expect(repository.run(['git', 'setup', '--hook']).stderr).toBe('disinto: everything was set up already\n')
+  expect(repository.run(['git', 'setup', '--hook']).stderr).toBe('disinto: everything was already set up\n')
   expect(repository.run(['git', 'setup', '--undo']).stderr).toMatch(/merge\.disinto removed/)
   expect(readFileSync(repository.path('.git/config'), 'utf8')).toBe(config)
   expect(repository.exists('.gitattributes')).toBe(false)
   expect(repository.exists('.git/hooks/pre-commit')).toBe(false)
-  expect(repository.run(['git', 'setup', '--undo']).stderr).toBe('disinto: nothing to take back\n')
+  expect(repository.run(['git', 'setup', '--undo']).stderr).toBe('disinto: nothing to undo\n')
 })
 
 test('other lines of .gitattributes stay, to the byte, and ours win over those before them', () => {
@@ -146,7 +146,7 @@ test('doctor knows how far a clone is set up', () => {
 
 test('where there is no repository, and where there is no git, that is said', () => {
   const host = new Host()
-  expect(host.fails(['git', 'setup'])).toMatch(/is in no git repository/)
+  expect(host.fails(['git', 'setup'])).toMatch(/is not in a git repository/)
   expect(host.fails(['git', 'setup'], { env: { PATH: '/nowhere' } })).toMatch(/git program is not on PATH/)
 })
 

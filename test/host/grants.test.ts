@@ -128,7 +128,7 @@ describe('grant', () => {
     host.well(['secrets', 'grant', 'qwen', 'A'])
     const files = [host.read('.sops.yaml'), host.read('secrets/A.enc')]
     const { stderr } = host.run(['secrets', 'grant', 'qwen', 'A'], { cwd: host.path('secrets') })
-    expect(stderr).toContain('can open it already')
+    expect(stderr).toContain('can already open it')
     expect([host.read('.sops.yaml'), host.read('secrets/A.enc')]).toEqual(files)
   })
 
@@ -162,7 +162,7 @@ describe('a value for one service', () => {
     expect(openedBy(host, keyOf(host, 'qwen'))).toEqual(['TOKEN@qwen'])
     host.well(['secrets', 'revoke', 'qwen', 'TOKEN'])
     expect(openedBy(host, keyOf(host, 'qwen'))).toEqual([])
-    expect(host.fails(['secrets', 'grant', 'llama', 'TOKEN@qwen'])).toContain('another service')
+    expect(host.fails(['secrets', 'grant', 'llama', 'TOKEN@qwen'])).toContain('a service other than llama')
   })
 
   test('is never the copy of a value for others', () => {
@@ -182,7 +182,7 @@ describe('revoke', () => {
     const granted = host.write('granted.json', host.read('secrets/A.enc'))
     const { stderr, status } = host.run(['secrets', 'revoke', 'qwen', 'A', 'B'])
     expect(status, stderr).toBe(0)
-    expect(stderr).toMatch(/due for change at the issuer:\n.* A \(changed .*\n.* B \(changed /)
+    expect(stderr).toMatch(/change them at their issuers:\n.* A \(changed .*\n.* B \(changed /)
     expect(openedBy(host, keyOf(host, 'qwen'))).toEqual([])
     expect(openedBy(host, host.keyFile)).toEqual(['A', 'B'])
     expect(host.read('.sops.yaml')).toBe(rules)
@@ -218,7 +218,7 @@ describe('revoke', () => {
 describe('refused, and nothing changed, is', () => {
   const cases: Array<[title: string, arrange: (host: Host) => readonly string[], says: RegExp]> = [
     ['a name that there is not', () => ['grant', 'qwen', 'A', 'MISSING'], /MISSING/],
-    ['a service whose name is a path', () => ['grant', '../qwen', 'A'], /service that has a key/],
+    ['a service whose name is a path', () => ['grant', '../qwen', 'A'], /service with a key/],
     ['a value in place of a name', () => ['grant', 'qwen', `A=${MARK}`], /value/],
     ['nothing to grant', () => ['grant', 'qwen'], /missing/],
     [
@@ -264,7 +264,7 @@ describe('refused, and nothing changed, is', () => {
         host.write('.sops.yaml', host.read('.sops.yaml').replaceAll(/(age: .*)/g, `$1,${recipient}`))
         return ['grant', 'qwen', 'A']
       },
-      /nobody accepted/,
+      /nobody has accepted/,
     ],
     [
       'a file that no key here opens',

@@ -67,7 +67,9 @@ describe('set', () => {
   test('begins a .env.enc where there is none, and never beside a .env that is in use', () => {
     const host = new Host()
     host.write('.env', 'A=1\n')
-    expect(host.fails(['secrets', 'set', 'B'], { input: MARK })).toContain('disinto secrets migrate first')
+    expect(host.fails(['secrets', 'set', 'B'], { input: MARK })).toContain(
+      'run disinto secrets migrate first',
+    )
     expect(host.exists('.env.enc')).toBe(false)
     const other = new Host()
     other.well(['secrets', 'set', 'B'], { input: MARK })
@@ -96,7 +98,7 @@ describe('set', () => {
 
   test.each([
     ['a value that no line holds', 'B', `a\n\\n${MARK}`, 'add NAME'],
-    ['a name that SOPS keeps', 'sops_mac', MARK, 'SOPS keeps this name'],
+    ['a name that SOPS keeps', 'sops_mac', MARK, 'SOPS reserves this name'],
     ['a refused name', 'LD_PRELOAD', MARK, 'is refused'],
     ['a value that no environment holds', 'B', `${MARK}\0`, 'NUL byte'],
     ['an empty value', 'B', '', 'is empty'],
@@ -203,7 +205,7 @@ describe('rm of a name in .env.enc', () => {
     const { status, stderr } = host.run(['secrets', 'rm', 'A', '--force'])
     expect(status, stderr).toBe(0)
     expect(stderr).toContain('A removed')
-    expect(stderr).toContain('keeps the reference as it is: URL')
+    expect(stderr).toContain('still refer to it: URL')
     expect(host.envBySops()).toBe('# first\nURL=https://${A}@x # c\n# last\n')
     host.well(['secrets', 'rm', 'URL', '--force'])
     expect(host.envBySops()).toBe('# first\n# last\n')

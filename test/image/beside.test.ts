@@ -154,7 +154,7 @@ describe('a key that the agent can have', () => {
     const place = await (await Place.make()).secret('TOKEN', 'value')
     const result = await place.run(['id', '-un'], [...QUIET, '--env', 'DISINTO_USER='])
     expect(result.stdout).toBe('root')
-    expect(result.stderr).toMatch(/^disinto: warning: DISINTO_USER is empty, so that the command is root/)
+    expect(result.stderr).toMatch(/^disinto: warning: DISINTO_USER is empty, so the command runs as root/)
   })
 })
 

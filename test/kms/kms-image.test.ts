@@ -43,10 +43,10 @@ describe('in the image', () => {
     expectFailure(
       await place.run(SHOW, flagsOf(variables)),
       125,
-      /no kind of key that is allowed here.*hc_vault/,
+      /no type of key that is allowed here.*hc_vault/,
     )
     revoke()
-    expectFailure(await place.run(SHOW, allowed), 125, /hc_vault key refuses to use it for us/)
+    expectFailure(await place.run(SHOW, allowed), 125, /hc_vault key refused to decrypt with it/)
   })
 
   test('a key in AWS KMS opens the files until the service stops, and the agent does not get the credentials', async () => {

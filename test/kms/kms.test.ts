@@ -39,7 +39,7 @@ describe('a key in a Vault', () => {
   test('is not asked unless it is allowed', async () => {
     const { project, env } = await withVaultFile()
     const said = project.refused([], { env: { ...env, DISINTO_KEY_TYPES: undefined } })
-    expect(said).toMatch(/no kind of key that is allowed here opens it.*hc_vault/)
+    expect(said).toMatch(/no type of key that is allowed here opens it.*hc_vault/)
     // As the hint has it.
     const allowed = /DISINTO_KEY_TYPES=(\S+)/.exec(said)?.[1]
     expect(project.load([], { env: { ...env, DISINTO_KEY_TYPES: allowed } }).get('A')).toBe(MARK)
@@ -67,7 +67,7 @@ describe('a key in a Vault', () => {
     expect(project.load([], { env }).get('A')).toBe(MARK)
     rmSync(project.keyFile)
     expect(project.refused([], { env: { ...env, DISINTO_KEY_TYPES: 'age' } })).toMatch(
-      /encrypted to hc_vault too/,
+      /also encrypted to hc_vault/,
     )
   })
 
@@ -80,16 +80,18 @@ describe('a key in a Vault', () => {
     expect(host.well(['secrets', 'show', 'A'], { env })).toContain(MARK)
     expect(
       host.fails(['run', '--', 'true'], { env: { ...env, VAULT_TOKEN: 'another' }, status: 125 }),
-    ).toMatch(/refuses to use it for us/)
+    ).toMatch(/refused to decrypt with it/)
   })
 
   test('with a revoked token, or none', async () => {
     const { project, env, token, revoke } = await withVaultFile()
     revoke()
     const said = project.refused([], { env })
-    expect(said).toMatch(/what keeps its hc_vault key refuses to use it for us/)
+    expect(said).toMatch(/the service that holds its hc_vault key refused to decrypt with it/)
     expect(said).not.toContain(token)
-    expect(project.refused([], { env: { ...env, VAULT_TOKEN: undefined } })).toMatch(/refuses to use it/)
+    expect(project.refused([], { env: { ...env, VAULT_TOKEN: undefined } })).toMatch(
+      /refused to decrypt with it/,
+    )
     const { token: fresh } = vault.token()
     expect(project.load([], { env: { ...env, VAULT_TOKEN: fresh } }).get('A')).toBe(MARK)
   })
@@ -102,7 +104,7 @@ describe('a key in a Vault', () => {
     project.write('.env.enc', sopsDotenv(`A=${MARK}\n`, flags, { VAULT_TOKEN: token }))
     await stopped.stop()
     const env = { VAULT_TOKEN: token, VAULT_ADDR: stopped.url, DISINTO_KEY_TYPES: 'hc_vault' }
-    expect(project.refused([], { env })).toMatch(/what keeps its hc_vault key can't be reached/)
+    expect(project.refused([], { env })).toMatch(/the service that holds its hc_vault key can't be reached/)
   })
 
   test('is asked once for each of its files at a start, and not at all for those of age', async () => {
@@ -196,20 +198,20 @@ describe('a key in AWS KMS', () => {
   test('is not asked unless it is allowed', () => {
     const { project, env } = withKmsFile(kms)
     const said = project.refused([], { env: { ...env, DISINTO_KEY_TYPES: 'age,pgp' } })
-    expect(said).toMatch(/no kind of key that is allowed here opens it.*kms/)
+    expect(said).toMatch(/no type of key that is allowed here opens it.*kms/)
   })
 
   test('that is gone, or without credentials, refuses, and one that is stopped is silent', async () => {
     const other = await startKms()
     const { project, env } = withKmsFile(other)
     const without = { ...env, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }
-    expect(project.refused([], { env: without })).toMatch(/refuses to use it for us/)
+    expect(project.refused([], { env: without })).toMatch(/refused to decrypt with it/)
     other.forget()
     const said = project.refused([], { env })
-    expect(said).toMatch(/what keeps its kms key refuses to use it for us/)
+    expect(said).toMatch(/the service that holds its kms key refused to decrypt with it/)
     expect(said).not.toContain('secret-of-the-test')
     await other.stop()
-    expect(project.refused([], { env })).toMatch(/what keeps its kms key can't be reached/)
+    expect(project.refused([], { env })).toMatch(/the service that holds its kms key can't be reached/)
   })
 
   test('that never answers is waited for until SIGTERM, which ends sops, too', async () => {

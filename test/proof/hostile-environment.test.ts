@@ -208,7 +208,7 @@ describe.skipIf(!EXECVE)('by the words of the image’s ENTRYPOINT (Node 26)', (
       project.seal('.env.enc', 'yaml', `A: ${MARK}\n`)
       const { status, stdout, stderr } = project.run(['--', 'true'], { env: { NODE_DEBUG: sections } })
       expect(`${stdout}${stderr}`).not.toContain(MARK)
-      expect(stderr).toMatch(/^disinto: error: NODE_DEBUG has Node print/m)
+      expect(stderr).toMatch(/^disinto: error: NODE_DEBUG makes Node print/m)
       expect(status).toBe(125)
     },
   )

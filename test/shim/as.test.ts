@@ -71,7 +71,7 @@ describe('refused is', () => {
 
   test('a source that is in no file', () => {
     expect(withA().refused(['--as', 'B=MISSING'])).toContain(
-      'B is to have the value of MISSING, which is in no file',
+      'B should get the value of MISSING, which is not in any file',
     )
   })
 

@@ -70,7 +70,7 @@ test('of a name twice the last counts, with a warning', () => {
   const { stdout, stderr } = project.run(['--', 'printenv', 'A'])
   expect(stdout).toBe('two\n')
   expect(stderr).toMatch(
-    /^disinto: warning: .*\.env\.enc: line 2 \(A\): the name is set twice, and the last counts\n/,
+    /^disinto: warning: .*\.env\.enc: line 2 \(A\): the name is set twice, and the last one is used\n/,
   )
 })
 
@@ -147,7 +147,7 @@ describe('what a value loses is told by line and name', () => {
     const project = new Project()
     project.write('.env', 'A=1\nQUJD.REVG=x\n')
     const said = project.refused()
-    expect(said).toMatch(/\.env: line 2: what stands before the = is no variable name/)
+    expect(said).toMatch(/\.env: line 2: the text before the = is not a variable name/)
     expect(said).not.toContain('QUJD')
   })
 })
@@ -157,7 +157,7 @@ describe('what git or an editor did to the file is named', () => {
     [
       'conflict markers',
       (text: string) => `<<<<<<< HEAD\n${text}=======\n${text}>>>>>>> x\n`,
-      /conflict markers of git/,
+      /git conflict markers/,
     ],
     ['carriage returns', (text: string) => text.replaceAll('\n', '\r\n'), /carriage returns/],
     ['UTF-16', (text: string) => Buffer.from(`\ufeff${text}`, 'utf16le'), /is UTF-16/],

@@ -42,7 +42,7 @@ describe('precedence', () => {
   test('--only with a name that no file has: a warning', () => {
     const result = layered().run(['--only', 'A,NOPE', '--', 'true'])
     expect(result.status).toBe(0)
-    expect(result.stderr).toMatch(/^disinto: warning: --only: in no file: NOPE\ndisinto: hint: /)
+    expect(result.stderr).toMatch(/^disinto: warning: --only: not in any file: NOPE\ndisinto: hint: /)
   })
 })
 
@@ -99,7 +99,7 @@ describe('the command’s environment', () => {
     const project = new Project()
     const words = (text: string) => ['sh', '-c', `${text}; exec "$@"`, 'sh']
     expect(project.refused([], { through: words(`X=$(printf '\\377${MARK}'); export X`) })).toMatch(
-      /X is not UTF-8 in what the shim was started with/,
+      /X is not UTF-8 in the shim’s own arguments or environment/,
     )
     const result = project.run(['--', 'printf', '%s'], {
       through: ['sh', '-c', 'exec "$@" "$(printf "\\377")"', 'sh'],

@@ -53,7 +53,7 @@ test('a PGP key of GnuPG opens a file, unless that kind is not allowed or its ke
   sealedFor(project, ['--pgp', fingerprint], { GNUPGHOME: home })
   const env = { GNUPGHOME: home }
   expect(project.load([], { env }).get('A')).toBe(MARK)
-  expect(project.refused(['--key-types', 'age'], { env })).toMatch(/no kind of key that is allowed here.*pgp/)
+  expect(project.refused(['--key-types', 'age'], { env })).toMatch(/no type of key that is allowed here.*pgp/)
   const erase = ['--batch', '--yes', '--delete-secret-and-public-key', fingerprint]
   must('gpg', ['--homedir', home, ...erase])
   expect(project.refused([], { env })).toContain(fingerprint)

@@ -135,7 +135,7 @@ describe('a command that can’t be run', () => {
   test('not executable', () => {
     const result = arranged('#!/bin/sh\n', 0o644).run(['--', './cmd'])
     expectRefusal(result, 126)
-    expect(result.stderr).toMatch(/\.\/cmd: can't be executed \(it is not marked as a program\)/)
+    expect(result.stderr).toMatch(/\.\/cmd: can't be executed \(it is not executable\)/)
   })
 
   test('its interpreter is missing', () => {

@@ -34,7 +34,7 @@ describe('a key that can’t be used', () => {
   test('named in quotes, as docker --env-file passes them on', () => {
     const project = withSecret()
     const env = { HOME: '/nonexistent', SOPS_AGE_KEY_FILE: `"${project.keyFile}"` }
-    expect(project.refused([], { env })).toMatch(/\(ENOENT\)\n.*take the quotes out/)
+    expect(project.refused([], { env })).toMatch(/\(ENOENT\)\n.*remove the quotes/)
   })
 
   test('that is a directory, as a mount of a missing file makes one', () => {
@@ -43,7 +43,7 @@ describe('a key that can’t be used', () => {
     rmSync(project.keyFile)
     mkdirSync(project.keyFile)
     expect(project.refused()).toMatch(
-      /\(EISDIR\)\n.*put the key file there on the host, remove the directory/,
+      /\(EISDIR\)\n.*remove the directory, put the key file there on the host/,
     )
     rmSync(project.keyFile, { recursive: true })
     writeFileSync(project.keyFile, key, { mode: 0o600 })
@@ -70,7 +70,7 @@ describe('a key that can’t be used', () => {
         .find((line) => line.startsWith('AGE-')) ?? ''
     rmSync(project.keyFile)
     expect(project.refused([], { env: { SOPS_AGE_KEY: `"${key}"` } })).toMatch(
-      /line 1 is in quotes\)\n.*take the quotes out/,
+      /line 1 is in quotes\)\n.*remove the quotes/,
     )
     expect(project.load([], { env: { SOPS_AGE_KEY: key } }).get('A')).toBe(MARK)
   })
@@ -102,7 +102,7 @@ describe('a key that can’t be used', () => {
     chmodSync(script, 0o755)
     const said = project.refused([], { env: { SOPS_AGE_KEY_CMD: script } })
     expect(said).toMatch(says)
-    expect(said).toMatch(/hint: run the command by hand/)
+    expect(said).toMatch(/hint: run the command yourself/)
     writeFileSync(script, `#!/bin/sh\necho '${key}'\n`)
     expect(project.load([], { env: { SOPS_AGE_KEY_CMD: script } }).get('A')).toBe(MARK)
   })
@@ -117,12 +117,12 @@ describe('a key that can’t be used', () => {
 })
 
 describe('a command that can’t be started', () => {
-  test('as it is not marked as a program', () => {
+  test('as it is not executable', () => {
     const project = new Project()
     const command = project.write('command', '#!/bin/sh\necho started\n')
     const result = project.run(['--', command])
     expectRefusal(result, 126)
-    expect(result.stderr).toMatch(/can't be executed \(it is not marked as a program\)/)
+    expect(result.stderr).toMatch(/can't be executed \(it is not executable\)/)
     follow(result.stderr, /hint: .*: (chmod \+x [^,]+),/)
     expect(project.run(['--', command]).stdout).toBe('started\n')
   })
@@ -149,7 +149,7 @@ describe('a command that can’t be started', () => {
     const words = ['--user', '54321:54321', '--', 'echo', 'started']
     const result = project.run(words, { through: ['prlimit', '--nproc=0:0'] })
     expectRefusal(result, 126)
-    expect(result.stderr).toMatch(/there may be no more processes \(EAGAIN\)\n.*raise the limit/)
+    expect(result.stderr).toMatch(/the limit on processes has been reached \(EAGAIN\)\n.*raise the limit/)
     expect(project.run(words, { through: ['prlimit', '--nproc=100'] }).stdout).toBe('started\n')
   })
 })

@@ -55,7 +55,7 @@ describe.each(ENGINES)('a key type that is not allowed, engine %s', (engine) => 
     makeKey(project.keyFile)
     const said = project.refused(['--engine', engine])
     expect(said).toMatch(
-      /none of the keys at hand opens it; it is encrypted to kms too, which may not be used/,
+      /none of the keys at hand opens it; it is also encrypted to kms, which is not allowed/,
     )
     expect(said).toMatch(/--key-types or DISINTO_KEY_TYPES=age,pgp,kms$/m)
   })
@@ -65,7 +65,7 @@ describe.each(ENGINES)('a key type that is not allowed, engine %s', (engine) => 
     const lines = project.read('.env.enc').split('\n')
     project.write('.env.enc', lines.filter((line) => !line.startsWith('sops_age')).join('\n'))
     expect(project.refused(['--engine', engine])).toMatch(
-      /no kind of key that is allowed here opens it.* kms/,
+      /no type of key that is allowed here opens it.* kms/,
     )
   })
 
@@ -73,7 +73,7 @@ describe.each(ENGINES)('a key type that is not allowed, engine %s', (engine) => 
     const project = withForeignKms()
     makeKey(project.keyFile)
     project.write('.env.enc', project.read('.env.enc').replaceAll('sops_kms_', 'sops_KMS_'))
-    expect(project.refused(['--engine', engine])).toMatch(/can't be told for certain/)
+    expect(project.refused(['--engine', engine])).toMatch(/are unclear/)
   })
 
   test('by DISINTO_KEY_TYPES as by the option; an unknown one is an error', () => {
@@ -188,7 +188,7 @@ describe.runIf(ROOT)('what root starts for a key (needs root)', () => {
     chmodSync(bin, 0o755)
     chownSync(dirname(bin), 12345, 12345)
     const said = project.refused(['--engine', 'sops'], { env: { PATH: `${dirname(bin)}:/usr/bin:/bin` } })
-    expect(said).toMatch(/others than root could change .*bin\/sops/)
+    expect(said).toMatch(/users other than root could change .*bin\/sops/)
     expect(project.exists('RAN')).toBe(false)
     // As the hint has it.
     chownSync(dirname(bin), 0, 0)

@@ -32,7 +32,7 @@ describe('a key that does not open', () => {
 
   test.each([
     ['empty', '', /keys\.txt can't be used \(it holds no identity\)/],
-    ['comments alone', '# nothing\n', /keys\.txt can't be used \(it holds no identity\)/],
+    ['only comments', '# nothing\n', /keys\.txt can't be used \(it holds no identity\)/],
     ['rubbish', `${MARK}\n`, /keys\.txt can't be used \(line 1 is no age identity\)/],
     ['a damaged identity', 'AGE-SECRET-KEY-1QQQQ\n', /can't be used|none of the age identities/],
   ])('a key file that holds %s', (_, text, says) => {

@@ -25,16 +25,16 @@ describe('names that a file may not set', () => {
     expect(project.refused()).toMatch(/LD_PRELOAD\.enc: LD_PRELOAD is refused/)
   })
 
-  test.each([['2FA'], ['A-B'], ['A B'], ['\u00e4'], ['']])('%j is no variable name', (name) => {
+  test.each([['2FA'], ['A-B'], ['A B'], ['\u00e4'], ['']])('%j is not a variable name', (name) => {
     const project = new Project()
     project.write(`secrets/${name}.enc`, 'rubbish')
-    expect(project.refused()).toMatch(/is no variable name/)
+    expect(project.refused()).toMatch(/is not a variable name/)
   })
 
   test('a bad name inside a file', () => {
     const project = new Project()
     project.seal('.env.enc', 'json', `{"A.B":"${MARK}"}`)
-    expect(project.refused()).toMatch(/\.env\.enc: A\.B is no variable name/)
+    expect(project.refused()).toMatch(/\.env\.enc: A\.B is not a variable name/)
   })
 
   test('--allow lets one through, and only that one', () => {

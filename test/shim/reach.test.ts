@@ -110,7 +110,7 @@ describe.runIf(process.getuid?.() === 0)('the user to become (needs root)', () =
 test.runIf(process.getuid?.() === 0)('an empty DISINTO_USER is told, where the command is root', () => {
   const run = new Project().run(['--', 'id', '-u'], { env: { DISINTO_USER: '' } })
   expect(run.stdout).toBe('0\n')
-  expect(run.stderr).toMatch(/^disinto: warning: DISINTO_USER is empty, so that the command is root/)
+  expect(run.stderr).toMatch(/^disinto: warning: DISINTO_USER is empty, so the command runs as root/)
 })
 
 test.runIf(process.getuid?.() === 0)(

@@ -29,10 +29,10 @@ describe('the sops program', () => {
   })
 
   test.each([
-    ['prints rubbish', 'echo rubbish', /answered with something that is not the decrypted file/],
-    ['prints nothing', ':', /answered with something that is not the decrypted file/],
-    ['prints a list', 'echo "[1]"', /answered with something that is not the decrypted file/],
-    ['prints without end', 'exec yes', /answered with something that is not the decrypted file/],
+    ['prints rubbish', 'echo rubbish', /returned something other than the decrypted file/],
+    ['prints nothing', ':', /returned something other than the decrypted file/],
+    ['prints a list', 'echo "[1]"', /returned something other than the decrypted file/],
+    ['prints without end', 'exec yes', /returned something other than the decrypted file/],
     ['fails without a word', 'exit 3', /A\.enc: sops failed: exit status 3/],
     ['is ended by a signal', 'kill -KILL $$', /A\.enc: sops failed: exit status none, a signal ended it/],
     [

@@ -9,7 +9,7 @@ describe('a source that is no good', () => {
     [
       'is not encrypted',
       (p) => p.write('secrets/A.enc', `${MARK}\n`),
-      /A\.enc: is not encrypted, or not whole/,
+      /A\.enc: is not encrypted, or is incomplete/,
     ],
     ['is plain JSON', (p) => p.write('secrets/A.enc', `{"A":"${MARK}"}`), /A\.enc: is not encrypted/],
     [
@@ -20,12 +20,12 @@ describe('a source that is no good', () => {
     [
       'is cut off in its data',
       (p) => p.write('secrets/A.enc', p.seal('x', 'json', '{"A":"b"}') && p.read('x').slice(0, 60)),
-      /A\.enc: is not encrypted, or not whole/,
+      /A\.enc: is not encrypted, or is incomplete/,
     ],
     [
       'is an env file cut off before its metadata',
       (p) => p.write('.env.enc', p.seal('x', 'dotenv', `A=${MARK}`) && p.read('x').slice(0, 80)),
-      /\.env\.enc: is not encrypted, or not whole/,
+      /\.env\.enc: is not encrypted, or is incomplete/,
     ],
     [
       'is an env file cut off in its metadata',
@@ -61,7 +61,7 @@ describe('a source that is no good', () => {
         symlinkSync('nowhere', p.path('secrets/A.enc'))
         return ''
       },
-      /A\.enc: a link to nothing/,
+      /A\.enc: is a link to a file that does not exist/,
     ],
     [
       'is a named pipe, on which it would wait for ever',
@@ -120,7 +120,7 @@ describe('a source that is no good', () => {
     const project = new Project()
     project.seal('x', 'dotenv', `A=${MARK}`)
     project.write('.env', project.read('x').split('\n').slice(0, 1).join('\n'))
-    expect(project.refused()).toMatch(/\.env: is not encrypted, or not whole/)
+    expect(project.refused()).toMatch(/\.env: is not encrypted, or is incomplete/)
   })
 })
 
@@ -191,7 +191,7 @@ describe('where sources are looked for', () => {
     project.seal('.env.enc', 'dotenv', 'A=new')
     const result = project.run(['--', 'sh', '-c', 'echo $A'])
     expect(result.stdout).toBe('new\n')
-    expect(result.stderr).toMatch(/plaintext left over beside \.env\.enc, which counts for A\n/)
+    expect(result.stderr).toMatch(/plaintext left over beside \.env\.enc, which is used for A\n/)
   })
 
   test.each([
@@ -211,8 +211,8 @@ describe('where sources are looked for', () => {
     const gone = { through: ['sh', '-c', 'd=$(mktemp -d); cd "$d"; rmdir "$d"; exec "$@"', 'sh'] }
     const words = ['--root', project.directory]
     if (EXECVE) expect(project.run([...words, '--', 'printenv', 'A'], gone).stdout).toBe(`${MARK}\n`)
-    else expect(project.refused(words, gone)).toMatch(/does not exist any more/)
-    expect(project.refused([], gone)).toMatch(/the working directory does not exist any more/)
+    else expect(project.refused(words, gone)).toMatch(/no longer exists/)
+    expect(project.refused([], gone)).toMatch(/the working directory no longer exists/)
   })
 
   test('--only leaves every other file unread', () => {

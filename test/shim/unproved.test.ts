@@ -38,7 +38,7 @@ test.each([
   project.write('.env.enc', sealed(project, type, true).replace(before, after))
   const { status, stderr } = project.run(['--engine', engine, '--', 'true'])
   expect(status, stderr).toBe(0)
-  expect(stderr).toMatch(/\.env\.enc: in the clear, .* anyone can have written: EVIL, CLEAR$/m)
+  expect(stderr).toMatch(/\.env\.enc: not encrypted, .* anyone could have written: EVIL, CLEAR$/m)
   expect(stderr).not.toMatch(MARK)
 })
 

@@ -105,7 +105,7 @@ const free = [4242, 4243, 4244, 4245].find((uid) => !uids.includes(String(uid)))
 test.each([
   ['no-such-user', /no user "no-such-user" in \/etc\/passwd/],
   ['nobody:no-such-group', /no group "no-such-group" in \/etc\/group/],
-  [String(free), new RegExp(`uid ${free} is not in /etc/passwd, so its group must be given`)],
+  [String(free), new RegExp(`uid ${free} is not in /etc/passwd, so name its group, too`)],
   ['99999999999:1', /user|number/],
 ])('--user %s', (user, says) => {
   expect(openProject().refused(['--user', user])).toMatch(says)

@@ -21,7 +21,7 @@ describe('values that no environment can hold', () => {
     project.secret('A', MARK.padEnd(fits, 'x'))
     expect(project.load().get('A')?.length).toBe(fits)
     project.secret('A', MARK.padEnd(fits + 1, 'x'))
-    expect(project.refused()).toMatch(/A\.enc: the value of A is too long: the kernel takes 128 KiB/)
+    expect(project.refused()).toMatch(/A\.enc: the value of A is too long: the kernel allows 128 KiB/)
     project.secret('A', MARK.padEnd(1024 * 1024, 'x'))
     expect(project.refused()).toMatch(/A\.enc: the value of A is too long/)
   })

@@ -159,7 +159,7 @@ describe('a file with a KMS recipient', () => {
   }
 
   test('alone opens by nothing that is allowed, and the message names the kind', () => {
-    expect(withKms(false).refused()).toMatch(/A\.enc: no kind of key that is allowed here .* kms/)
+    expect(withKms(false).refused()).toMatch(/A\.enc: no type of key that is allowed here .* kms/)
   })
 
   test('alone and allowed needs the sops program, and the message says that it is not there', () => {

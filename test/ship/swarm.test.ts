@@ -352,7 +352,7 @@ describe('a stack on Swarm', () => {
     await until(async () => {
       const { stdout, stderr } = await docker(['service', 'logs', '--raw', 'open'])
       expect(stderr).toMatch(/error: \/run\/secrets\/agents-key-2: /)
-      expect(stderr).toContain('hint: in Swarm give the secret uid 0 and mode 0400')
+      expect(stderr).toContain('hint: in Swarm, set uid 0 and mode 0400 on the secret')
       expect(stdout).toBe('')
     })
     await must('docker', ['service', 'rm', 'open'])

@@ -65,9 +65,9 @@ test('a compose file that does not parse is named, with compose’s reason', asy
   for (const words of COMMANDS) expectError(await stack.run(words), /no compose file here/)
 })
 
-test('restart and shell say when nothing is up, and shell when there is no such service', async () => {
+test('restart and shell say when nothing is running, and shell when there is no such service', async () => {
   const stack = await makeProject()
-  expectError(await stack.run(['restart']), /nothing is up/)
+  expectError(await stack.run(['restart']), /nothing is running/)
   expectError(await stack.run(['shell']), /agents: no container of this service is running/)
   expectError(await stack.run(['shell', 'agent']), /no service agent$/)
 })

@@ -224,7 +224,7 @@ test('a name that only secrets/ has is not for compose, unless somebody says so'
   const inspect = async () =>
     must('docker', ['inspect', '--format', '{{.Config.Env}}', (await stack.containers())[0] ?? ''])
   const { stderr } = await stack.must('up')
-  expect(stderr).toMatch(/warning: CLAWHUB_TOKEN: .*only secrets\/ has it/)
+  expect(stderr).toMatch(/warning: CLAWHUB_TOKEN: .*only in secrets\//)
   expect(await inspect()).toContain('T=none')
   await stack.must('up', '--allow-secret', 'CLAWHUB_TOKEN')
   expect(await inspect()).toContain(`T=${value}`)

@@ -138,7 +138,7 @@ test('PostgreSQL takes its password from a file in memory, and no disk of the en
   const password = freshValue('password')
   await stack.secret('DB_PASSWORD', password)
   const refused = await stack.run(['up'])
-  expectError(refused, /db: x-disinto: secrets: wants DB_PASSWORD, which it was not granted/)
+  expectError(refused, /db: x-disinto: secrets: asks for DB_PASSWORD, which it was not granted/)
   expect(refused.stderr).toContain('disinto secrets grant db DB_PASSWORD')
   await stack.must('secrets', 'grant', 'db', 'DB_PASSWORD')
   await stack.must('up')

@@ -89,7 +89,7 @@ test('three services and six secrets: each has the whole clone, and every key op
   expect(await codesOf(stack)).toEqual([])
 })
 
-test('a rule that nobody accepted mounts nothing, and a key without a grant gets nothing', async () => {
+test('a rule that nobody has accepted mounts nothing, and a key without a grant gets nothing', async () => {
   const stack = await Stack.make()
   await stack.write('docker-compose.yml', `services:\n${SERVICE('qwen')}${SERVICE('llama')}`)
   await stack.secret('A', freshValue('a'))
@@ -100,8 +100,8 @@ test('a rule that nobody accepted mounts nothing, and a key without a grant gets
   const rules = await stack.read('.sops.yaml')
   await stack.write('.sops.yaml', rules.replace('secrets/A\\.enc', 'secrets/B\\.enc'))
   const { stderr } = await stack.must('up')
-  expect(stderr).toContain('qwen: does not get B, which is granted by a rule that nobody accepted')
-  expect(stderr).toContain('llama: has a key, and was granted nothing')
+  expect(stderr).toContain('qwen: does not get B, which is granted by a rule that nobody has accepted')
+  expect(stderr).toContain('llama: has a key, but was granted nothing')
   expect(await namesIn(stack, 'qwen')).toEqual([])
   expect(await namesIn(stack, 'llama')).toEqual([])
   await stack.write('.sops.yaml', rules)

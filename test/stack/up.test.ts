@@ -126,7 +126,7 @@ test('up says once a service what docker inspect would show of secrets, and the 
   expect(stderr).toContain(
     'agents: docker inspect shows the values of FORGE_PASS (environment), FORGE_TOKEN (environment, labels)',
   )
-  expect(stderr).toMatch(/hint: take them out: the entrypoint gives the names/)
+  expect(stderr).toMatch(/hint: remove them: the entrypoint loads .env.enc/)
   expect(stderr).not.toContain('FORGE_URL')
   expect(stderr.indexOf('docker inspect')).toBeLessThan(stderr.indexOf('Container'))
 })

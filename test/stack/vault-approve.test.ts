@@ -69,12 +69,12 @@ test('what is not approved does not run; what is, runs with its command, once', 
   await stack.proposal('p1', proposalFor('CLAWHUB_TOKEN'))
   expectError(await stack.run(['vault-run', 'p1']), /is not approved/)
   await approve(vault, 'p1', shell('echo "$CLAWHUB_TOKEN"; exit 3'), ['--expires', '1h'])
-  expectError(await stack.run(['vault-run', 'p1', '--', 'true']), /another command/)
+  expectError(await stack.run(['vault-run', 'p1', '--', 'true']), /a different command/)
   const { exitCode, stdout, stderr } = await stack.run(['vault-run', 'p1'])
   expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 3, stdout: hub })
   expect(stderr).not.toContain('warning')
-  expectError(await stack.run(['vault-run', 'p1']), /was run already/)
-  expectError(await stack.run(['approve', 'p1', '--signing-key', vault.key]), /was run already/)
+  expectError(await stack.run(['vault-run', 'p1']), /has already run/)
+  expectError(await stack.run(['approve', 'p1', '--signing-key', vault.key]), /has already run/)
   const lines = await recorded(stack)
   expect(lines.map(({ event, exitCode: code }) => [event, code])).toEqual([
     ['start', undefined],
@@ -93,12 +93,12 @@ test('an approval that has expired, of another signer or of another state of the
   await approve(vault, 'p1', shell('true'))
   const good = await stack.read('vault/approved/p1.json')
   await stack.write('vault/approved/p1.json', good.replace('agent-1', 'agent-2'))
-  expectError(await stack.run(['vault-run', 'p1']), /no approval of this proposal as it stands/)
+  expectError(await stack.run(['vault-run', 'p1']), /has no approval in its present form/)
   await stack.write('vault/approved/p1.json', good)
   const other = join(stack.home, 'other')
   await must('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other])
   await approve({ ...vault, key: other }, 'p1', shell('true'))
-  expectError(await stack.run(['vault-run', 'p1']), /no approval of this proposal as it stands/)
+  expectError(await stack.run(['vault-run', 'p1']), /has no approval in its present form/)
   await must(
     'ssh-keygen',
     ['-q', '-Y', 'sign', '-n', 'git', '-f', vault.key, stack.path('vault/approved/p2.json')].map((word) =>
@@ -106,7 +106,7 @@ test('an approval that has expired, of another signer or of another state of the
     ),
     { input: 'y\n' },
   )
-  expectError(await stack.run(['vault-run', 'p1']), /no approval of this proposal as it stands/)
+  expectError(await stack.run(['vault-run', 'p1']), /has no approval in its present form/)
   expect(stack.exists('vault/runs.jsonl')).toBe(false)
 })
 
@@ -137,7 +137,7 @@ test('a run that was killed is on record as unknown, and is not repeated', async
   const gone = once(killed, 'exit')
   killed.kill('SIGKILL')
   await gone
-  expectError(await stack.run(['vault-run', 'p1']), /was run already/)
+  expectError(await stack.run(['vault-run', 'p1']), /has already run/)
   expect((await recorded(stack)).map(({ event }) => event)).toEqual(['start'])
   const { stdout } = await stack.must('approve', '--list')
   expect(stdout).toMatch(/^spent +p1: .*\n.*its outcome is unknown/)

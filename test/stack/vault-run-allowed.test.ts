@@ -58,7 +58,7 @@ const REFUSED: ReadonlyArray<readonly [lines: string, message: RegExp, rest?: st
   ['sysctls: {net.core.somaxconn: 1}', /sysctls/],
   ['volumes: ["/proc:/x:ro"]', /the processes of the host/],
   ['volumes: ["/sys:/x:ro"]', /the kernel of the host/],
-  ['volumes: ["/:/x:ro"]', /gives it/],
+  ['volumes: ["/:/x:ro"]', /docker-compose\.yml it has /],
   ['volumes: ["./:/x:ro"]', /\.env\.enc/],
   ['volumes: ["./vault:/x"]', /a directory or file of the host/],
   ['volumes: ["/var/run/docker.sock:/var/run/docker.sock"]', /the Docker Engine/],

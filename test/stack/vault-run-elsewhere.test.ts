@@ -80,6 +80,6 @@ test('its files are on tmpfs, read-only, and nothing of them is in the engine’
 test('over a connection in the clear nothing is handed over', async () => {
   const { stack } = await makeVault()
   const env = { DOCKER_HOST: 'tcp://192.0.2.1:2375' }
-  expectError(await stack.run(['vault-run', 'p1'], { env }), /everybody between could read/)
+  expectError(await stack.run(['vault-run', 'p1'], { env }), /anyone in between could read/)
   expect(await inMemory()).toEqual([])
 })

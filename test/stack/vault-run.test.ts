@@ -216,7 +216,7 @@ const BAD: ReadonlyArray<readonly [what: string, content: unknown, message: RegE
   ['without a type', { ...proposalFor('CLAWHUB_TOKEN'), type: '' }, /"type" must be text/],
   ['with a secret that we don’t have', proposalFor('CLAWHUB_TOKN'), /not in secrets\/: CLAWHUB_TOKN/],
   ['with a secret of .env.enc', proposalFor('FORGE_TOKEN'), /not in secrets\/: FORGE_TOKEN/],
-  ['with a name that is a path', proposalFor('../secrets/CLAWHUB_TOKEN'), /is no variable name/],
+  ['with a name that is a path', proposalFor('../secrets/CLAWHUB_TOKEN'), /is not a variable name/],
   ['with a secret twice', proposalFor('CLAWHUB_TOKEN', 'CLAWHUB_TOKEN'), /asks for CLAWHUB_TOKEN twice/],
   ['with a name that needs --allow', proposalFor('LD_PRELOAD'), /LD_PRELOAD is refused/],
   [
@@ -233,7 +233,7 @@ test('a bad proposal starts nothing, and the message says what is wrong with it'
     expectError(await stack.run(['vault-run', 'bad']), message)
   }
   expectError(await stack.run(['vault-run', 'nothing']), /nothing\.json: does not exist/)
-  expectError(await stack.run(['vault-run', '../approved/p1']), /is no proposal's ID/, 2)
+  expectError(await stack.run(['vault-run', '../approved/p1']), /is not the ID of a proposal/, 2)
   expect((await stack.run(['vault-run'])).exitCode).toBe(2)
   expect(stack.exists('vault/runs.jsonl')).toBe(false)
   await expectNothingLeft(stack)
@@ -275,7 +275,7 @@ test('without a memory file system, or with one that is full, nothing starts', a
   expectError(await stack.run(shell('true'), { through: full }), /can't be written \(ENOSPC\)/)
   await mkdir(stack.path('disk'))
   const none = inside(`mount --bind ${stack.path('disk')} /dev/shm`)
-  expectError(await stack.run(shell('true'), { through: none }), /no memory file system/)
+  expectError(await stack.run(shell('true'), { through: none }), /no tmpfs/)
   await expectNothingLeft(stack)
 })
 

@@ -31,7 +31,7 @@ function fieldsAt(file: string): ReadonlyMap<string, unknown> | undefined {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
     throw failure('key-unusable', {
       place: file,
-      reason: error instanceof SyntaxError ? 'it is no JSON' : errnoOf(error),
+      reason: error instanceof SyntaxError ? 'it is not JSON' : errnoOf(error),
     })
   }
 }
@@ -144,20 +144,20 @@ export async function acceptFirst(context: HostContext, rules: CreationRules): P
     ...secrets,
   ])
   const parts = [
-    `.env.enc is for ${await whom(context, env)}`,
-    `new secrets for ${await whom(context, secrets)}`,
+    `.env.enc can be opened by ${await whom(context, env)}`,
+    `new secrets by ${await whom(context, secrets)}`,
   ]
   if (others.length > 0) parts.push(`other rules name ${await whom(context, others)}`)
   if (!isOurs(rules.path, project.root)) {
     speak.warning(failure('rules-writable', { path: rules.path }))
   }
-  speak.note(`${quote(rules.path)}: accepted, as it is the first time here: ${parts.join('; ')}`)
+  speak.note(`${quote(rules.path)}: accepted on first use: ${parts.join('; ')}`)
   try {
     await acceptRules(context, rules)
   } catch (error) {
     // A home that can't be written to: then every time is the first.
     if (!(error instanceof DisintoError)) throw error
-    speak.warning({ code: error.code, message: error.message, hint: 'it can’t be kept what was accepted' })
+    speak.warning({ code: error.code, message: error.message, hint: 'what was accepted could not be saved' })
   }
 }
 

@@ -26,7 +26,7 @@ export async function operatorRecipient(
   const key = await keyAt(path, postQuantum)
   if (key.made) {
     context.speak.note(
-      `made the operator key ${quote(path)}: back this file up now, nothing opens without it`,
+      `made the operator key ${quote(path)}: back this file up now, as nothing opens without it`,
     )
     context.speak.note('test the backup with: disinto secrets verify --key BACKUP')
   }
@@ -50,7 +50,7 @@ export async function makeRules(context: HostContext, operator: string): Promise
     )
     const keys = path === undefined ? 'no key' : quote(dirname(path))
     speak.note(
-      `made ${quote(project.sopsConfig)}, to be committed: .env.enc is for you and the ${AGENTS} service (${keys}), secrets/*.enc for you alone`,
+      `made ${quote(project.sopsConfig)}, to be committed: you and the ${AGENTS} service (${keys}) can open .env.enc, and only you secrets/*.enc`,
     )
   } catch (error) {
     if (!wasFirst(error)) throw error

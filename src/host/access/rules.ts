@@ -196,13 +196,13 @@ function readRule(raw: RawRule, index: number, config: string, path: string): Cr
 /** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
   const document = await parseYaml(path, text)
-  if (document === undefined) throw failure('sops-config', { path, reason: 'is no YAML' })
+  if (document === undefined) throw failure('sops-config', { path, reason: 'is not YAML' })
   let parsed: unknown
   try {
     parsed = document.toJS({ maxAliasCount: -1 })
   } catch {
     // `<<` of what is no map.
-    throw failure('sops-config', { path, reason: 'is no YAML' })
+    throw failure('sops-config', { path, reason: 'is not YAML' })
   }
   const result = v.safeParse(ConfigSchema, parsed ?? {})
   if (!result.success) {
@@ -222,10 +222,16 @@ export async function parseRules(path: string, text: string): Promise<CreationRu
       const matches = matchers[index]
       // sops gives up at a pattern that it can't read, so the rules behind it are for nothing.
       if (matches === undefined)
-        throw failure('sops-config', { path, reason: `rule ${index + 1} has a path_regex that is none` })
+        throw failure('sops-config', {
+          path,
+          reason: `rule ${index + 1} has a path_regex that is not a regular expression`,
+        })
       if (!matches(relative)) continue
       if (encryptionsOf(rule).length > 1)
-        throw failure('sops-config', { path, reason: `rule ${index + 1} says in two ways what is encrypted` })
+        throw failure('sops-config', {
+          path,
+          reason: `rule ${index + 1} has two settings for what is encrypted`,
+        })
       return readRule(rule, index, path, file)
     }
     return undefined

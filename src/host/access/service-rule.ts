@@ -47,7 +47,7 @@ export async function withService(
   const rule = ruleFor(rules, project.envFile)
   if (rule !== undefined && hasKey(rule.recipients, recipient)) return rules
   if (rule !== undefined && rule.groups.length > 1)
-    throw failure('rules-foreign', { path: rules.path, what: 'wants keys of several groups' })
+    throw failure('rules-foreign', { path: rules.path, what: 'needs keys from several groups' })
   if (rule !== undefined && !isShared(rules, rule, project)) {
     const wanted = rule.groups.map((keys) => [...keys, recipient])
     return changeKeys(rules, ({ index, groups }) => (index === rule.index ? wanted : groups))

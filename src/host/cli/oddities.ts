@@ -18,7 +18,7 @@ export function odditiesOf(value: string): string[] {
   if (/[ \t]$/.test(text)) found.push('ends with a blank')
   if (/\r$/.test(text)) found.push('ends with a carriage return')
   if (/\n\n$/.test(text)) found.push('ends with an empty line')
-  if (text.length > 1 && QUOTED.test(text)) found.push('stands in quotes, which are a part of it')
+  if (text.length > 1 && QUOTED.test(text)) found.push('is in quotes, which are part of it')
   if (UNSEEN.test(text)) found.push('has a character in it that is not seen')
   if (CONTROL.test(text)) found.push('has a control character in it')
   return found
@@ -30,7 +30,7 @@ export function sayWhatIsOdd({ speak }: HostContext, name: string, value: Secret
     speak.warning({
       code: 'value-odd',
       message: `the value of ${name} ${oddity}`,
-      hint: 'it was stored as it was given: if it was not meant so, give it again',
+      hint: 'it was stored as entered: if that is not what you meant, enter it again',
     })
   const reason = cannotHold(name, value.reveal())
   if (reason !== undefined)

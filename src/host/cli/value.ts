@@ -12,7 +12,7 @@ import { isTerminal } from '../terminal.ts'
 
 /** The options of every command that takes a value. */
 export const VALUE_OPTIONS: readonly Flag[] = [
-  { name: 'from-file', value: 'FILE', about: 'take the value from a file' },
+  { name: 'from-file', value: 'FILE', about: 'read the value from a file' },
   { name: 'raw', about: 'keep the final newline' },
 ]
 

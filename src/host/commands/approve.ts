@@ -55,31 +55,31 @@ async function approveOf(invocation: Invocation): Promise<number> {
 
 const command: HostCommand = {
   name: 'approve',
-  about: 'sign a proposal, so that vault-run runs it once',
+  about: 'sign a proposal, so that vault-run will run it once',
   usage: 'ID|--list [--expires 2h] [-- COMMAND ...]',
   details: `Writes the ID, the expiry and the command into the proposal, and signs the file with
 an OpenSSH key: ID.json.sig beside it, as ssh-keygen -Y sign -n disinto-approval
 writes it, and as ssh-keygen -Y verify checks it. The key may be in an agent or on a
 token; without --signing-key it is git's, user.signingkey of your own configuration.
 
-vault-run asks for approvals where there is a file of those who may approve, in the
-form of ssh-keygen's ALLOWED SIGNERS: --allowed-signers, DISINTO_ALLOWED_SIGNERS, or
+vault-run asks for approvals where there is a file that lists who may approve, in the form
+of ssh-keygen's ALLOWED SIGNERS: --allowed-signers, DISINTO_ALLOWED_SIGNERS, or
 allowed_signers in the project's directory beside the operator key,
 ~/.config/sops/age/PROJECT/allowed_signers. It then runs each approval once.
 
-With COMMAND, that command runs and no other. Without, the one that vault-run is
-given, or the service's own.`,
+With COMMAND, only that command runs. Without, the one passed to vault-run, or the service's
+own.`,
   examples: [
     'disinto approve publish-42 --expires 2h -- ./publish.sh',
     'disinto approve publish-42 --signing-key ~/.ssh/id_ed25519',
     'disinto approve --list',
   ],
   options: [
-    { name: 'list', about: 'say what waits, is valid or is spent, and what each would get' },
+    { name: 'list', about: 'list which proposals wait, are valid or are spent, and what each would get' },
     { name: 'json', about: 'with --list: JSON' },
     { name: 'signing-key', value: 'FILE', about: 'an OpenSSH key, or the public half of one in an agent' },
-    { name: 'expires', value: 'DURATION', about: 'the approval counts no longer than this: 30m, 2h, 7d' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, as vault-run does' },
+    { name: 'expires', value: 'DURATION', about: 'how long the approval is valid: 30m, 2h, 7d' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, as vault-run does' },
     { name: 'allowed-signers', value: 'FILE', about: 'who may approve, as for vault-run' },
   ],
   words: [0, 1],

@@ -106,7 +106,7 @@ const READERS: Readonly<Record<WordKind, (invocation: Invocation) => Promise<Off
   secret: async ({ context }) => offers((await allNames(context.project)).filter((name) => LEGAL.test(name))),
   'secret-or-env-file': async (invocation) => [
     ...(await READERS.secret(invocation)),
-    { word: '.env.enc', about: 'all that the agents get' },
+    { word: '.env.enc', about: 'everything the agents get' },
   ],
   // Those of the compose file, and those that have a key.
   service: async ({ context }) =>
@@ -205,7 +205,7 @@ export const completion: HostCommand = {
   ],
   options: [
     { name: 'words', about: 'for the scripts: print what can follow the words after --' },
-    { name: 'about', about: 'for the scripts: with what each is, behind a tab' },
+    { name: 'about', about: 'for the scripts: with a description after a tab' },
   ],
   here: true,
   words: [0, 1],

@@ -56,19 +56,19 @@ const count = (number: number, word: string): string => `${number} ${word}${numb
 
 export const doctor: HostCommand = {
   name: 'doctor',
-  about: 'look for every mistake we know of, and say how to mend it',
+  about: 'look for every mistake we know of, and say how to fix it',
   usage: '[OPTION ...]',
   details: `Keys, files, names, recipients, git's history, what docker inspect would show,
 mounts, proposals, tools. Changes nothing and shows no value. Exit status 1 when
-there is an error; warnings and notes alone are 0. Notes are facts, and shown
-with --verbose, and recipients in full.`,
+there is an error; with only warnings and notes it is 0. --verbose shows notes, which are
+plain facts, and recipients in full.`,
   examples: [
     'disinto doctor',
     'disinto doctor --max-age 90d',
     'disinto doctor --json | jq ".findings[].code"',
   ],
   options: [
-    { name: 'max-age', value: 'AGE', about: 'an error for each value stored longer ago: 90d, 12w, 6m, 1y' },
+    { name: 'max-age', value: 'AGE', about: 'report values older than this as errors: 90d, 12w, 6m, 1y' },
     { name: 'json', about: 'JSON: findings with code, severity, message, fix' },
     { name: 'verbose', about: 'show notes, and recipients in full' },
   ],

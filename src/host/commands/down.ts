@@ -7,7 +7,7 @@ export const down: HostCommand = {
   name: 'down',
   about: 'stop the stack and remove its containers',
   usage: '[FLAG OF COMPOSE DOWN ...]',
-  details: 'Needs no key. Volumes stay, unless --volumes is given: docker compose down --help.',
+  details: 'Needs no key. Volumes are kept unless you add --volumes: docker compose down --help.',
   examples: ['disinto down', 'disinto down --timeout 60'],
   options: [],
   run: (invocation) => runWithoutValues(['down'], invocation),

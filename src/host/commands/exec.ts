@@ -8,8 +8,8 @@ export const exec: HostCommand = {
   name: 'exec',
   about: 'run a command in a running container',
   usage: 'SERVICE [--with-secrets] [--] COMMAND [ARGUMENT ...]',
-  details: `As the agent's user, and without the secrets, unless --with-secrets has it started by
-the container's entrypoint. Exit status: the command's own.`,
+  details: `As the agent's user, and without the secrets; with --with-secrets the
+container's entrypoint starts it, with them. Exit status: the command's own.`,
   examples: ['disinto exec agents git status', 'disinto exec agents --with-secrets -- printenv FORGE_URL'],
   options: [{ name: 'with-secrets', about: 'load the secrets into the command’s environment' }],
   words: [1, Number.POSITIVE_INFINITY],

@@ -4,7 +4,7 @@ import { groupHelp, helpOf, namesUnder, unknownCommand } from '../cli/help.ts'
 
 export const help: HostCommand = {
   name: 'help',
-  about: 'show the commands, or how one is used',
+  about: 'show the commands, or help on one',
   usage: '[COMMAND ...]',
   examples: ['disinto help', 'disinto help secrets', 'disinto help secrets add'],
   options: [],

@@ -59,7 +59,7 @@ function dockerfilesOf(root: string): string[] {
 async function initialize(context: HostContext): Promise<void> {
   const { project, speak } = context
   const at = (name: string) => join(project.root, name)
-  if (hasComposeFile(context)) speak.note('there is a compose file: left as it is')
+  if (hasComposeFile(context)) speak.note('there is already a compose file: left as it is')
   else {
     const dockerfile = existsSync(at('Dockerfile.agent'))
     await writeFile(project.composeFile, Buffer.from(composeFile({ dockerfile })), NEW)
@@ -86,8 +86,8 @@ async function initialize(context: HostContext): Promise<void> {
   if (ignored.copied.length > 0) {
     speak.warning({
       code: 'build-copies',
-      message: `a Dockerfile copies ${ignored.copied.map(quote).join(', ')} into an image: left out of .dockerignore, so that it can still be built`,
-      hint: 'mount it instead, then add the line: what is in an image can be read by whoever has it',
+      message: `a Dockerfile copies ${ignored.copied.map(quote).join(', ')} into an image: left out of .dockerignore, so that it still builds`,
+      hint: 'mount it instead, then add the line: anyone who has an image can read what is in it',
     })
   }
   // A file of comments has nothing in it yet.
@@ -101,10 +101,10 @@ async function initialize(context: HostContext): Promise<void> {
 
 export const init: HostCommand = {
   name: 'init',
-  about: 'write the files a project begins with',
+  about: 'write the files a new project needs',
   usage: '',
   details: `docker-compose.yml, .env.example and .env, and the lines that .gitignore and
-.dockerignore lack. What exists is never touched. Needs no key.`,
+.dockerignore lack. Existing files are not changed. Needs no key.`,
   examples: ['disinto init', 'disinto --root ~/factory init'],
   options: [],
   here: true,

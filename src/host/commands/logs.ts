@@ -5,7 +5,7 @@ import { PASSES_ON, runWithoutValues } from '../compose/pass-on.ts'
 export const logs: HostCommand = {
   ...PASSES_ON,
   name: 'logs',
-  about: 'show what the containers wrote',
+  about: 'show the output of the containers',
   usage: '[SERVICE ...] [FLAG OF COMPOSE LOGS ...]',
   details: 'Other flags go to docker compose logs.',
   examples: ['disinto logs', 'disinto logs agents --follow', 'disinto logs --tail 20 --timestamps'],

@@ -7,7 +7,7 @@ export const ps: HostCommand = {
   name: 'ps',
   about: 'show the running containers of the stack',
   usage: '[SERVICE ...] [FLAG OF COMPOSE PS ...]',
-  details: 'As docker compose ps; disinto status shows those that have ended, too.',
+  details: 'As docker compose ps; disinto status shows stopped ones as well.',
   examples: ['disinto ps', 'disinto ps --services'],
   options: [],
   run: (invocation) => runWithoutValues(['ps'], invocation),

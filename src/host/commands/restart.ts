@@ -41,10 +41,10 @@ async function startAgain(invocation: Invocation): Promise<number> {
 export const restart: HostCommand = {
   ...PASSES_ON,
   name: 'restart',
-  about: 'restart the stack, so that it reads its secrets anew',
+  about: 'restart the stack, so that it reads its secrets again',
   usage: '[SERVICE ...] [FLAG OF COMPOSE RESTART ...]',
   details: `A container whose mounts or settings have changed, after secrets migrate for
-example, is made anew. Other flags go to docker compose restart.`,
+example, is recreated. Other flags go to docker compose restart.`,
   examples: ['disinto restart', 'disinto restart agents --timeout 60'],
   options: [ALLOW, ALLOW_SECRET],
   run: startAgain,

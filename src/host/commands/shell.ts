@@ -8,8 +8,8 @@ export const shell: HostCommand = {
   name: 'shell',
   about: 'open a shell in a running container',
   usage: '[SERVICE] [--with-secrets] [-- COMMAND ...]',
-  details: `As the agent's user. The shell does not have the secrets, unless --with-secrets has
-it started by the container's entrypoint. The service is agents unless told.`,
+  details: `As the agent's user. The shell does not have the secrets; with --with-secrets
+the container's entrypoint starts it, with them. The service is agents unless named.`,
   examples: ['disinto shell', 'disinto shell agents --with-secrets', 'disinto shell agents -- git status'],
   options: [{ name: 'with-secrets', about: 'load the secrets into the shell’s environment' }],
   words: [0, 1],

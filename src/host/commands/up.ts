@@ -42,12 +42,12 @@ export const up: HostCommand = {
   details: `Mounts .env.enc (or plaintext .env) and the service's own key, read-only, as they
 are now; the shim in the image decrypts there, in memory. Values for the compose
 file's own \${VAR} references are decrypted here and passed to compose in its
-environment. Nothing plaintext is written anywhere. COMPOSE_PROJECT_NAME and the
-like count in .env.enc as they do in .env.
+environment. No plaintext is written anywhere. COMPOSE_PROJECT_NAME and the like work in
+.env.enc as they do in .env.
 
-What docker inspect would show of secrets is told before anything starts. Names that
-only secrets/ has are for approved runs: compose gets one by --allow-secret NAME.
-Afterwards a service that ended at once is told with the shim's own words.
+Secrets that docker inspect would show are listed before anything starts. Names that are
+only in secrets/ are for approved runs: --allow-secret NAME passes one to compose.
+Afterwards, a service that ended at once is reported, with the message of the shim.
 
 The first time, makes the key of the service agents and encrypts .env.enc to it.
 Other flags go to docker compose up: docker compose up --help.`,

@@ -51,18 +51,18 @@ again for a key made for this run, and starts the service vault-runner with thos
 files, that key and the proposal (/etc/disinto/proposal.json): no other secret,
 no operator key, no .env.enc. They are in memory only, and gone afterwards.
 
-The container is made, compared with what the run needs, and only then started:
-what else the compose file would give it is refused, each mount unless it is named.
+The container is created, compared with what the run needs, and only then started: anything
+else from the compose file is refused, and each mount unless it is named.
 
-Where allowed_signers lists who may approve, a proposal runs once, as somebody
-listed has signed it (disinto approve). Else it runs with a warning.
+Where allowed_signers lists who may approve, a proposal runs once, as signed by somebody on
+that list (disinto approve). Otherwise it runs with a warning.
 
 Without COMMAND, the approved command runs, or the service's own. Exit status: the
 command's own; 1 when it did not start. Each run is recorded in vault/runs.jsonl,
 names only, and leaves its result beside the proposal.
 
-Unattended: --pending runs every approved action that has not run yet, once, some
-side by side; --watch goes on with those that are approved later.`,
+Unattended: --pending runs every approved action that has not run yet, once, several at a
+time; --watch carries on with those that are approved later.`,
   examples: [
     'disinto vault-run publish-42',
     'disinto vault-run publish-42 --dry-run',
@@ -70,12 +70,12 @@ side by side; --watch goes on with those that are approved later.`,
     'disinto vault-run --watch --jobs 2',
   ],
   options: [
-    { name: 'pending', about: 'run every approved action that has not run yet' },
-    { name: 'watch', about: 'the same, and go on as actions are approved' },
-    { name: 'jobs', value: 'N', about: 'so many side by side (default: the number of cores)' },
+    { name: 'pending', about: 'run every approved action that has not yet run' },
+    { name: 'watch', about: 'the same, and carry on as actions are approved' },
+    { name: 'jobs', value: 'N', about: 'how many at once (default: the number of cores)' },
     { name: 'dry-run', about: 'say what would be mounted, and run nothing' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, GIT_SSH_COMMAND for example' },
-    { name: 'allow-mount', value: 'SOURCE', about: 'let a mount of the compose file through, by its source' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, GIT_SSH_COMMAND for example' },
+    { name: 'allow-mount', value: 'SOURCE', about: 'allow a mount of the compose file, by its source' },
     {
       name: 'allowed-signers',
       value: 'FILE',

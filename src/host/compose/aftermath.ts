@@ -82,7 +82,7 @@ export async function lookAgain(context: HostContext, project: string): Promise<
       context.speak.warning({
         code: 'service-ended',
         message: `${quote(container.service)}: ended with ${status}: ${NEVER_RAN.get(status)}`,
-        hint: `disinto logs ${container.service} shows all that it wrote`,
+        hint: `disinto logs ${container.service} shows all its output`,
       })
       for (const line of await wordsOf(context, container))
         context.speak.note(`${container.service}: ${line}`)

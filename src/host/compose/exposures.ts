@@ -90,12 +90,12 @@ export function placesInWords({ places }: Exposure): string {
 export function wayOut({ holder, places }: Exposure, hasShim: boolean): string {
   const [first] = places.keys()
   const wheres = [...places.values()].flat()
-  const config = `what is no secret: x-disinto: {config: [${first ?? 'NAME'}]} at the top of the compose file`
+  const config = `for what is not secret: x-disinto: {config: [${first ?? 'NAME'}]} at the top of the compose file`
   if (/^(?:volume|network|config) /.test(holder))
-    return `nothing keeps a value there to itself: name it where a container reads it; ${config}`
+    return `a value there is visible to anyone who can inspect it: name it where a container reads it; ${config}`
   if (!hasShim)
-    return `give ${quote(holder)} an image with the shim (docs/install.md), or the name of a file that it reads; ${config}`
+    return `use an image with the shim for ${quote(holder)} (docs/install.md), or name a file that it reads; ${config}`
   if (wheres.every((where) => where === 'environment'))
-    return `take the lines out of environment:, since the image's entrypoint gives the names of .env.enc to the command; ${config}`
-  return `take them out: the entrypoint gives the names of .env.enc to the command, whose shell reads $$NAME; ${config}`
+    return `remove the lines from environment:, as the image's entrypoint loads .env.enc for the command; ${config}`
+  return `remove them: the entrypoint loads .env.enc for the command, and its shell reads $$NAME; ${config}`
 }

@@ -55,12 +55,12 @@ const UNGIVEN: Readonly<
   },
   unaccepted: {
     code: 'grant-unaccepted',
-    why: 'is granted by a rule that nobody accepted on this machine',
-    hint: () => 'find out who wrote it (git log -p .sops.yaml); then disinto secrets recipients accept',
+    why: 'is granted by a rule that nobody has accepted on this machine',
+    hint: () => 'find out who wrote it (git log -p .sops.yaml), then run: disinto secrets recipients accept',
   },
   absent: {
     code: 'grant-absent',
-    why: 'is granted, and does not exist',
+    why: 'is granted, but does not exist',
     hint: ({ service, secret }) =>
       `disinto secrets add ${secret}, or, if it was removed: disinto secrets revoke ${service} ${secret}`,
   },

@@ -30,8 +30,8 @@ export function objectionsTo(service: Service, image: Image | undefined): Warnin
   if (entrypoint !== undefined && !startsShim(entrypoint)) {
     found.push({
       code: 'entrypoint-replaced',
-      message: `${name}: entrypoint: takes the place of the shim: the command is root, can read the key, and has no secrets`,
-      hint: 'make it command:, or begin it with disinto-entrypoint',
+      message: `${name}: entrypoint: replaces the shim: the command is root, can read the key, and has no secrets`,
+      hint: 'use command: instead, or begin it with disinto-entrypoint',
     })
     return found
   }
@@ -40,27 +40,27 @@ export function objectionsTo(service: Service, image: Image | undefined): Warnin
     found.push({
       code: 'user-empty',
       message: `${name}: DISINTO_USER is empty: the command is root, and can read the key`,
-      hint: 'take DISINTO_USER out of environment:, or name the user that the command is to be',
+      hint: 'remove DISINTO_USER from environment:, or name the user the command should run as',
     })
   } else if (user !== undefined && !/^(?:0|root)(?::|$)/.test(user)) {
     found.push({
       code: 'user-not-root',
       message: `${name}: user: only root can read the key and then become ${quote(wanted)}: it will not start`,
-      hint: 'take user: out: the shim starts as root and drops to DISINTO_USER',
+      hint: 'remove the user: line: the shim starts as root and drops to DISINTO_USER',
     })
   }
   const gone = wanted === '' ? [] : capabilitiesGone(service)
   if (gone.length > 0) {
     found.push({
       code: 'capability-gone',
-      message: `${name}: cap_drop: takes ${gone.join(', ')} away: the shim can't read the key and become ${quote(wanted)}`,
+      message: `${name}: cap_drop: removes ${gone.join(', ')}: the shim can't read the key and become ${quote(wanted)}`,
       hint: `cap_add: [${gone.join(', ')}]; the command has none of them, since it is another user`,
     })
   }
   if (pidsLimit !== undefined && pidsLimit < FEWEST_PROCESSES) {
     found.push({
       code: 'processes-too-few',
-      message: `${name}: pids_limit: ${pidsLimit}: Node waits for ever where it may have so few processes`,
+      message: `${name}: pids_limit: ${pidsLimit}: Node hangs with so few processes`,
       hint: 'pids_limit: 64 or more, or none',
     })
   }

@@ -21,12 +21,12 @@ export const PASSES_ON = {
 export const ALLOW = {
   name: 'allow',
   value: 'NAME',
-  about: 'let a refused name through to compose, TMPDIR for example',
+  about: 'pass a refused name to compose, TMPDIR for example',
 }
 export const ALLOW_SECRET = {
   name: 'allow-secret',
   value: 'NAME',
-  about: 'let compose have a name that only secrets/ has',
+  about: 'pass compose a name that is only in secrets/',
 }
 
 /** Returns compose's own words: what it was given, and what stood after `--`. */
@@ -66,7 +66,7 @@ export async function reachStack(context: HostContext): Promise<Reached> {
     }
     const name = await projectInEngine(settled)
     settled.speak.note(
-      `no key at hand opens .env.enc, which has ${unopened.map(quote).join(', ')}: taking the project ${quote(name)}, as the engine has it`,
+      `no key at hand opens .env.enc, which has ${unopened.map(quote).join(', ')}: the project is taken to be ${quote(name)}, as the engine has it`,
     )
     return { by: 'name', context: settled, name }
   } catch (error) {
@@ -78,7 +78,7 @@ export async function reachStack(context: HostContext): Promise<Reached> {
     settled.speak.warning({
       code: error.code,
       message: error.message,
-      hint: `${error.hint}; meanwhile the project ${quote(name)} is taken, as the engine has it`,
+      hint: `${error.hint}; meanwhile the project is taken to be ${quote(name)}, as the engine has it`,
     })
     return { by: 'name', context: settled, name }
   }

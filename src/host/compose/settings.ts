@@ -76,8 +76,8 @@ async function dockersOwn(context: HostContext): Promise<string[]> {
     found.push(...names)
     speak.warning({
       code: 'env-not-taken',
-      message: `${quote(path)}: not taken from a file: ${names.map(quote).join(', ')}: it decides what docker runs or whom it calls`,
-      hint: 'set it in the environment where it is meant',
+      message: `${quote(path)}: not taken from a file: ${names.map(quote).join(', ')}: this decides what docker runs or connects to`,
+      hint: 'if it is meant, set it in the environment',
     })
   }
   return found

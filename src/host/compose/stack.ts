@@ -80,8 +80,8 @@ async function warnOfPlaintext(context: HostContext, encrypted: ReadonlySet<stri
 function warnOfNothing({ speak }: HostContext, service: string): void {
   speak.warning({
     code: 'grant-none',
-    message: `${quote(service)}: has a key, and was granted nothing that it opens`,
-    hint: `disinto secrets grant ${service} NAME; what it had of .env.enc before: disinto secrets grant ${service} .env.enc`,
+    message: `${quote(service)}: has a key, but was granted nothing that it opens`,
+    hint: `disinto secrets grant ${service} NAME; for all of .env.enc, as before: disinto secrets grant ${service} .env.enc`,
   })
 }
 

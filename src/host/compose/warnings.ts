@@ -51,7 +51,7 @@ function envFileNotices(service: Service, told: Told, references: ReadonlySet<st
     {
       code: 'inspect-shows',
       message: `${quote(service.name)}: docker inspect shows the values of ${names.map(quote).join(', ')} (env_file: ${service.envFiles.map(quote).join(', ')})`,
-      hint: 'take env_file: out where the image has the shim: disinto up mounts the file for it; what is no secret may stay, in a file of its own',
+      hint: 'remove env_file: where the image has the shim: disinto up mounts the file for it; what is not secret may stay, in a file of its own',
     },
   ]
 }
@@ -67,8 +67,8 @@ function layerNotices(model: Model, names: ReadonlySet<string>): Warning[] {
         message: `${services.map((service) => quote(service.name)).join(', ')}: ${section}: ${quote(name)}: compose writes the value of ${quote(variable)} into the container's layer, in plaintext on disk`,
         hint:
           section === 'secrets'
-            ? `in its place, on the service: x-disinto: {secrets: {${name}: ${variable}}}, which has the value in memory alone, at the same path (docs/grants.md); with ${variable} in a file of its own: disinto secrets grant ${services[0]?.name ?? 'SERVICE'} ${variable}`
-            : `take environment: ${variable} out: an image with the shim (docs/install.md) has it in memory alone`,
+            ? `in its place, on the service: x-disinto: {secrets: {${name}: ${variable}}}, which keeps the value in memory only, at the same path (docs/grants.md); with ${variable} in a file of its own: disinto secrets grant ${services[0]?.name ?? 'SERVICE'} ${variable}`
+            : `remove environment: ${variable}, as an image with the shim (docs/install.md) keeps it in memory only`,
       },
     ]
   })

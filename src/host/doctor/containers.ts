@@ -62,21 +62,21 @@ function secretsFinding(
       code: 'container-without-secrets',
       severity: 'error',
       message: `${quote(service)}: its container was made without disinto's mounts, by docker compose up for example: it has no secrets`,
-      hint: 'disinto up makes it anew',
+      hint: 'disinto up recreates it',
     }
   if (secrets !== '' && now.secrets !== secrets)
     return {
       code: 'container-older',
       severity: 'warning',
-      message: `${quote(service)}: its container has granted files of before: one was changed, granted or revoked since`,
-      hint: 'disinto restart gives it those of now',
+      message: `${quote(service)}: its container has outdated granted files: one was changed, granted or revoked since`,
+      hint: 'disinto restart loads the current ones',
     }
   if ((secrets === '' && now.secrets !== '') || (stamp === '' && now.envFile !== ''))
     return {
       code: 'grant-unmounted',
       severity: 'warning',
-      message: `${quote(service)}: its container was made before it was granted what it may open now`,
-      hint: 'disinto up makes it anew',
+      message: `${quote(service)}: its container was made before its current grants`,
+      hint: 'disinto up recreates it',
     }
   return stamp !== '' && stamp !== now.envFile
     ? { severity: 'warning', ...warning('container-older', { service }) }

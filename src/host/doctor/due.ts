@@ -58,7 +58,7 @@ function ageFinding({ name, isOwnFile, lastModified }: Held, maxDays: number): F
     {
       code: 'secret-old',
       severity: 'error',
-      message: `${quote(name)}: was changed ${since(lastModified)}, and ${maxDays} days are allowed`,
+      message: `${quote(name)}: was changed ${since(lastModified)}, and the limit is ${maxDays} days`,
       hint: fixFor(name, isOwnFile),
     },
   ]
@@ -77,7 +77,7 @@ export async function examineDue(context: HostContext, maxDays: number | undefin
         code: 'due-unreadable',
         severity: 'warning',
         message: `${path}: ${problem}`,
-        hint: 'it is an object of names with days, {"TOKEN": "2027-01-31"}: correct it',
+        hint: 'it must be an object of names and dates, {"TOKEN": "2027-01-31"}: correct it',
       }),
     ),
     ...[...dates.keys()]
@@ -86,8 +86,8 @@ export async function examineDue(context: HostContext, maxDays: number | undefin
         (name): Finding => ({
           code: 'due-nameless',
           severity: 'warning',
-          message: `${path}: has a day for ${quote(name)}, and no file holds that`,
-          hint: 'correct the name, or take the line out',
+          message: `${path}: has a date for ${quote(name)}, which is not in any file`,
+          hint: 'correct the name, or remove the line',
         }),
       ),
     ...held.flatMap((one) => {

@@ -35,8 +35,8 @@ function strayFindings({ project }: HostContext): Finding[] {
     findings.push({
       code: 'vault-env-old',
       severity: 'warning',
-      message: `${quote(project.vaultEnvFile)}: is not read any more`,
-      hint: 'disinto secrets migrate makes secret files of it',
+      message: `${quote(project.vaultEnvFile)}: is no longer read`,
+      hint: 'disinto secrets migrate converts it to secret files',
     })
   }
   const stray =
@@ -49,7 +49,7 @@ function strayFindings({ project }: HostContext): Finding[] {
     findings.push({
       code: 'secrets-stray',
       severity: 'warning',
-      message: `${quote(join(project.secretsDir, name))}: is no NAME.enc, so it is ignored; is it plaintext?`,
+      message: `${quote(join(project.secretsDir, name))}: is not called NAME.enc, so it is ignored; is it plaintext?`,
       hint: 'add it (disinto secrets add NAME --from-file FILE), then delete it',
     })
   }

@@ -37,7 +37,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
         severity: 'error',
         message:
           'git calls a disinto in the work tree, where a branch that is checked out can put another in its place',
-        hint: 'install disinto outside of it, npm install --global disinto, and with that one: disinto git setup --hook',
+        hint: 'install disinto outside the repository (npm install --global disinto), and with that one run: disinto git setup --hook',
       },
     ]
   if (!attributes)
@@ -53,7 +53,7 @@ export function setUpFindings({ attributes, drivers, hook }: SetUp): Finding[] {
     {
       code: 'git-hook-none',
       severity: 'note',
-      message: 'nothing looks at what is committed here',
+      message: 'nothing checks what is committed here',
       hint: 'disinto git setup --hook, or pre-commit with the hook of disinto',
     },
   ]

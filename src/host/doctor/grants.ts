@@ -23,7 +23,7 @@ function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] 
         code: 'grant-mounted',
         severity: 'error',
         message: `${quote(name)}: mounts ${quote(secret)}, which it was not granted: it will not start`,
-        hint: `disinto secrets grant ${name} ${secret}, and take that line out of volumes: disinto up mounts what is granted`,
+        hint: `disinto secrets grant ${name} ${secret}, and remove that line from volumes: disinto up mounts what is granted`,
       },
     ]
   })
@@ -41,7 +41,7 @@ function servicelessFindings(names: ReadonlySet<string>, grants: readonly Grant[
     return {
       code: 'grant-serviceless',
       severity: 'warning',
-      message: `${quote(service)}: was granted ${secrets.map(quote).join(', ')}, and the compose file has no such service`,
+      message: `${quote(service)}: was granted ${secrets.map(quote).join(', ')}, but the compose file has no such service`,
       hint: `disinto secrets revoke ${service} ${secrets.join(' ')}; or name the service in the compose file as it is called here`,
     }
   })

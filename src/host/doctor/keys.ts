@@ -27,7 +27,7 @@ function modeFindings(path: string): Finding[] {
     findings.push({
       code: 'key-file-open',
       severity: 'error',
-      message: `${quote(path)}: others may read this key, or write it`,
+      message: `${quote(path)}: other users can read or write this key`,
       hint: `chmod 600 ${quote(path)}`,
     })
   }
@@ -36,7 +36,7 @@ function modeFindings(path: string): Finding[] {
     findings.push({
       code: 'key-directory-open',
       severity: 'error',
-      message: `${quote(directory)}: others can put another key in this directory`,
+      message: `${quote(directory)}: other users can replace the key in this directory`,
       hint: `chmod 700 ${quote(directory)}`,
     })
   }
@@ -89,7 +89,7 @@ export async function examineKeys(context: HostContext): Promise<Finding[]> {
     findings.push({
       code: 'key-foreign',
       severity: 'note',
-      message: `the operator key is ${foreign.join(' and ')}: sops opens with it what only it opens`,
+      message: `the operator key is ${foreign.join(' and ')}: sops opens the files that only it opens`,
     })
   } else if (own.length === 0 && unusable.length === 0) {
     findings.push({

@@ -44,8 +44,8 @@ function besideEncrypted(
     findings.push({
       code: 'plaintext-secret',
       severity: 'warning',
-      message: `${quote(path)}: secrets in plaintext, by their names: ${secret.map(quote).join(', ')}`,
-      hint: 'disinto secrets set NAME for each, then take its line out of .env; # [CONFIG] in .env.example says that one is no secret',
+      message: `${quote(path)}: secrets in plaintext, to judge by their names: ${secret.map(quote).join(', ')}`,
+      hint: 'disinto secrets set NAME for each, then remove its line from .env; # [CONFIG] in .env.example marks one that is not secret',
     })
   return findings
 }
@@ -78,8 +78,8 @@ export async function examinePlainEnvFile(context: HostContext): Promise<Finding
       {
         code: 'env-encrypted',
         severity: existsSync(envFile) ? 'warning' : 'note',
-        message: `${quote(path)}: is encrypted (${format})${existsSync(envFile) ? ', and .env.enc is what counts' : ''}`,
-        hint: 'disinto secrets migrate has it be .env.enc, or removes it where that holds the same',
+        message: `${quote(path)}: is encrypted (${format})${existsSync(envFile) ? ', but .env.enc is used' : ''}`,
+        hint: 'disinto secrets migrate renames it to .env.enc, or removes it if that holds the same',
       },
     ]
   const text = bytes.toString()

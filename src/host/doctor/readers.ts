@@ -68,8 +68,8 @@ export function serviceFindings(
       findings.push({
         code: 'service-opens-secret',
         severity: 'error',
-        message: `${quote(source.path)}: the service ${quote(service)} can open it, and was not granted it`,
-        hint: `disinto secrets grant ${service} ${source.name} if it is to have it; else disinto secrets revoke ${service} ${source.name}, then change the secret at its issuer`,
+        message: `${quote(source.path)}: the service ${quote(service)} can open it, but was not granted it`,
+        hint: `disinto secrets grant ${service} ${source.name} if it should have it; if not: disinto secrets revoke ${service} ${source.name}, then change the secret at its issuer`,
       })
     }
     if (source.role === 'env-file' && !can && service === AGENTS) {
@@ -77,7 +77,7 @@ export function serviceFindings(
         code: 'service-locked-out',
         severity: 'warning',
         message: `${quote(source.path)}: the service agents can't open it`,
-        hint: 'disinto up encrypts it to its key, too',
+        hint: 'disinto up also encrypts it to its key',
       })
     }
   }
@@ -94,7 +94,7 @@ export function clearFindings({ source, outside }: Seen): Finding[] {
     findings.push({
       code: 'values-in-clear',
       severity: 'error',
-      message: `${path}: ${told} is not encrypted: it is plaintext in an encrypted file, by its ${rule.name}`,
+      message: `${path}: ${told} is not encrypted: it is plaintext in an encrypted file, because of its ${rule.name}`,
       hint:
         source.role === 'secret'
           ? `change it at its issuer, take ${rule.name} out of .sops.yaml, then: disinto secrets add ${quote(source.name)} --force`
@@ -106,7 +106,7 @@ export function clearFindings({ source, outside }: Seen): Finding[] {
       code: 'comments-in-clear',
       severity: 'warning',
       message: `${path}: ${clearComments} of its comments are not encrypted`,
-      hint: `see whether they tell a secret (grep '^#'), and take ${rule.name} out of .sops.yaml`,
+      hint: `check whether they reveal a secret (grep '^#'), and remove ${rule.name} from .sops.yaml`,
     })
   return findings
 }
@@ -120,7 +120,7 @@ export function copyFindings(seen: readonly Seen[]): Finding[] {
   }))
 }
 
-/** Recipients in the rules that nobody accepted on this machine. */
+/** Recipients in the rules that nobody has accepted on this machine. */
 export async function acceptedFindings(
   context: HostContext,
   rules: CreationRules,
@@ -133,14 +133,14 @@ export async function acceptedFindings(
   if (found.length === 0) return []
   const what =
     recipients.length === 0
-      ? 'wants fewer keys together than was accepted on this machine'
-      : `names ${shownRecipients(recipients)}, which nobody accepted on this machine`
+      ? 'needs fewer keys together than was accepted on this machine'
+      : `names ${shownRecipients(recipients)}, which nobody has accepted on this machine`
   return [
     {
       code: recipients.length === 0 ? 'rule-loosened' : 'recipient-unaccepted',
       severity: 'error',
       message: `${quote(rules.path)}: ${what}`,
-      hint: 'find out whose it is (git log -p .sops.yaml); then disinto secrets recipients accept',
+      hint: 'find out who owns it (git log -p .sops.yaml), then run: disinto secrets recipients accept',
     },
   ]
 }

@@ -51,7 +51,7 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
       code: 'operator-key-mounted',
       severity: 'warning',
       message: `${quote(service.name)}: mounts the operator's key (${quote(operators.source ?? '')}): whoever gets root in it can open every secret`,
-      hint: 'take that line out of volumes: disinto up mounts a key that opens .env.enc alone',
+      hint: 'remove that line from volumes: disinto up mounts a key that opens .env.enc alone',
     })
   }
   const secrets = service.mounts.some(({ target }) => target === `${IMAGE_ROOT}/secrets`)
@@ -59,8 +59,8 @@ function mountFindings(service: Service, { project }: HostContext): Finding[] {
     findings.push({
       code: 'secrets-unopenable',
       severity: 'error',
-      message: `${quote(service.name)}: mounts secrets/, whose files its own key does not open: it will not start`,
-      hint: 'take that line out of volumes; what an agent always needs goes into .env.enc',
+      message: `${quote(service.name)}: mounts secrets/, but its own key does not open those files: it will not start`,
+      hint: 'remove that line from volumes; what an agent always needs goes into .env.enc',
     })
   }
   return findings
@@ -89,8 +89,8 @@ function serviceFindings(
     findings.push({
       code: 'compose-literal',
       severity: 'error',
-      message: `${quote(service.name)}: environment: the values of ${written.map(quote).join(', ')} stand in the compose file`,
-      hint: `disinto secrets add ${written[0]}, take it out of the file, and change it at its issuer if it was committed; what is no secret: x-disinto: {config: [${written[0]}]}`,
+      message: `${quote(service.name)}: environment: the values of ${written.map(quote).join(', ')} are written in the compose file`,
+      hint: `disinto secrets add ${written[0]}, remove it from the file, and change it at its issuer if it was committed; for what is not secret: x-disinto: {config: [${written[0]}]}`,
     })
   }
   return findings
@@ -159,8 +159,8 @@ export async function examineStack(context: HostContext): Promise<Finding[]> {
           {
             code: 'settings-unopened',
             severity: 'warning',
-            message: `${quote(context.project.envFile)}: has ${unopened.map(quote).join(', ')}, which no key at hand opens: what follows may be of another project`,
-            hint: 'have a key at hand that opens it, or set them in the environment',
+            message: `${quote(context.project.envFile)}: has ${unopened.map(quote).join(', ')}, which no key at hand opens: what follows may be about another project`,
+            hint: 'use a key that opens it, or set them in the environment',
           },
         ]
   let reading: Reading

@@ -51,9 +51,9 @@ async function runnerFindings(given: HostContext): Promise<Finding[]> {
     return surplus.map(({ what, allow }) => ({
       code: 'runner-sees',
       severity: 'error',
-      message: `${VAULT_RUNNER}: the compose file gives it ${what}`,
-      hint: `take that out: it may see the secrets of one proposal and nothing else${
-        allow === undefined ? '' : `; vault-run ${allow} lets it through`
+      message: `${VAULT_RUNNER}: in the compose file it has ${what}`,
+      hint: `remove that: it may see the secrets of one proposal and nothing else${
+        allow === undefined ? '' : `; vault-run ${allow} allows it`
       }`,
     }))
   } catch {

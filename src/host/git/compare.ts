@@ -134,7 +134,7 @@ async function compareFile(
     ...(!opened &&
     anew > 1 &&
     anew === [...before.names.keys()].filter((name) => after.names.has(name)).length
-      ? ['encrypted anew: without a key it can’t be told which values changed']
+      ? ['encrypted again: without a key there is no telling which values changed']
       : []),
   ]
   return {

@@ -67,7 +67,7 @@ async function plainFindings(
     {
       code: 'plaintext-env',
       message: `${quote(path)}: ${values.length} secret${values.length === 1 ? '' : 's'} in plaintext`,
-      hint: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} takes it out of git, and .gitignore keeps it out`,
+      hint: `disinto secrets migrate encrypts it; git rm --cached ${quote(path)} removes it from git, and .gitignore keeps it out`,
     },
   ]
 }
@@ -99,15 +99,15 @@ async function formFault(bytes: Buffer, format: Format, outside: Outside): Promi
     return 'it does not say when it was encrypted'
   if (outside.version === undefined) return 'it does not say by which version of sops'
   if (outside.recipients.length === 0) return 'it is encrypted to nobody'
-  if (!WELL_FORMED.test(outside.mac)) return 'its MAC is not whole'
+  if (!WELL_FORMED.test(outside.mac)) return 'its MAC is incomplete'
   if (outside.ageKeys.some(({ enc }) => keyFault(enc) === 'broken'))
-    return 'the data key of a recipient is not whole'
+    return 'the data key of a recipient is incomplete'
   const broken = outside.values.find(({ ciphertext }) => {
     if (ciphertext === undefined || ciphertext === '') return false
     // Of lists and maps the parts are not told apart here.
     return !ciphertext.includes(' ') && ciphertext.startsWith('ENC[') && !WELL_FORMED.test(ciphertext)
   })
-  if (broken !== undefined) return `the value of ${quote(broken.name)} is not whole`
+  if (broken !== undefined) return `the value of ${quote(broken.name)} is incomplete`
   if (format !== 'sops-dotenv' && format !== 'sops-json' && format !== 'sops-binary') return undefined
   try {
     await parseEnvelope(bytes, format)
@@ -125,13 +125,13 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipient-hidden',
       message: `${quote(path)}: a recipient's data key is encrypted to a second one, which the file does not name`,
-      hint: 'encrypt it anew (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
+      hint: 'encrypt it again (disinto secrets rotate-key), and change what is in it at its issuer if it was pushed',
     })
   if (unaccepted.length > 0)
     findings.push({
       code: 'recipient-unaccepted',
-      message: `${quote(path)}: .sops.yaml names ${unaccepted.map(bareKey).map(quote).join(', ')}, who was not accepted on this machine`,
-      hint: 'say yes only if you know whose it is: disinto secrets recipients accept',
+      message: `${quote(path)}: .sops.yaml names ${unaccepted.map(bareKey).map(quote).join(', ')}, which nobody has accepted on this machine`,
+      hint: 'say yes only if you know who owns it: disinto secrets recipients accept',
     })
   if (rule === undefined) return findings
   const extra = keysWithout(outside.recipients, rule.recipients)
@@ -140,13 +140,13 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
     findings.push({
       code: 'recipients-planted',
       message: `${quote(path)}: encrypted to ${extra.map(bareKey).map(quote).join(', ')}, which .sops.yaml does not name`,
-      hint: 'disinto secrets recipients add lets a key in, by the rules; else take the file back, or encrypt it anew: disinto secrets edit',
+      hint: 'to let that key in: disinto secrets recipients add; if not, restore the file, or encrypt it again: disinto secrets edit',
     })
   if (missing.length > 0)
     findings.push({
       code: 'recipients-missing',
       message: `${quote(path)}: not encrypted to ${missing.map(bareKey).map(quote).join(', ')}, which .sops.yaml names`,
-      hint: `whoever can open it runs: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(path)}`,
+      hint: `someone who can open it must run: sops updatekeys --input-type ${(outside.format ?? 'sops-json').replace('sops-', '')} ${quote(path)}`,
     })
   const alike =
     outside.groups.length === rule.groups.length &&
@@ -155,8 +155,8 @@ function recipientFindings(path: string, outside: Outside, { rule, unaccepted }:
   if (!alike && extra.length + missing.length === 0)
     findings.push({
       code: 'recipients-regrouped',
-      message: `${quote(path)}: .sops.yaml wants other keys to come together than those that open it`,
-      hint: 'encrypt it anew by the rules: disinto secrets edit',
+      message: `${quote(path)}: .sops.yaml needs a different combination of keys from the one that opens it`,
+      hint: 'encrypt it again by the rules: disinto secrets edit',
     })
   return findings
 }
@@ -216,8 +216,8 @@ function ageFinding(path: string, bytes: Buffer): CheckFinding {
     if (!(thrown instanceof AgeFault)) throw thrown
     return errorIn(path, {
       code: 'form',
-      message: `${quote(path)}: is not whole`,
-      hint: `git checkout -- ${quote(path)} takes it back`,
+      message: `${quote(path)}: is incomplete`,
+      hint: `git checkout -- ${quote(path)} restores it`,
     })
   }
 }
@@ -235,7 +235,7 @@ async function sealedFindings(
     return [
       error({
         code: 'conflict-markers',
-        message: `${quote(path)}: git's conflict marks stand in it, so nothing opens it`,
+        message: `${quote(path)}: has git conflict markers, so nothing opens it`,
         hint: `git checkout --ours -- ${quote(path)}, or --theirs; disinto git setup has git merge it by name`,
       }),
     ]
@@ -245,8 +245,8 @@ async function sealedFindings(
     return [
       error({
         code: 'not-encrypted',
-        message: `${quote(path)}: ${bytes.length === 0 ? 'is empty' : 'is not encrypted, or not whole'}`,
-        hint: `git checkout -- ${quote(path)} takes it back; if it was pushed, change what is in it at its issuer`,
+        message: `${quote(path)}: ${bytes.length === 0 ? 'is empty' : 'is not encrypted, or is incomplete'}`,
+        hint: `git checkout -- ${quote(path)} restores it; if it was pushed, change what is in it at its issuer`,
       }),
     ]
   const outside = await readOutside(bytes, format, readYamlTree)
@@ -258,7 +258,7 @@ async function sealedFindings(
       error({
         code: 'form',
         message: `${quote(path)}: sops would refuse it: ${fault}`,
-        hint: `git checkout -- ${quote(path)} takes it back`,
+        hint: `git checkout -- ${quote(path)} restores it`,
       }),
     )
   const clear = await wronglyClear(outside, rule)
@@ -266,16 +266,16 @@ async function sealedFindings(
     findings.push(
       error({
         code: 'value-in-clear',
-        message: `${quote(path)}: in the clear inside an encrypted file: ${clear.map(quote).join(', ')}`,
-        hint: 'change these at their issuers, then encrypt the file anew: disinto secrets edit',
+        message: `${quote(path)}: not encrypted inside an encrypted file: ${clear.map(quote).join(', ')}`,
+        hint: 'change these at their issuers, then encrypt the file again: disinto secrets edit',
       }),
     )
   if (outside.clearComments > 0 && (rule?.encrypts.name ?? 'unencrypted_suffix') === 'unencrypted_suffix')
     findings.push(
       warningIn(path, {
         code: 'comment-in-clear',
-        message: `${quote(path)}: ${outside.clearComments} comments stand in the clear`,
-        hint: 'disinto secrets edit encrypts the file with its comments; look at what they say',
+        message: `${quote(path)}: ${outside.clearComments} comments are not encrypted`,
+        hint: 'disinto secrets edit encrypts the file with its comments; check what they say',
       }),
     )
   return [...findings, ...recipientFindings(path, outside, surroundings).map(error)]

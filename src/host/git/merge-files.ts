@@ -68,7 +68,7 @@ async function openVersion(
     if (twice !== undefined)
       throw failure('merge-impossible', {
         path: source.path,
-        reason: `${side}: ${quote(twice)} stands in it twice`,
+        reason: `${side}: ${quote(twice)} is in it twice`,
       })
     return { document, version }
   } catch (error) {

@@ -54,11 +54,11 @@ export async function summaryOf(bytes: Buffer, marks: Marks = new Map()): Promis
   const outside = await readOutside(bytes, format, readYamlTree)
   let lines: string[]
   if (bytes.length === 0) lines = ['empty']
-  else if (format === undefined) lines = [`NOT ENCRYPTED: ${bytes.length} bytes, of which nothing is shown`]
+  else if (format === undefined) lines = [`NOT ENCRYPTED: ${bytes.length} bytes, none of them shown`]
   else if (!outside.whole) lines = [`${format}, damaged: ${markOf(bytes.toString('latin1'))}`]
   else if (format === 'age')
     lines = [
-      'an age file, which knows neither name nor recipients',
+      'an age file, which records neither name nor recipients',
       `the file = <${shown(bytes.toString('latin1'))}>`,
     ]
   else lines = linesOf(outside, marks)

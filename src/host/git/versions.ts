@@ -76,7 +76,9 @@ export function versionOf(document: Document, plaintext: Plaintext): Version | U
     const content = plaintext.bytes.toString('latin1')
     return { kind: 'binary', entries: [{ kind: 'value', name: WHOLE, content }] }
   }
-  return { reason: format === 'age' ? 'it is an age file, which knows no recipients' : `it is ${format}` }
+  return {
+    reason: format === 'age' ? 'it is an age file, which does not say who can open it' : `it is ${format}`,
+  }
 }
 
 /** Returns what is to be encrypted for a version. */

@@ -13,7 +13,7 @@ import { envSource } from '../store/inventory.ts'
 export async function nameEncrypted({ project, speak }: HostContext, document: Document): Promise<void> {
   const { path } = envSource(project)
   await writeFile(path, document.bytes, { over: 'new' })
-  speak.note(`.env -> .env.enc: it was encrypted already (${document.format}), and stays as it is`)
+  speak.note(`.env -> .env.enc: it was already encrypted (${document.format}), and was not changed`)
   if (existsSync(project.sopsConfig))
     speak.note(
       `who can open it: disinto secrets recipients list; disinto up adds the agents (${quote(path)})`,

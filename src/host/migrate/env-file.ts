@@ -82,7 +82,7 @@ async function encryptEnvFile(
   const { project, speak } = context
   const { content, apart } = await contentOf(project.plainEnvFile, text, values)
   const say = () => {
-    speak.note(`.env -> .env.enc: ${[...values.keys()].map(quote).join(', ') || 'comments alone'}`)
+    speak.note(`.env -> .env.enc: ${[...values.keys()].map(quote).join(', ') || 'only comments'}`)
     if (apart.length > 0)
       speak.note(
         `as SOPS JSON, without the comments, since no line of SOPS dotenv holds ${apart.map(quote).join(', ')}`,
@@ -115,7 +115,7 @@ async function encrypt(
 ): Promise<void> {
   const text = await textOf(context, document)
   if (text !== undefined) await encryptEnvFile(context, text, values, how)
-  else if (how.dryRun) context.speak.note('.env -> .env.enc: it is encrypted already, and stays as it is')
+  else if (how.dryRun) context.speak.note('.env -> .env.enc: it is already encrypted, and is not changed')
   else await nameEncrypted(context, document)
 }
 
@@ -150,13 +150,13 @@ export async function migrateEnvFile(context: HostContext, how: MigrateOptions):
     const encrypted = await encryptedValues(context, allow, values)
     if (document.format === 'plaintext' && ![...values.keys()].some((name) => encrypted.has(name))) {
       speak.note(
-        '.env has no name that .env.enc has: it is left as compose’s own file (disinto secrets import .env takes its values over)',
+        '.env has no name that .env.enc has: it is left as compose’s own file (disinto secrets import .env copies its values)',
       )
       return 0
     }
     const names = differing(values, encrypted)
     if (names.length > 0) throw failure('migrate-differs', { path: project.envFile, names })
-    speak.note('.env.enc is there already and holds the same')
+    speak.note('.env.enc already exists and holds the same')
   } else await encrypt(context, document, values, how)
   if (document.format === 'plaintext') {
     await warnOfHistory(context, path)

@@ -48,7 +48,7 @@ export async function warnOfHistory({ speak, variables }: HostContext, path: str
   speak.warning({
     code: 'plaintext-in-git',
     message: `${quote(path)}: git still has its plaintext, in ${commits}; everyone with a clone can read: ${committed.names.map(quote).join(', ')}`,
-    hint: 'change each of these at its issuer; a rewritten history does not call back the clones',
+    hint: 'change each of these at its issuer; rewriting the history does not reach existing clones',
   })
 }
 
@@ -60,16 +60,18 @@ export async function leaveIndex(
 ): Promise<void> {
   if (!(await isInIndex(variables, path))) return
   if (dryRun) {
-    speak.note('.env is in git’s index, so that the next commit would hold it: it is to be taken out')
+    speak.note(
+      '.env is in git’s index, so the next commit would contain it: it will be removed from the index',
+    )
     return
   }
   if (await takeOutOfIndex(variables, path)) {
-    speak.note('.env: taken out of git’s index, so that the next commit does not hold it')
+    speak.note('.env: removed from git’s index, so the next commit does not contain it')
     return
   }
   speak.warning({
     code: 'plaintext-staged',
-    message: `${quote(path)}: is in git’s index, and git did not take it out: the next commit would hold the plaintext`,
+    message: `${quote(path)}: is in git’s index, and git did not remove it: the next commit would contain the plaintext`,
     hint: 'before any commit: git rm --cached .env',
   })
 }

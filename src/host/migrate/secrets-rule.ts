@@ -41,7 +41,7 @@ export async function rulesForSecrets(
   if (!how.addRule) {
     if (!interactive)
       throw failure('rule-lacking', { config: rules.path, paths: lacking, pattern, recipient })
-    speak.note(`${quote(rules.path)}: no rule is for ${lacking.map(quote).join(', ')}`)
+    speak.note(`${quote(rules.path)}: no rule matches ${lacking.map(quote).join(', ')}`)
     const question = `Add a rule for secrets/*.enc, for you alone (${recipient})?`
     if (!(await confirmed(context, question, '--add-rule', true))) throw failure('interrupted-nothing')
   }

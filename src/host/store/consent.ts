@@ -79,7 +79,7 @@ export async function ensureAccepted(
       : failure('rule-loosened', { config: rules.path, files })
   if (!context.interactive) throw refusal
   const { code, message } = refusal
-  context.speak.warning({ code, message, hint: 'say yes only if you know whose it is' })
+  context.speak.warning({ code, message, hint: 'say yes only if you know who owns it' })
   const agreed = await confirmed(context, 'Accept these rules?', 'disinto secrets recipients accept')
   if (!agreed) throw refusal
   await acceptRules(context, rules)

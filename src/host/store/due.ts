@@ -47,19 +47,19 @@ export function readDueDates(project: Project): DueDates {
     if (text === undefined) return { dates: new Map(), problems: [] }
     const parsed: unknown = JSON.parse(text)
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-      return { dates: new Map(), problems: ['it is no JSON object'] }
+      return { dates: new Map(), problems: ['it is not a JSON object'] }
     fields = Object.entries(parsed)
   } catch (error) {
     return {
       dates: new Map(),
-      problems: [error instanceof SyntaxError ? 'it is no JSON' : 'it can’t be read'],
+      problems: [error instanceof SyntaxError ? 'it is not JSON' : 'it can’t be read'],
     }
   }
   const dates = new Map<string, string>()
   const problems: string[] = []
   for (const [name, day] of fields)
     if (NAME.test(name) && typeof day === 'string' && startOf(day) !== undefined) dates.set(name, day)
-    else problems.push(`${quote(name)} has no day like 2027-01-31`)
+    else problems.push(`${quote(name)} has no date like 2027-01-31`)
   return { dates, problems }
 }
 
@@ -99,7 +99,9 @@ export async function setDueOfNew(
   await setDue(context, name, day)
   if (day !== undefined) context.speak.note(`${name} is due for change at its issuer by ${day}`)
   else if (before !== undefined)
-    context.speak.note(`${before} was when the old value of ${name} was due; --due says when this one is`)
+    context.speak.note(
+      `${before} was the due date of the old value of ${name}; --due sets one for this value`,
+    )
 }
 
 const UNITS: Readonly<Record<string, number>> = { d: 1, w: 7, m: 30, y: 365 }
@@ -118,7 +120,7 @@ export function dayGiven(text: string, command: string, now = new Date()): strin
     throw failure('option-value', {
       command,
       option: '--due',
-      wanted: 'a day to come (2027-01-31), or how long from today (90d, 12w, 6m, 1y)',
+      wanted: 'a day in the future (2027-01-31), or how long from today (90d, 12w, 6m, 1y)',
     })
   return day
 }
@@ -127,5 +129,5 @@ export function dayGiven(text: string, command: string, now = new Date()): strin
 export const DUE_OPTION = {
   name: 'due',
   value: 'DAY',
-  about: 'by when it is due for change at its issuer: 2027-01-31, or 90d, 12w, 6m, 1y from today',
+  about: 'the day by which to change it at its issuer: 2027-01-31, or 90d, 12w, 6m, 1y from today',
 } as const

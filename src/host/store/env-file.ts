@@ -99,5 +99,5 @@ export async function writeEnvFile(
 /** Says how what runs gets a change: a container keeps the file that it was started with. */
 export function sayRestartIsDue({ project, speak }: HostContext): void {
   if (existsSync(project.composeFile))
-    speak.note(`${quote(project.composeFile)}: what runs keeps the old values until: disinto restart`)
+    speak.note(`${quote(project.composeFile)}: running containers keep the old values until: disinto restart`)
 }

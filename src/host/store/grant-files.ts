@@ -140,7 +140,7 @@ export async function grantFiles(
     speak.note(
       changed.includes(path)
         ? `${quote(path)}: encrypted to ${quote(service)}, too`
-        : `${quote(path)}: ${quote(service)} can open it already`,
+        : `${quote(path)}: ${quote(service)} can already open it`,
     )
   if (existsSync(project.composeFile)) speak.note(`disinto up mounts it into ${quote(service)}`)
 }
@@ -194,7 +194,7 @@ export async function revokeFiles(
   await reencrypt(context, old, known, { rules, own, given: () => [] })
   for (const secret of new Set(secrets)) speak.note(`${quote(secret)}: taken from ${quote(service)}`)
   if (known.length > 0) {
-    speak.note('this does not take back what it could read; due for change at the issuer:')
+    speak.note('it may have read these already; change them at their issuers:')
     await sayDueForChange(context, known)
   }
 }

@@ -72,7 +72,7 @@ export async function refuseCopy(
     const refusal = failure('readers-widen', { path: document.source.path, reader: service, names })
     if (!context.interactive) throw refusal
     context.speak.warning(refusal)
-    if (!(await confirmed(context, `Let ${service} open it all the same?`, ''))) throw refusal
+    if (!(await confirmed(context, `Let ${service} open it anyway?`, ''))) throw refusal
   }
   return [...outside.names]
 }
@@ -102,7 +102,7 @@ async function nameInRules(
   if (changed === rules) return acceptService(context, recipient)
   await writeFile(rules.path, Buffer.from(changed.text), overRules(rules))
   await acceptService(context, recipient)
-  speak.note(`${quote(rules.path)}: ${quote(service)} may open .env.enc, too`)
+  speak.note(`${quote(rules.path)}: ${quote(service)} may now open .env.enc, too`)
 }
 
 /**

@@ -17,7 +17,7 @@ export const ENV_FILE = '.env.enc'
 
 /**
  * `granted`: by the accepted rules, and the file is encrypted to the service. `locked`: by the rules, but not in fact.
- * `absent`: by the rules, and there is no such file. `unaccepted`: by rules that nobody accepted on this machine.
+ * `absent`: by the rules, and there is no such file. `unaccepted`: by rules that nobody has accepted on this machine.
  * `stray`: in fact, and by no rule of the file's own.
  */
 export type GrantState = 'granted' | 'locked' | 'absent' | 'unaccepted' | 'stray'

@@ -146,7 +146,7 @@ export async function reencrypt(
   const config = await prepareFile(rules.path, Buffer.from(rules.text), overRules(old))
   let files: Awaited<ReturnType<typeof prepareAll>>
   try {
-    files = await withProgress(context.variables, 'encrypting files anew', (advance) =>
+    files = await withProgress(context.variables, 'encrypting files again', (advance) =>
       prepareAll(context, sources, reencryption, advance),
     )
     // The rules first: a file that is written meanwhile, or after a kill, is for the new recipients.

@@ -76,13 +76,15 @@ async function agreed(context: HostContext, file: Outside, rule: CreationRule): 
   const { lost, lacking } = audience
   const named = (keys: readonly string[]) => keys.map(quote).join(', ')
   if (lost.length > 0) {
-    speak.note(`${quote(path)}: ${named(lost)} could open it, and no accepted rule says so: not the new file`)
+    speak.note(
+      `${quote(path)}: ${named(lost)} could open it, but no accepted rule names them: they could not open the new file`,
+    )
     if (interactive && !(await confirmed(context, 'Write it without them?', '', true)))
       throw failure('interrupted-nothing')
   }
   if (lacking.length > 0) {
     speak.note(`${quote(path)}: ${named(lacking)} could not open it, though ${quote(rule.config)} names them`)
-    if (interactive && (await confirmed(context, 'Encrypt it to them, too?', '')))
+    if (interactive && (await confirmed(context, 'Encrypt it to them as well?', '')))
       return audienceOfFile(file, rule, own, lacking)
   }
   return audience

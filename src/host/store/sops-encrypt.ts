@@ -52,7 +52,7 @@ export async function encryptBySops(
   // The rules are no secret: of a recipient that is wrong, sops says which.
   const rules = readRegular(config).toString()
   const text = plainWords(unwrap(ended.stderr), plain.toString(), (word) => rules.includes(word))
-  throw failure('sops-encrypt', { path, text: text || 'without a word' })
+  throw failure('sops-encrypt', { path, text: text || 'it printed no reason' })
 }
 
 /**
@@ -80,14 +80,14 @@ async function onCopy(
 ): Promise<{ readonly printed: Buffer; readonly copy: Buffer }> {
   const { source, format } = document
   const { path } = source
-  const missing = () => failure('sops-needed', { path, reason: 'of its format or its keys' })
+  const missing = () => failure('sops-needed', { path, reason: 'because of its format or its keys' })
   const copy = await prepareFile(path, await bytesForSops(document, variables), { over: 'new' })
   try {
     const type = format.replace('sops-', '')
     const run = sopsRunner(variables, workingDirectory)
     const ended = await run([...words, '--input-type', type, copy.temporary], path, missing)
     if (ended.status !== 0)
-      throw failure('sops-failed', { path, type, text: 'it could not be encrypted anew' })
+      throw failure('sops-failed', { path, type, text: 'it could not be encrypted again' })
     return { printed: ended.stdout, copy: readRegular(copy.temporary) }
   } finally {
     copy.discard()

@@ -68,8 +68,8 @@ async function warnUnlessItCounts(context: HostContext, proposal: Proposal, name
     const usual = usualSignersFile(context)
     context.speak.warning({
       code: 'approval-unneeded',
-      message: 'nobody checks approvals here: there is no file of those who may approve',
-      hint: `list their public keys, a line each, in ${usual ?? 'a file that DISINTO_ALLOWED_SIGNERS names'}: you@example.org ssh-ed25519 AAAA…`,
+      message: 'approvals are not checked here: there is no file that lists who may approve',
+      hint: `list their public keys, one a line, in ${usual ?? 'a file that DISINTO_ALLOWED_SIGNERS names'}: you@example.org ssh-ed25519 AAAA…`,
     })
     return
   }
@@ -79,7 +79,7 @@ async function warnUnlessItCounts(context: HostContext, proposal: Proposal, name
     if (!(error instanceof DisintoError) || error.code !== 'approval-wrong') throw error
     context.speak.warning({
       code: 'approval-unlisted',
-      message: `vault-run will not take this approval: its key is not one of those in ${signersFile(context, named) ?? 'the file'}`,
+      message: `vault-run will not accept this approval: its key is not one of those in ${signersFile(context, named) ?? 'the file'}`,
       hint: 'add the public key there, or sign with one that is listed: --signing-key FILE',
     })
   }

@@ -208,7 +208,7 @@ async function inspectBoth(
   if (image === undefined)
     throw failure('runner-engine', {
       service: VAULT_RUNNER,
-      what: 'an image of which the engine says nothing',
+      what: 'an image that the engine says nothing about',
     })
   return { container, image }
 }

@@ -134,11 +134,11 @@ function volumeFault(mount: Json, asked: Mount | undefined, around: Surroundings
   if (mount['Driver'] !== 'local') return 'of another driver'
   if (asked?.source === undefined) {
     const wanted = asked !== undefined || around.own.includes(String(mount['Destination']))
-    return wanted && ANONYMOUS.test(name) ? undefined : 'that nobody asked for'
+    return wanted && ANONYMOUS.test(name) ? undefined : 'that was not requested'
   }
-  if (asked.source !== name) return 'that nobody asked for'
+  if (asked.source !== name) return 'that was not requested'
   const made = around.volumes.get(name)
-  if (made === undefined) return 'of which the engine says nothing'
+  if (made === undefined) return 'that the engine says nothing about'
   if (asked.inMemory === true) {
     const options = objectOf(made['Options'])
     return options['type'] === 'tmpfs' && options['device'] === 'tmpfs' ? undefined : 'that is not in memory'
@@ -155,8 +155,8 @@ function mountFault(mount: Json, expected: Expected, around: Surroundings): stri
   if (asked?.readOnly === true && mount['RW'] === true) return 'to write'
   if (type === 'tmpfs' && expected.tmpfs.includes(target)) return undefined
   if (type === 'volume') return volumeFault(mount, asked, around)
-  if (type === 'bind') return isBindOf(mount, asked) ? undefined : 'that nobody asked for'
-  return asked === undefined ? 'that nobody asked for' : undefined
+  if (type === 'bind') return isBindOf(mount, asked) ? undefined : 'that was not requested'
+  return asked === undefined ? 'that was not requested' : undefined
 }
 
 function surplusOfMounts(container: Json, expected: Expected, around: Surroundings): string[] {
@@ -202,7 +202,7 @@ export function surplusOfEngine(
   expected: Expected,
 ): string[] {
   const host = objectOf(container['HostConfig'])
-  if (isEmpty(host) || isEmpty(container['Config'])) return ['something that the engine does not tell']
+  if (isEmpty(host) || isEmpty(container['Config'])) return ['something the engine does not report']
   const settings = Object.entries(host).flatMap(([name, value]) => {
     if (FREE.has(name)) return []
     const check = CHECKED[name]

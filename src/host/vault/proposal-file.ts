@@ -58,7 +58,7 @@ export function readUnlinked(root: string, path: string): Buffer {
   }
   try {
     const stats = fstatSync(descriptor)
-    if (!stats.isFile()) throw failure('proposal-wrong', { path, what: 'is no file' })
+    if (!stats.isFile()) throw failure('proposal-wrong', { path, what: 'is not a file' })
     if (stats.size > MAX_BYTES) throw failure('source-too-large', { path, limit: MAX_BYTES })
     return readFileSync(descriptor)
   } finally {

@@ -29,7 +29,7 @@ const APPROVAL = v.strictObject(
       v.pipe(
         v.string('must have a time in "expires"'),
         v.isoTimestamp('must have a time in "expires", 2026-11-26T12:00:00Z for example'),
-        v.description('the approval counts until then'),
+        v.description('the approval is valid until then'),
       ),
     ),
     command: v.optional(
@@ -40,9 +40,7 @@ const APPROVAL = v.strictObject(
 )
 
 const SHARED = {
-  id: v.optional(
-    v.pipe(v.string('must be text'), v.description('the ID of the proposal, if it says so itself')),
-  ),
+  id: v.optional(v.pipe(v.string('must be text'), v.description('the ID of the proposal, if stated'))),
   secrets: v.pipe(
     names('must be a list of names', 'must name at least one secret'),
     v.description('the names of the secrets that it gets, each once'),
@@ -50,15 +48,15 @@ const SHARED = {
   files: v.optional(
     v.pipe(
       v.array(v.string('must be a list of names'), 'must be a list of names'),
-      v.description('those of its secrets that it gets as files, by NAME_FILE'),
+      v.description('those of its secrets that it gets as files, in NAME_FILE'),
     ),
   ),
   timeout_minutes: v.optional(
     v.pipe(
       v.number('must be a number of minutes'),
-      v.gtValue(0, 'must be more than no time'),
+      v.gtValue(0, 'must be more than zero'),
       v.maxValue(MOST_MINUTES, `must be at most ${MOST_MINUTES} minutes`),
-      v.description('it is told to end after so many minutes'),
+      v.description('the run is stopped after so many minutes'),
     ),
   ),
   approval: v.optional(

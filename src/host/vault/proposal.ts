@@ -54,7 +54,7 @@ function parseJsonProposal({ path, bytes }: ProposalFile): unknown {
     throw failure('proposal-wrong', { path, what: 'is not JSON' })
   }
   const ordered = parseJson(text)
-  if (ordered === undefined) throw failure('proposal-wrong', { path, what: 'is nested too deep' })
+  if (ordered === undefined) throw failure('proposal-wrong', { path, what: 'is nested too deeply' })
   const twice = keyTwice(ordered)
   if (twice !== undefined)
     throw failure('proposal-wrong', { path, what: `has the key ${JSON.stringify(twice)} twice` })
@@ -67,7 +67,7 @@ function parseTomlProposal({ path, bytes }: ProposalFile): unknown {
   try {
     return parseToml(bytes.toString())
   } catch (error) {
-    if (!(error instanceof TomlError)) throw failure('proposal-wrong', { path, what: 'is nested too deep' })
+    if (!(error instanceof TomlError)) throw failure('proposal-wrong', { path, what: 'is nested too deeply' })
     // The parser's own words show the line.
     throw failure('proposal-wrong', { path, what: `is not TOML (line ${error.line})` })
   }

@@ -126,8 +126,8 @@ async function readService(context: HostContext, request: Request) {
 function warnUnchecked(context: HostContext, { path }: Proposal): void {
   context.speak.warning({
     code: 'approval-unchecked',
-    message: `${path}: runs without an approval that anybody has signed`,
-    hint: 'disinto help approve tells how to keep a file of those who may approve',
+    message: `${path}: runs without a signed approval`,
+    hint: 'disinto help approve shows how to keep a file that lists who may approve',
   })
 }
 

@@ -201,7 +201,7 @@ export async function runReady(
   if (outcome?.status !== undefined) return outcome.status
   const { first } = io.signals
   if (first !== undefined) return statusOfSignal(first)
-  const timeUp = outcome?.timedOut === true ? 'its time was up' : 'the engine gives no reason'
+  const timeUp = outcome?.timedOut === true ? 'it ran out of time' : 'the engine gave no reason'
   throw failure('run-unstarted', { service: VAULT_RUNNER, reason: outcome?.reason ?? timeUp })
 }
 

@@ -128,7 +128,7 @@ function otherHosts(value: unknown): string | undefined {
 
 /** What says whom the command calls, or who hears of it. It may be meant, and is let through by its name. */
 const CALLS: Readonly<Record<string, (value: unknown) => string | undefined>> = {
-  dns: (value) => `somebody else to ask for addresses (dns: ${[value].flat().join(', ')})`,
+  dns: (value) => `another name server (dns: ${[value].flat().join(', ')})`,
   dns_opt: () => 'another way to ask for addresses (dns_opt:)',
   dns_search: () => 'other names to ask for (dns_search:)',
   extra_hosts: otherHosts,
@@ -168,7 +168,7 @@ const REFUSED: Readonly<Record<string, (value: unknown) => string | undefined>> 
       .map((file) => String(isObject(file) ? file['path'] : file))
       .join(', ')} (env_file:)`,
   entrypoint: () =>
-    'another entrypoint than its image has, so that something else than the command runs (entrypoint:)',
+    'an entrypoint other than that of its image, which runs something other than the command (entrypoint:)',
   use_api_socket: () => 'the Docker Engine, and so the host (use_api_socket:)',
   runtime: (value) =>
     isText(value, 'runc', 'crun', 'runsc', 'io.containerd.runc.v2')

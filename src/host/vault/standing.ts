@@ -23,7 +23,7 @@ export interface Standing {
 
 /** What the record says of a run that has been started. */
 function outcomeOf(run: Json | undefined): string {
-  if (run === undefined) return 'of which there is no record'
+  if (run === undefined) return 'with no record of it'
   if (run['event'] === 'start') return 'killed, or still running: its outcome is unknown'
   return run['exitCode'] === null ? 'did not start' : `ended with ${String(run['exitCode'])}`
 }

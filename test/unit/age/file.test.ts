@@ -105,7 +105,7 @@ describe('age files', () => {
   it('for keys that do not go together are not made', async () => {
     await expect(sealAgeFile(Buffer.from('x'), [])).rejects.toMatchObject({
       kind: 'header',
-      message: 'recipients that do not go together',
+      message: 'recipients that can’t be combined',
     })
     const quantum = await generatePostQuantumKey()
     await expect(sealAgeFile(Buffer.from('x'), [quantum.recipient, keys[0].recipient])).rejects.toMatchObject(

@@ -47,7 +47,7 @@ describe('a user', () => {
   test.each([
     ['nobody', `no user "nobody" in ${passwd}`],
     ['agent:nogroup', `no group "nogroup" in ${group}`],
-    ['4711', `uid 4711 is not in ${passwd}, so its group must be given`],
+    ['4711', `uid 4711 is not in ${passwd}, so name its group, too`],
     ['', `no user "" in ${passwd}`],
     [':', `no user "" in ${passwd}`],
     ['agent:', `no group "" in ${group}`],

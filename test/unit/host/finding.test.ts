@@ -20,13 +20,13 @@ test('a failure is a finding with the code, the message and the hint it has else
 test('a warning is a finding with a severity: a person reads its hint as a fix, and so do programs', () => {
   const found = { severity: 'warning', ...warning('container-older', { service: 'agents' }) } as const
   expect(linesOf(found)).toBe(
-    'warning: container-older: agents: its container has the secrets of before their last change\n' +
-      '  fix: disinto restart gives it those of now\n',
+    'warning: container-older: agents: its container has the secrets from before their last change\n' +
+      '  fix: disinto restart loads the current ones\n',
   )
   expect(plainFinding(found)).toEqual({
     code: 'container-older',
     severity: 'warning',
-    message: 'agents: its container has the secrets of before their last change',
-    fix: 'disinto restart gives it those of now',
+    message: 'agents: its container has the secrets from before their last change',
+    fix: 'disinto restart loads the current ones',
   })
 })

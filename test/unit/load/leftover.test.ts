@@ -16,8 +16,8 @@ test('names that are in both files are told, and no value', async () => {
   expect(await leftoverWarnings(path, new Set(['A', 'B', 'C']))).toEqual([
     {
       code: 'plaintext-left',
-      message: `${path}: plaintext left over beside .env.enc, which counts for A, B`,
-      hint: 'compare the two, then take these lines out of .env',
+      message: `${path}: plaintext left over beside .env.enc, which is used for A, B`,
+      hint: 'compare the two, then remove these lines from .env',
     },
   ])
 })

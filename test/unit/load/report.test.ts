@@ -127,7 +127,7 @@ describe('warnings of a whole run', () => {
     expect(warnings.map(({ code }) => code)).toEqual(['file-nameless', 'only-absent'])
     expect(warnings[1]).toEqual({
       code: 'only-absent',
-      message: '--only: in no file: B, C',
+      message: '--only: not in any file: B, C',
       hint: 'check the spelling; --require makes a missing name an error',
     })
   })

@@ -20,8 +20,8 @@ export const diff: HostCommand = {
   details: `Compares the encrypted files of HEAD, or of REVISION, with those of the work
 tree, of the index (--staged) or of a second REVISION: + a name that is new, -
 one that is gone, ~ one whose value changed, and recipients. Needs no key;
-where a key opens both versions, a file that was encrypted anew shows only
-what changed. --values shows old and new values, on a terminal alone.`,
+where a key opens both versions, a file that was encrypted again shows only what changed.
+--values shows old and new values, only on a terminal.`,
   examples: ['disinto git diff', 'disinto git diff main feature', 'disinto git diff --staged --values'],
   options: [
     { name: 'staged', about: 'compare what is about to be committed' },

@@ -9,7 +9,7 @@ export const mergeDriver: HostCommand = {
   name: 'git merge-driver',
   about: 'merge an encrypted file by name; git calls it',
   usage: USAGE,
-  details: `git calls this, as disinto git setup told it (gitattributes(5), "Defining a
+  details: `git calls this, as set up by disinto git setup (gitattributes(5), "Defining a
 custom merge driver"): the common ancestor, our version, which gets the
 result, their version, and the path. Exit status 1 is a conflict: our version
 is unchanged.`,

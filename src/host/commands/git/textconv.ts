@@ -12,9 +12,9 @@ export const textconv: HostCommand = {
   about: 'show the names and recipients of a file; git calls it',
   usage: 'FILE',
   details: `git diff, git log -p and git show compare what this prints, as disinto git setup
-told them (gitattributes(5), "Performing text diffs of binary files"). No key is
-needed, and no value is ever in it. A key that is a file makes it tell which
-values changed in a file that was encrypted anew.`,
+set it up (gitattributes(5), "Performing text diffs of binary files"). No key is
+needed, and no value is ever in it. With a key in a file it also shows which
+values changed in a file that was encrypted again.`,
   examples: ['git config diff.disinto.textconv'],
   options: [],
   here: true,

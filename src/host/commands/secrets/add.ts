@@ -36,7 +36,7 @@ async function noteIfInEnvFile({ project, speak }: HostContext, name: string): P
   if (!existsSync(project.envFile)) return
   if ((await outsideOf(envSource(project))).names.includes(name))
     speak.note(
-      `${name} is in .env.enc, too: the agents keep that value (disinto secrets set ${name} changes it), and who can open both files gets this one`,
+      `${name} is in .env.enc, too: the agents keep that value (disinto secrets set ${name} changes it), and whoever can open both files gets this one`,
     )
 }
 
@@ -53,10 +53,10 @@ export const add: HostCommand = {
   name: 'secrets add',
   about: 'store a secret in a file of its own',
   usage: 'NAME [OPTION ...]',
-  details: `Asks for the value on a terminal, hidden; in a pipe it takes standard input as it
-is, less one final newline. The value is never an argument: those show in ps and
-in the shell's history. Writes secrets/NAME.enc, a SOPS JSON file for the
-recipients that .sops.yaml has for it. With --for it is another value of NAME for one
+  details: `Asks for the value on a terminal, hidden; in a pipe it reads standard input as
+it is, without one final newline. The value is never an argument: those show in ps and
+in the shell's history. Writes secrets/NAME.enc, a SOPS JSON file for the recipients that
+.sops.yaml names. With --for it is another value of NAME for one
 service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
   examples: [
     'disinto secrets add CLAWHUB_TOKEN',
@@ -69,8 +69,8 @@ service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
     ...VALUE_OPTIONS,
     DUE_OPTION,
     { name: 'force', about: 'replace a secret without asking' },
-    { name: 'for', value: 'SERVICE', about: 'a value for this service alone, which gets it under NAME' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+    { name: 'for', value: 'SERVICE', about: 'a value for this service only, which gets it as NAME' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, as the shim does' },
   ],
   words: [1, 1],
   completes: ['secret'],
@@ -103,7 +103,8 @@ service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
     )
     sealed.commit()
     speak.note(`${quote(source.path)}: ${before === undefined ? 'added' : 'replaced'}`)
-    if (!sealed.opened) speak.note('no key here opens it: it is encrypted to others, and was not tested')
+    if (!sealed.opened)
+      speak.note('no key here opens it: it is encrypted to other people, and was not tested')
     await setDueOfNew(context, name, due)
     sayWhatIsOdd(context, name, value)
     warnOfKeyFiles(context)

@@ -14,11 +14,11 @@ export const check: HostCommand = {
   name: 'secrets check',
   about: 'find what must not be pushed; needs no key',
   usage: '[--staged] [FILE ...]',
-  details: `Finds plaintext .env files, values in the clear inside encrypted files, names
+  details: `Finds plaintext .env files, unencrypted values inside encrypted files, names
 that don't fit their file, recipients that .sops.yaml does not name or that
 are missing, private keys, and files that sops would refuse. Without FILE it
-looks at all files of the project that git has or would take; with --staged,
-at what the next commit changes, as it is in the index. Exit status 0: nothing
+looks at all files of the project that git has or would add; with --staged, at what the next
+commit changes, as it is in the index. Exit status 0: nothing
 found, 1: something was found, 2: wrong use.`,
   examples: [
     'disinto secrets check',
@@ -26,13 +26,13 @@ found, 1: something was found, 2: wrong use.`,
     'disinto secrets check --rules-of origin/main --json | jq ".findings[].code"',
   ],
   options: [
-    { name: 'staged', about: 'look at what is about to be committed' },
+    { name: 'staged', about: 'check what is about to be committed' },
     {
       name: 'rules-of',
       value: 'REVISION',
-      about: "take .sops.yaml from there, as a pull request's own may lie",
+      about: 'take .sops.yaml from there, as one in a pull request may lie',
     },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name' },
     { name: 'json', about: 'JSON: findings with file, code, severity, message, fix' },
   ],
   words: [0, Number.POSITIVE_INFINITY],

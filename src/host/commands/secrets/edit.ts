@@ -136,10 +136,10 @@ export const edit: HostCommand = {
   about: 'change a secret, or .env.enc, in your editor',
   usage: 'NAME|.env.enc [OPTION ...]',
   details: `Decrypts to a private directory in memory (tmpfs), starts VISUAL or EDITOR, and
-encrypts what it left. Unchanged text is not written; a mistake leads back to
-the editor. The plaintext is removed on every way out, signals included.`,
+encrypts the result. Unchanged text is not written; after a mistake it offers the editor
+again. The plaintext is always removed, after a signal as well.`,
   examples: ['disinto secrets edit .env.enc', 'EDITOR="code --wait" disinto secrets edit CLAWHUB_TOKEN'],
-  options: [{ name: 'on-disk', about: 'where there is no tmpfs, edit in the temporary directory' }],
+  options: [{ name: 'on-disk', about: 'edit in the temporary directory if there is no tmpfs' }],
   words: [1, 1],
   completes: ['secret-or-env-file'],
   changes: true,
@@ -162,7 +162,7 @@ the editor. The plaintext is removed on every way out, signals included.`,
       directory.remove()
     }
     if (content === undefined) {
-      context.speak.note(`${quote(source.path)}: unchanged, and not written`)
+      context.speak.note(`${quote(source.path)}: unchanged, so not written`)
       return 0
     }
     const sealed = await prepareSealed(context, content, { source, rules, mustOpen: true }, document.bytes)

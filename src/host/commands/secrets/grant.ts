@@ -10,12 +10,12 @@ export const grant: HostCommand = {
   name: 'secrets grant',
   about: 'let a service of the stack open some secrets',
   usage: 'SERVICE NAME ...',
-  details: `Encrypts the files of these secrets to the key of the service, which is made at the
-first grant, and gives each file a rule of its own in .sops.yaml that says so. The
+  details: `Encrypts the files of these secrets to the key of the service, which is made at
+the first grant, and adds a rule for each file to .sops.yaml. The
 next disinto up mounts exactly these files into the service, read-only, beside its
 key. Where there is secrets/NAME@SERVICE.enc (secrets add NAME --for SERVICE), the
-service gets NAME with that value. .env.enc can be granted as well: the service
-agents has it by itself. Every file or none.`,
+service gets NAME with that value. .env.enc can be granted as well: the service agents has
+it already. Either every file is changed or none.`,
   examples: [
     'disinto secrets grant qwen FORGE_TOKEN ANTHROPIC_API_KEY',
     'disinto secrets grant web .env.enc',

@@ -6,17 +6,17 @@ import { type GrantState, grantsOf, nameFor } from '../../store/grants.ts'
 const TOLD: Readonly<Record<GrantState, string>> = {
   granted: '',
   locked: '(granted by .sops.yaml, but not encrypted to it: disinto secrets grant)',
-  absent: '(granted by .sops.yaml, and there is no such file)',
-  unaccepted: '(by a rule that nobody accepted on this machine)',
-  stray: '(can open it, and no rule of the file’s own says so)',
+  absent: '(granted by .sops.yaml, but there is no such file)',
+  unaccepted: '(by a rule that nobody has accepted on this machine)',
+  stray: '(can open it, but no rule for this file says so)',
 }
 
 export const grants: HostCommand = {
   name: 'secrets grants',
   about: 'show which service was granted which secrets',
   usage: '[OPTION ...]',
-  details: `Needs no key but those of the services: what was granted stands in .sops.yaml, and
-to whom a file is encrypted in the file. A mark says where the two differ.`,
+  details: `Needs no key but those of the services: grants are in .sops.yaml, and each file
+lists the keys it is encrypted to. A mark shows where the two differ.`,
   examples: ['disinto secrets grants', 'disinto secrets grants --json | jq -r ".[].service"'],
   options: [{ name: 'json', about: 'JSON: service, name, file, state' }],
   words: [0, 0],

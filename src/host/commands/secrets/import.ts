@@ -56,15 +56,15 @@ async function mayReplace({ context, on }: Invocation, names: readonly string[])
 
 export const importFile: HostCommand = {
   name: 'secrets import',
-  about: 'set in .env.enc what another env file sets',
+  about: 'copy the values of another env file into .env.enc',
   usage: 'FILE [OPTION ...]',
   details: `Reads dotenv text, or a file that SOPS has encrypted, as the shim reads it, and
-sets each of its names in .env.enc; all other lines there stay as they are, and
-so do its readers. FILE itself stays where it is.`,
+sets each of its names in .env.enc; all other lines there stay as they are, and the same
+keys can open it. FILE itself is left where it is.`,
   examples: ['disinto secrets import ../old/.env', 'disinto secrets import .env.production --force'],
   options: [
     { name: 'force', about: 'replace values without asking' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, as the shim does' },
   ],
   words: [1, 1],
   changes: true,
@@ -96,8 +96,7 @@ so do its readers. FILE itself stays where it is.`,
     const others = await followers(file.content, content, new Set(values.keys()))
     await writeEnvFile(context, file, content)
     speak.note(`${quote(project.envFile)}: set ${[...values.keys()].map(quote).join(', ')}`)
-    if (others.length > 0)
-      speak.note(`with them changed, as they refer to them: ${others.map(quote).join(', ')}`)
+    if (others.length > 0) speak.note(`also changed, as they refer to them: ${others.map(quote).join(', ')}`)
     if (isPlain) speak.note(`${quote(path)} is still there in plaintext: remove it when nothing needs it`)
     sayRestartIsDue(context)
     return 0

@@ -17,7 +17,7 @@ async function serviceKey({ context, on }: Invocation, service: string): Promise
   context.speak.note(
     made
       ? `made the key of service ${service}: ${quote(path)}; it opens nothing yet: disinto secrets grant ${service} NAME, or .env.enc`
-      : `${quote(path)}: exists already, and is used as it is`,
+      : `${quote(path)}: already exists, and is used as it is`,
   )
   report(on('json'), context.print, recipient, path, made)
   return 0
@@ -39,17 +39,21 @@ export const keygen: HostCommand = {
   usage: '[OPTION ...]',
   details: `The operator key opens everything of a project. It is written as age-keygen
 writes it, to where sops looks for it: ~/.config/sops/age/keys.txt, or
-SOPS_AGE_KEY_FILE. A key or .sops.yaml that exists is used as it is. Prints the
-recipient, the public half, which others may know.`,
+SOPS_AGE_KEY_FILE. A key or .sops.yaml that exists is used as it is. Prints the recipient,
+the public half, which is no secret.`,
   examples: [
     'disinto secrets keygen',
     'disinto secrets keygen --service agents',
     'disinto secrets keygen --json | jq -r .recipient',
   ],
   options: [
-    { name: 'service', value: 'NAME', about: 'the key of a service instead, which opens what it is given' },
-    { name: 'post-quantum', about: 'a key that holds against quantum computers (age-keygen -pq)' },
-    { name: 'json', about: 'print recipient, file and whether it was made, as JSON' },
+    {
+      name: 'service',
+      value: 'NAME',
+      about: 'make the key of a service instead, which opens what it is granted',
+    },
+    { name: 'post-quantum', about: 'a key that resists quantum computers (age-keygen -pq)' },
+    { name: 'json', about: 'print recipient, file and whether it is new, as JSON' },
   ],
   words: [0, 0],
   changes: true,
@@ -60,7 +64,7 @@ recipient, the public half, which others may know.`,
     const { project, speak, print } = context
     const { recipient, made } = await operatorRecipient(context, on('post-quantum'))
     if (!made) {
-      speak.note('there is a key already, and it is used as it is')
+      speak.note('there is already a key, which is used as it is')
       warnOfKeyFiles(context)
     }
     const rules = await findRules(project.root)
@@ -70,8 +74,8 @@ recipient, the public half, which others may know.`,
       if (!rules.rules.some(({ recipients }) => own.some((one) => hasKey(recipients, one))))
         speak.warning({
           code: 'key-in-no-rule',
-          message: `${quote(rules.path)}: names no key of yours, so new secrets are not for you`,
-          hint: `who can open them may add you: disinto secrets recipients add ${recipient}`,
+          message: `${quote(rules.path)}: names no key of yours, so you will not be able to open new secrets`,
+          hint: `someone who can open them can add you: disinto secrets recipients add ${recipient}`,
         })
     }
     // A key from elsewhere, SOPS_AGE_KEY for example, is in no file of ours.

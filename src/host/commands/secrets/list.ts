@@ -132,10 +132,9 @@ export const list: HostCommand = {
   name: 'secrets list',
   about: 'show the names, recipients and ages of the secrets',
   usage: '[OPTION ...]',
-  details: `Needs no key: names, recipients and the time of the last change stand in the
-files in the clear. With a key, says which files it does not open. Recipients
-are shown by what they are called: you, a service, or the comment that
-.sops.yaml has for them.`,
+  details: `Needs no key: names, recipients and the time of the last change are in the
+files, unencrypted. With a key, it also says which files that key does not open. Recipients
+are shown by name: you, a service, or the comment beside them in .sops.yaml.`,
   examples: [
     'disinto secrets list',
     'disinto secrets list --due',
@@ -143,7 +142,7 @@ are shown by what they are called: you, a service, or the comment that
   ],
   options: [
     { name: 'json', about: 'JSON: name, file, format, recipients, lastModified, due, state, clear' },
-    { name: 'due', about: 'only those with a day by which they are due for change, the next first' },
+    { name: 'due', about: 'only those with a due date, the next first' },
     { name: 'verbose', about: 'show recipients in full' },
   ],
   words: [0, 0],

@@ -12,14 +12,14 @@ export const migrate: HostCommand = {
   usage: '[OPTION ...]',
   details: `.env becomes .env.enc (SOPS dotenv, comments and order kept). It is encrypted,
 opened again and compared with what dotenv reads from .env; only then is the
-plaintext removed. A value of several lines becomes one line; where no line
-holds one, .env.enc is SOPS JSON. Age files in secrets/ become SOPS files, and
-each name in .env.vault.enc becomes one.`,
+plaintext removed. A value of several lines becomes one line; if no line can hold it,
+.env.enc is SOPS JSON. Age files in secrets/ become SOPS files, and so does each name in
+.env.vault.enc.`,
   examples: ['disinto secrets migrate --dry-run', 'disinto secrets migrate'],
   options: [
     { name: 'dry-run', about: 'say what would be done, and change nothing' },
-    { name: 'add-rule', about: 'where .sops.yaml has no rule for secrets/, add one for you alone' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+    { name: 'add-rule', about: 'if .sops.yaml has no rule for secrets/, add one for you alone' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, as the shim does' },
   ],
   words: [0, 0],
   changes: true,

@@ -7,13 +7,13 @@ import { ENV_FILE } from '../../store/grants.ts'
 
 export const revoke: HostCommand = {
   name: 'secrets revoke',
-  about: 'take secrets from a service again',
+  about: 'take secrets away from a service',
   usage: 'SERVICE NAME ...',
-  details: `Takes the key of the service out of the rules for these secrets, and encrypts their
-files anew, with new data keys. Every file or none. The next disinto up mounts them
-no more. What it does not do: make anybody forget. The service could read the values,
-and git's history still has the old files; those values have to be changed at their
-issuers. They are listed.`,
+  details: `Removes the key of the service from the rules for these secrets, and encrypts
+their files again, with new data keys. Either every file is changed or none. The next
+disinto up no longer mounts them. It cannot undo what has been read: the service had the
+values, and git's history still has the old files. Change those values at their issuers;
+they are listed.`,
   examples: ['disinto secrets revoke qwen FORGE_TOKEN'],
   options: [],
   words: [2, Number.POSITIVE_INFINITY],

@@ -22,8 +22,7 @@ async function removeFromEnvFile(name: string, { context, on }: Invocation): Pro
     throw failure('interrupted-nothing')
   await writeEnvFile(context, file, content)
   speak.note(`${quote(project.envFile)}: ${name} removed; ${REVOKE}`)
-  if (others.length > 0)
-    speak.note(`what referred to it keeps the reference as it is: ${others.map(quote).join(', ')}`)
+  if (others.length > 0) speak.note(`still refer to it: ${others.map(quote).join(', ')}`)
   sayRestartIsDue(context)
 }
 
@@ -42,16 +41,16 @@ async function removeFile({ path }: Source, name: string, { context, on }: Invoc
     speak.note(`.env.enc has ${name}, too: disinto secrets rm ${name} once more removes it there`)
 }
 
-const REVOKE = 'revoke the value at its issuer if nobody may use it any more'
+const REVOKE = 'revoke the value at its issuer if nobody should use it any more'
 
 export const rm: HostCommand = {
   name: 'secrets rm',
   about: 'remove a secret',
   usage: 'NAME [OPTION ...]',
-  details: `Removes secrets/NAME.enc, or, where there is none, the name from .env.enc; all
+  details: `Removes secrets/NAME.enc, or, if there is no such file, the name from .env.enc; all
 other lines there stay as they are. What was committed stays in git's history,
-encrypted to those who could open it: a secret that must not be used again is
-revoked at its issuer.`,
+encrypted to whoever could open it: if a secret must not be used again, revoke it at its
+issuer.`,
   examples: ['disinto secrets rm CLAWHUB_TOKEN', 'disinto secrets rm CLAWHUB_TOKEN --force'],
   options: [{ name: 'force', about: 'do not ask' }],
   words: [1, 1],

@@ -46,18 +46,18 @@ async function putFirst(path: string, key: string, old: Buffer | undefined): Pro
 
 export const rotateKey: HostCommand = {
   name: 'secrets rotate-key',
-  about: 'replace a key, and encrypt every file anew',
+  about: 'replace a key, and encrypt every file again',
   usage: '[OPTION ...]',
   details: `Makes a new key, puts its recipient in place of the old one in .sops.yaml, and
-encrypts every file anew, with new data keys. All new files are written and
-opened before the first takes its place: every file or none. The old operator
-key stays behind the new one in its file, as other projects may need it.
-What it does not do: change values. Whoever had the old key may have read them;
-they have to be changed at their issuers. They are listed.`,
+encrypts every file again, with new data keys. All new files are written and opened before
+the first one is put in place, so either every file is changed or none. The old operator key
+is kept after the new one in its file, as other projects may need it. The values stay the
+same. Whoever had the old key may have read them, so change them at their issuers; they are
+listed.`,
   examples: ['disinto secrets rotate-key', 'disinto secrets rotate-key --service agents'],
   options: [
     { name: 'service', value: 'NAME', about: 'the key of a service, instead of the operator’s' },
-    { name: 'post-quantum', about: 'a key that holds against quantum computers (age-keygen -pq)' },
+    { name: 'post-quantum', about: 'a key that resists quantum computers (age-keygen -pq)' },
   ],
   words: [0, 0],
   changes: true,
@@ -89,7 +89,9 @@ they have to be changed at their issuers. They are listed.`,
       ready: () => putFirst(path, key, textOf(path)),
     })
     if (text('service') === undefined) {
-      speak.note(`made a new operator key in ${quote(path)}: back this file up now, nothing opens without it`)
+      speak.note(
+        `made a new operator key in ${quote(path)}: back this file up now, as nothing opens without it`,
+      )
       speak.note('test the backup with: disinto secrets verify --key BACKUP')
     } else {
       // Nothing of this project needs the old one now, and a service has no other.
@@ -97,7 +99,7 @@ they have to be changed at their issuers. They are listed.`,
       speak.note(`made a new key in ${quote(path)}: restart the service (disinto up) so that it gets it`)
     }
     if (known.length > 0) {
-      speak.note('values are as they were; if the old key leaked, these are due for change at the issuer:')
+      speak.note('values are as they were; if the old key leaked, change these at their issuers:')
       await sayDueForChange(context, known)
     }
     return 0

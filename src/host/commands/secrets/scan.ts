@@ -44,7 +44,7 @@ async function scanLogs(context: HostContext, patterns: readonly Pattern[]): Pro
     for (const [stream, search] of Object.entries(streams))
       for (const [secret, { count }] of search.end())
         hits.push({ where: `${where}, standard ${stream}`, name: secret, line: undefined, count })
-    if (!there) unreadable.push({ path: where, reason: 'the engine does not give it' })
+    if (!there) unreadable.push({ path: where, reason: 'the engine does not return it' })
   }
   return { hits, unreadable, looked: amount(containers.length, 'log', bytes) }
 }
@@ -89,9 +89,9 @@ export const scan: HostCommand = {
   usage: '[--staged | --history | PATH ...] [OPTION ...]',
   details: `Opens the project's files with the key at hand and searches for their values,
 as they are and in the forms that --redact knows (base64, URL, JSON): in the
-project or PATHs, in the index, or in every object of the repository, also
-those that no branch leads to any more. Tells where and which name, never the
-value. Values of under 8 characters are not searched for. Exit status 0:
+project or PATHs, in the index, or in every object of the repository, including those no
+branch leads to any more. Shows where and which name, never the value. Values shorter than 8
+characters are not searched for. Exit status 0:
 nothing found and all of it read, 1: something was found, or something could
 not be read, 2: wrong use.`,
   examples: [
@@ -102,9 +102,9 @@ not be read, 2: wrong use.`,
   options: [
     { name: 'staged', about: 'search what the index holds' },
     { name: 'history', about: 'search all objects of git' },
-    { name: 'logs', about: 'search the logs of the containers, too' },
-    { name: 'only', value: 'NAME', about: 'search for this name alone; may be given again' },
-    { name: 'except', value: 'NAME', about: 'do not search for this name; may be given again' },
+    { name: 'logs', about: 'also search the logs of the containers' },
+    { name: 'only', value: 'NAME', about: 'search for this name only; may be repeated' },
+    { name: 'except', value: 'NAME', about: 'do not search for this name; may be repeated' },
     { name: 'json', about: 'JSON: hits with where, line, name, count; what could not be read' },
   ],
   words: [0, Number.POSITIVE_INFINITY],
@@ -141,7 +141,7 @@ not be read, 2: wrong use.`,
     for (const { path, reason } of unreadable)
       context.speak.warning({ code: 'scan-unreadable', message: `${path}: can't be read (${reason})` })
     if (short.length > 0)
-      context.speak.note(`not searched for, being under 8 characters: ${short.map(quote).join(', ')}`)
+      context.speak.note(`not searched for, as shorter than 8 characters: ${short.map(quote).join(', ')}`)
     context.speak.note(
       `searched ${looked.join('; ')} for ${counted(names.length, 'name')}: ${hits.length} found`,
     )

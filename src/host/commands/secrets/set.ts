@@ -25,15 +25,15 @@ export const set: HostCommand = {
   about: 'set one value in .env.enc',
   usage: 'NAME [OPTION ...]',
   details: `Takes the value as secrets add does: hidden on a terminal, else from standard
-input, never as an argument. All other lines of .env.enc stay as they are, with
-comments and order, and so do its readers. A value that a line of it can't hold
-is refused; secrets add NAME keeps any value.`,
+input, never as an argument. All other lines of .env.enc stay as they are, with comments and
+order, and the same keys can open it. A value that no line of it can hold is refused;
+secrets add NAME stores any value.`,
   examples: ['disinto secrets set FORGE_TOKEN', 'pass show forge | disinto secrets set FORGE_TOKEN --force'],
   options: [
     ...VALUE_OPTIONS,
     DUE_OPTION,
     { name: 'force', about: 'replace a value without asking' },
-    { name: 'allow', value: 'NAME', about: 'let a refused name through, as the shim does' },
+    { name: 'allow', value: 'NAME', about: 'allow a refused name, as the shim does' },
   ],
   words: [1, 1],
   completes: ['env-name'],
@@ -58,9 +58,11 @@ is refused; secrets add NAME keeps any value.`,
     const others = await followers(file.content, content, new Set([name]))
     await writeEnvFile(context, file, content)
     speak.note(`${quote(project.envFile)}: ${name} ${isThere ? 'replaced' : 'added'}`)
-    if (others.length > 0) speak.note(`with it changed, as they refer to it: ${others.map(quote).join(', ')}`)
+    if (others.length > 0) speak.note(`also changed, as they refer to it: ${others.map(quote).join(', ')}`)
     if (secretNames(project).includes(name))
-      speak.note(`${quote(project.secretFile(name))} holds ${name}, too: who can open both gets that value`)
+      speak.note(
+        `${quote(project.secretFile(name))} holds ${name}, too: whoever can open both gets that value`,
+      )
     await setDueOfNew(context, name, due)
     sayWhatIsOdd(context, name, value)
     sayRestartIsDue(context)

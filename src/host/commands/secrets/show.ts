@@ -47,7 +47,7 @@ a pipe, unless --raw. For .env.enc, prints the whole text.`,
     const entry = entries.findLast((one) => one.name === name)
     if (entry === undefined) throw failure('secret-missing', { name, near: undefined })
     write(`${entry.value.reveal()}${on('raw') ? '' : '\n'}`)
-    if (isTerminal(1)) speak.note('shown in the clear: mind who sees this screen and its scrollback')
+    if (isTerminal(1)) speak.note('shown in plaintext: mind who sees this screen and its scrollback')
     return 0
   },
 }

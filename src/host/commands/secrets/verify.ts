@@ -26,10 +26,10 @@ function sayOpened({ print, speak }: HostContext, checked: readonly Checked[]): 
 
 export const verify: HostCommand = {
   name: 'secrets verify',
-  about: 'open every file, as a test of the files or of a key',
+  about: 'open every file, to test the files or a key',
   usage: '[OPTION ...]',
-  details: `Opens each file as the shim does and checks that it is whole; shows names, no
-values. With --key, that key alone is used: the test for a backup.`,
+  details: `Opens each file as the shim does and checks that it is complete; shows names,
+not values. With --key, only that key is used: a test of a backup.`,
   examples: [
     'disinto secrets verify',
     'disinto secrets verify --key /media/stick/keys.txt',
@@ -59,7 +59,7 @@ values. With --key, that key alone is used: the test for a backup.`,
         if (clear.length > 0)
           speak.warning({
             code: 'values-in-clear',
-            message: `${quote(file)}: the value of ${clear.map(quote).join(', ')} is not encrypted, but stands there in plaintext`,
+            message: `${quote(file)}: the value of ${clear.map(quote).join(', ')} is not encrypted, but in plaintext`,
             hint: 'disinto doctor says what to do',
           })
       } catch (thrown) {

@@ -220,9 +220,9 @@ describe('the first time', () => {
     )
     await acceptFirst(context, rules)
     expect(place.said.at(-1)).toBe(
-      `note: ${join(place.root, '.sops.yaml')}: accepted, as it is the first time here: ` +
-        `.env.enc is for ${place.key.recipient} (you), ${A}; ` +
-        `new secrets for ${place.key.recipient} (you); other rules name ${B}`,
+      `note: ${join(place.root, '.sops.yaml')}: accepted on first use: ` +
+        `.env.enc can be opened by ${place.key.recipient} (you), ${A}; ` +
+        `new secrets by ${place.key.recipient} (you); other rules name ${B}`,
     )
     expect(isAcceptedAsIs(context, rules)).toBe(true)
   })
@@ -230,7 +230,7 @@ describe('the first time', () => {
   test('files that no rule is for are for nobody, and other rules are told only where they name others', async () => {
     const place = new Place()
     await acceptFirst(place.context(), await rulesIn(place, ['^secrets/', A]))
-    expect(place.said.at(-1)).toMatch(/: \.env\.enc is for nobody; new secrets for age1aaa$/)
+    expect(place.said.at(-1)).toMatch(/: \.env\.enc can be opened by nobody; new secrets by age1aaa$/)
   })
 
   test('a home that can’t be written to is warned about, and every time is the first', async () => {

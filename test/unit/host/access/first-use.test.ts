@@ -25,7 +25,7 @@ describe('the operator’s recipient', () => {
     expect(made).toBe(true)
     expect(await recipientsOfFile(path)).toEqual([recipient])
     expect(place.said).toEqual([
-      `note: made the operator key ${path}: back this file up now, nothing opens without it`,
+      `note: made the operator key ${path}: back this file up now, as nothing opens without it`,
       'note: test the backup with: disinto secrets verify --key BACKUP',
     ])
     expect(await operatorRecipient(place.context())).toEqual({ recipient, made: false })

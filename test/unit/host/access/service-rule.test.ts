@@ -80,7 +80,7 @@ describe('a service that gets .env.enc', () => {
     [
       'keys of several groups',
       `  - key_groups:\n      - age: [${ME}]\n      - age: [${BOB}]\n`,
-      'wants keys of several groups',
+      'needs keys from several groups',
     ],
   ])('is refused where the rules name %s', async (_, body, what) => {
     await expect(withService(await rulesOf(body), project, AGENT, [])).rejects.toMatchObject({

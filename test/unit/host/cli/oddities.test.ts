@@ -11,7 +11,7 @@ test.each([
   ['tok\t', ['ends with a blank']],
   ['tok\r', ['ends with a carriage return']],
   ['tok\n\n', ['ends with an empty line']],
-  ['"tok"', ['stands in quotes, which are a part of it']],
+  ['"tok"', ['is in quotes, which are part of it']],
   ['"', []],
   ['to\u200bk', ['has a character in it that is not seen']],
   ['to\u00a0k', ['has a character in it that is not seen']],

@@ -102,15 +102,17 @@ describe('the way out', () => {
   const at = (...wheres: string[]) => new Map([['A', wheres]])
 
   test.each([
-    ['of a volume', 'volume data', at(''), true, /^nothing keeps a value there/],
-    ['without the shim', 'web', at('environment'), false, /^give web an image with the shim/],
-    ['of the environment alone', 'web', at('environment'), true, /^take the lines out of environment:/],
-    ['of a command, too', 'web', at('environment', 'command'), true, /^take them out: .* \$\$NAME/],
+    ['of a volume', 'volume data', at(''), true, /^a value there is visible/],
+    ['without the shim', 'web', at('environment'), false, /^use an image with the shim for web/],
+    ['of the environment alone', 'web', at('environment'), true, /^remove the lines from environment:/],
+    ['of a command, too', 'web', at('environment', 'command'), true, /^remove them: .* \$\$NAME/],
   ])('%s says what to do, and how to tell that it is no secret', (...row) => {
     const [, holder, places, shim, says] = row
     const text = wayOut({ holder, places }, shim)
     expect(text).toMatch(says)
-    expect(text).toMatch(/what is no secret: x-disinto: \{config: \[A\]\} at the top of the compose file$/)
+    expect(text).toMatch(
+      /for what is not secret: x-disinto: \{config: \[A\]\} at the top of the compose file$/,
+    )
   })
 })
 

@@ -30,7 +30,7 @@ describe('two states', () => {
       '  + D',
       `  + recipient ${other}`,
       `  - recipient ${recipient}`,
-      '  encrypted anew: without a key it can’t be told which values changed',
+      '  encrypted again: without a key there is no telling which values changed',
     ])
   })
 

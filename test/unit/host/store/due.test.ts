@@ -28,7 +28,7 @@ describe('--due takes', () => {
   test.each(['2026-03-09', '2026-02-30', '2026-3-1', '31.1.2027', '90', 'd', '-1d', '9 d', '', MARK])(
     'not %j, which is not repeated',
     (text) => {
-      expect(() => dayGiven(text, 'secrets add', NOON)).toThrow('--due: needs a day to come')
+      expect(() => dayGiven(text, 'secrets add', NOON)).toThrow('--due: needs a day in the future')
     },
   )
 })

@@ -73,7 +73,7 @@ test('the approved command is run, and no other', async () => {
   expect(commandFor(bound, [], 'me')).toEqual(['a', 'b c'])
   expect(commandFor(bound, ['a', 'b c'], 'me')).toEqual(['a', 'b c'])
   for (const other of [['a'], ['a', 'b', 'c'], ['a', 'b c', ''], ['A', 'b c']])
-    expect(() => commandFor(bound, other, 'me')).toThrow(/another command/)
+    expect(() => commandFor(bound, other, 'me')).toThrow(/a different command/)
 })
 
 test('a command that nobody has signed is run for whoever gives it, and for nobody else', async () => {

@@ -15,7 +15,7 @@ test('an approval is spent once, and it is known by which run', () => {
   expect(spentBy(project, read(vault))).toBeUndefined()
   claim(project, read(vault), 'run-1')
   expect(spentBy(project, read(vault))).toMatchObject({ run: 'run-1' })
-  expect(() => claim(project, read(vault), 'run-2')).toThrow(/was run already/)
+  expect(() => claim(project, read(vault), 'run-2')).toThrow(/has already run/)
 })
 
 test('what does not name itself is spent under every other ID, too', () => {
@@ -23,7 +23,7 @@ test('what does not name itself is spent under every other ID, too', () => {
   const { project } = vault.context
   vault.write('vault/approved/q.json', vault.read('vault/approved/p.json'))
   claim(project, read(vault), 'run-1')
-  expect(() => claim(project, read(vault, 'q'), 'run-2')).toThrow(/was run already/)
+  expect(() => claim(project, read(vault, 'q'), 'run-2')).toThrow(/has already run/)
   vault.write('vault/approved/r.json', JSON.stringify({ ...PROPOSAL, id: 'r' }))
   claim(project, read(vault, 'r'), 'run-3')
 })
@@ -35,7 +35,7 @@ test('a claim that was cut short counts', () => {
   claim(project, read(vault), 'run-1')
   for (const name of readdirSync(directory)) execFileSync('truncate', ['--size', '5', join(directory, name)])
   expect(spentBy(project, read(vault))).toMatchObject({ at: 'some time' })
-  expect(() => claim(project, read(vault), 'run-2')).toThrow(/was run already/)
+  expect(() => claim(project, read(vault), 'run-2')).toThrow(/has already run/)
 })
 
 test('without a home there is nothing to claim with', () => {

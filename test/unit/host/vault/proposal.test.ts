@@ -35,14 +35,14 @@ test('every wrong key is named in one message', () => {
 test.for(['', '.', '..', '../p', 'a/b', '/etc/passwd', '-p', '.p', 'p\0', 'p\n', 'ü', 'a'.repeat(101)])(
   'the ID %j is refused',
   (id) => {
-    expect(() => readAt(project(GOOD), id)).toThrow(/is no proposal's ID/)
+    expect(() => readAt(project(GOOD), id)).toThrow(/is not the ID of a proposal/)
   },
 )
 
 test.for([
-  ['A B', /is no variable name/],
-  ['', /is no variable name/],
-  ['../A', /is no variable name/],
+  ['A B', /is not a variable name/],
+  ['', /is not a variable name/],
+  ['../A', /is not a variable name/],
   ['PATH', /is refused/],
   ['__proto__', /^$/],
 ] as const)('the secret name %j is checked as the shim checks it', ([name, message]) => {
@@ -69,7 +69,7 @@ test('links and directories are not read', () => {
   symlinkSync('p.json', join(root, 'vault/approved/link.json'))
   expect(() => readAt(root, 'link')).toThrow(/is a link/)
   mkdirSync(join(root, 'vault/approved/directory.json'))
-  expect(() => readAt(root, 'directory')).toThrow(/is no file/)
+  expect(() => readAt(root, 'directory')).toThrow(/is not a file/)
   symlinkSync('/nowhere', join(root, 'vault/approved/dangling.json'))
   expect(() => readAt(root, 'dangling')).toThrow(/is a link/)
 })
@@ -136,7 +136,7 @@ test('TOML of older installations is read at its place, and beside ours', () => 
   })
   expect(proposalIds(vault.root)).toEqual(['p', 't'])
   vault.write('vault/approved/t.toml', TOML)
-  expect(() => readIn(vault, 't')).toThrow(/there is vault\/actions\/t\.toml, too/)
+  expect(() => readIn(vault, 't')).toThrow(/vault\/actions\/t\.toml has the same ID/)
 })
 
 test.each([

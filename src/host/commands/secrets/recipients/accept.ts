@@ -17,10 +17,10 @@ export const recipientsAccept: HostCommand = {
   about: 'accept the recipients that .sops.yaml names now',
   usage: '',
   details: `Who may read what is written here comes from rules that were accepted on this
-machine: those that were there the first time, and what recipients add, rm and
-rotate-key made of them. A recipient that came in another way, with a pull
-request for example, is asked about, or refused where nobody can be asked, until
-it is accepted. Find out first whose key it is.`,
+machine: those that were there the first time, and the changes by recipients add, rm and
+rotate-key. A recipient that came in another way, with a pull request for example, is asked
+about on a terminal, and refused without one, until it is accepted. Find out first who owns
+the key.`,
   examples: ['disinto secrets recipients accept'],
   options: [],
   words: [0, 0],
@@ -46,7 +46,7 @@ it is accepted. Find out first whose key it is.`,
     for (const { path, recipients, loosened } of found) {
       const file = path.slice(project.root.length + 1)
       if (recipients.length > 0) speak.note(`${quote(file)}: is for ${recipients.map(quote).join(', ')}, too`)
-      if (loosened) speak.note(`${quote(file)}: takes fewer keys together than before`)
+      if (loosened) speak.note(`${quote(file)}: needs fewer keys together than before`)
     }
     await acceptRules(context, rules)
     speak.note(`${quote(rules.path)}: accepted as it is now`)

@@ -56,12 +56,12 @@ function withKey(
 
 export const recipientsAdd: HostCommand = {
   name: 'secrets recipients add',
-  about: 'let one more key open secrets',
+  about: 'let another key open secrets',
   usage: 'RECIPIENT [OPTION ...]',
-  details: `Adds the recipient (age1…, the public half of a key, or an SSH public key) to the
-rules of .sops.yaml and encrypts the files anew that they are for. Every file or
-none. Where a rule wants keys of several groups, --group says which one it joins:
-in two of them, one key would do where two were wanted.`,
+  details: `Adds the recipient (age1…, the public half of a key, or an SSH public key) to
+the rules of .sops.yaml, and encrypts the files they apply to again. Either every file is
+changed or none. Where a rule needs keys from several groups, --group says which one the key
+joins: in two of them, one key would be enough where two were required.`,
   examples: [
     'disinto secrets recipients add age1… --name alice',
     'disinto secrets recipients add age1… --env      # a service: .env.enc alone',
@@ -105,7 +105,7 @@ in two of them, one key would do where two were wanted.`,
     const own = await ownRecipients(context)
     await reencrypt(context, old, lacking, { rules, own, given: () => [recipient] })
     speak.note(
-      `${quote(recipient)}: in .sops.yaml now, and can open ${lacking.length} file${lacking.length === 1 ? '' : 's'} more`,
+      `${quote(recipient)}: added to .sops.yaml, and can open ${lacking.length} more file${lacking.length === 1 ? '' : 's'}`,
     )
     return 0
   },

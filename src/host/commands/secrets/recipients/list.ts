@@ -52,8 +52,8 @@ async function warnOfUnaccepted(
   if (unaccepted.length > 0)
     context.speak.warning({
       code: 'recipient-unaccepted',
-      message: `${quote(rules.path)}: names ${unaccepted.map(quote).join(', ')}, which nobody accepted on this machine`,
-      hint: 'find out whose it is; then disinto secrets recipients accept',
+      message: `${quote(rules.path)}: names ${unaccepted.map(quote).join(', ')}, which nobody has accepted on this machine`,
+      hint: 'find out who owns it, then run: disinto secrets recipients accept',
     })
 }
 
@@ -67,10 +67,9 @@ export const recipientsList: HostCommand = {
   about: 'show who can open which file',
   usage: '[OPTION ...]',
   details: `For each file, all recipients it is encrypted to: age and SSH keys, PGP keys by
-fingerprint, keys of a KMS or Vault by name. A mark says where the rules of
-.sops.yaml say otherwise. Needs no key. Recipients are shown by what they are
-called, you, a service, or the comment that .sops.yaml has for them, and once in
-full.`,
+fingerprint, keys of a KMS or Vault by name. A mark shows where the rules of .sops.yaml
+differ. Needs no key. Recipients are shown by name (you, a service, or the comment beside
+them in .sops.yaml), and once in full.`,
   examples: ['disinto secrets recipients list', 'disinto secrets recipients list --json'],
   options: [
     { name: 'json', about: 'JSON: file, recipients, groups, threshold, expected' },
@@ -112,7 +111,7 @@ full.`,
           ? ''
           : '  (not as .sops.yaml has it: disinto secrets recipients add or rm, or sops updatekeys)'
       print(
-        `${quote(file)}:${differs}\n${keyLines({ groups, threshold }, show) || '    not told in the file\n'}`,
+        `${quote(file)}:${differs}\n${keyLines({ groups, threshold }, show) || '    not stated in the file\n'}`,
         coloured,
       )
     }

@@ -27,13 +27,13 @@ async function withoutRecipient(old: CreationRules, recipient: string): Promise<
 
 export const recipientsRm: HostCommand = {
   name: 'secrets recipients rm',
-  about: 'let a key open secrets no more',
+  about: 'stop a key from opening secrets',
   usage: 'RECIPIENT [OPTION ...]',
-  details: `Takes the recipient, of any kind that recipients list shows, out of .sops.yaml and
-encrypts every file it could open anew, with new data keys. Every file or none.
-What it does not do: make anybody forget. Whoever had the key could read the
-values, and git's history still has the old files; those values have to be
-changed at their issuers. They are listed.`,
+  details: `Removes the recipient, of any kind that recipients list shows, from .sops.yaml,
+and encrypts every file it could open again, with new data keys. Either every file is
+changed or none. It cannot undo what has been read: whoever had the key had the values, and
+git's history still has the old files. Change those values at their issuers; they are
+listed.`,
   examples: ['disinto secrets recipients rm age1…', 'disinto secrets recipients rm age1… --force'],
   options: [{ name: 'force', about: 'do not ask when it is your own key' }],
   words: [1, 1],
@@ -56,17 +56,17 @@ changed at their issuers. They are listed.`,
       throw failure('recipient-absent', { recipient, config: old.path })
     const own = await ownRecipients(context)
     if (hasKey(own, recipient) && !on('force')) {
-      const question = 'This is a key of yours: you may open nothing of this afterwards. Go on?'
+      const question = 'This is your own key: you may not be able to open anything here afterwards. Go on?'
       if (!(await confirmed(context, question, '--force'))) throw failure('interrupted-nothing')
     }
     // Whom somebody else has added must not be accepted by the way.
     await ensureAccepted(context, rules, 'all')
     await reencrypt(context, old, known, { rules, own: keysWithout(own, [recipient]), given: () => [] })
     speak.note(
-      `${quote(recipient)}: out of .sops.yaml; ${known.length} file${known.length === 1 ? '' : 's'} encrypted anew`,
+      `${quote(recipient)}: removed from .sops.yaml; ${known.length} file${known.length === 1 ? '' : 's'} encrypted again`,
     )
     if (known.length > 0) {
-      speak.note('this does not take back what it could read; due for change at the issuer:')
+      speak.note('it may have read these already; change them at their issuers:')
       await sayDueForChange(context, known)
     }
     return 0
