@@ -49,25 +49,35 @@ export function beforeChildren(work: () => void): void {
   prepare = work
 }
 
+/** Where a program runs, and by what it goes there. */
+export interface Surroundings {
+  /** Ours unless told. */
+  readonly cwd?: string
+  readonly environment: ReadonlyMap<string, string>
+}
+
+/** What a program has on standard input, nothing unless told, and whether it may speak to a person on our standard error. */
+export interface Stdio {
+  readonly input?: Buffer | undefined
+  readonly errors?: 'pipe' | 'inherit'
+}
+
 /**
- * Runs a program to its end, with no standard input unless there is some, and its output on pipes; its errors on ours
- * where it may speak to a person. Rejects with a system error when it can't be started, with node-debug when Node would
+ * Runs a program to its end, its output on pipes. Rejects with a system error when it can't be started, with node-debug when Node would
  * tell its environment. The words end up in `ps`: never a secret among them.
  */
 export async function capture(
   program: string,
   words: readonly string[],
-  environment: ReadonlyMap<string, string>,
-  workingDirectory: string,
-  input?: Buffer,
-  errors: 'pipe' | 'inherit' = 'pipe',
+  { cwd, environment }: Surroundings,
+  { input, errors = 'pipe' }: Stdio = {},
 ): Promise<Ended> {
   refuseDebugLog()
   const { spawn } = await import('node:child_process')
   return new Promise((resolve, reject) => {
     prepare()
     const child = spawn(program, words, {
-      cwd: workingDirectory,
+      ...(cwd !== undefined && { cwd }),
       env: Object.fromEntries(environment),
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', errors],
     })

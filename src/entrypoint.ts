@@ -120,20 +120,25 @@ function environmentFor(
   return home === undefined ? environment : withHome(home, environment)
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  openWindow()
-  const inherited = inheritedEnvironment(process.env)
-  checkArguments()
-  const options = await parseOptions(words, inherited)
-  const speak = speaker(inherited.get('DISINTO_LOG'))
-  if (options.help) return writeAll(1, helpText())
-  if (options.version) return writeAll(1, `disinto ${DISINTO_VERSION}\n`)
-  if (options.started) return tellWhetherStarted()
-  const [command] = options.command
-  if (command === undefined && !options.check) throw failure('command-missing')
+/** Answers what is asked for instead of a start; false where nothing is. */
+async function answered({ help, version, started }: Options): Promise<boolean> {
+  if (help) writeAll(1, helpText())
+  else if (version) writeAll(1, `disinto ${DISINTO_VERSION}\n`)
+  else if (started) await tellWhetherStarted()
+  else return false
+  return true
+}
 
-  const account = options.user === undefined ? undefined : withGivenGroups(lookUpUser(options.user))
-  const cwd = workingDirectory(options)
+/** What everything after the options needs to know. */
+interface Start {
+  readonly options: Options
+  readonly inherited: ReadonlyMap<string, string>
+  readonly cwd: string
+  readonly account: Account | undefined
+}
+
+/** Finds, reads and opens the sources, and merges them with the environment; what is to be said of all that. */
+async function load({ options, inherited, cwd, account }: Start) {
   const located = locate(options, cwd)
   const documents = located.sources.map(read)
   const encrypted = documents.some(({ format }) => format !== 'plaintext')
@@ -145,7 +150,6 @@ async function main(words: readonly string[]): Promise<void> {
   const homeThen = homeAs(account, inherited, options.home)
   const { entries, findings, used } = await open(documents, opens, options, homeThen)
   const merged = merge(inherited, entries, options, used)
-
   const warnings = [
     ...(await leftover(located, entries)),
     ...(encrypted && withinReach.length === 0 ? keyFileWarnings(inherited, cwd, homes) : withinReach),
@@ -153,38 +157,54 @@ async function main(words: readonly string[]): Promise<void> {
     ...warningsOf(entries, merged, options),
     ...(await findingWarnings(findings)),
   ]
-  for (const warning of warnings) speak.warning(warning)
-  if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
+  return { merged, warnings }
+}
 
-  const asUser = environmentFor(merged, account, options.home)
-  const file = command === undefined ? undefined : findCommand(command, asUser)
-  const becomes = canExecve() && !options.redact
-  if (options.check || file === undefined) {
-    return writeAll(
-      1,
-      visibleLines(checkReport(merged, warnings, becomes ? 'execve' : 'child', options.json)),
-    )
-  }
+/** Becomes the command, or stays as its parent where this Node or --redact needs that. */
+async function handOver(
+  file: string,
+  { command, asFile, redact, summary }: Options,
+  { merged, asUser }: { readonly merged: Merged; readonly asUser: ReadonlyMap<string, string> },
+  speak: Speaker,
+): Promise<void> {
   const environment =
-    options.asFile.length === 0
-      ? asUser
-      : (await import('./handover/value-files.ts')).toFiles(options.asFile, asUser, merged)
-  if (options.summary) speak.note(summaryLine(merged))
+    asFile.length === 0 ? asUser : (await import('./handover/value-files.ts')).toFiles(asFile, asUser, merged)
+  if (summary) speak.note(summaryLine(merged))
   if (process.ppid === 1) (await import('./handover/limits.ts')).restoreOpenFiles()
-  if (becomes) {
+  if (becomes(redact)) {
     await closeForExec()
-    becomeCommand(file, options.command, environment)
+    becomeCommand(file, command, environment)
   }
   // The filter starts children of its own, whose end takes handlers off that had nobody else's beside them.
   catchSignals()
   if (process.pid === 1) speak.warning(warning('no-init'))
   const { supervise } = await import('./handover/supervise.ts')
-  await supervise(
-    file,
-    options.command,
-    environment,
-    options.redact ? await filterFor(merged, speak) : undefined,
-  )
+  await supervise(file, command, environment, redact ? await filterFor(merged, speak) : undefined)
+}
+
+const becomes = (redact: boolean): boolean => canExecve() && !redact
+
+async function main(words: readonly string[]): Promise<void> {
+  openWindow()
+  const inherited = inheritedEnvironment(process.env)
+  checkArguments()
+  const options = await parseOptions(words, inherited)
+  const speak = speaker(inherited.get('DISINTO_LOG'))
+  if (await answered(options)) return
+  const [command] = options.command
+  if (command === undefined && !options.check) throw failure('command-missing')
+
+  const account = options.user === undefined ? undefined : withGivenGroups(lookUpUser(options.user))
+  const { merged, warnings } = await load({ options, inherited, cwd: workingDirectory(options), account })
+  for (const one of warnings) speak.warning(one)
+  if (options.verbose) for (const line of loadedNames(merged)) speak.note(line)
+
+  const asUser = environmentFor(merged, account, options.home)
+  const file = command === undefined ? undefined : findCommand(command, asUser)
+  if (options.check || file === undefined) {
+    const how = becomes(options.redact) ? 'execve' : 'child'
+    writeAll(1, visibleLines(checkReport(merged, warnings, how, options.json)))
+  } else await handOver(file, options, { merged, asUser }, speak)
 }
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {

@@ -3,14 +3,9 @@ import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { isatty } from 'node:tty'
+import type { Surroundings } from '../child.ts'
 import { refuseDebugLog } from '../node-debug.ts'
 import { takeSignals } from './files/cleanup.ts'
-
-export interface Surroundings {
-  /** Ours unless told. */
-  readonly cwd?: string
-  readonly environment: ReadonlyMap<string, string>
-}
 
 /** 128 and the signal's number, as shells say it. */
 export const statusOfSignal = (signal: NodeJS.Signals): number => 128 + (constants.signals[signal] ?? 0)

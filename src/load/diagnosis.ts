@@ -185,47 +185,77 @@ interface Subject {
   readonly notes: readonly ReferenceNote[]
 }
 
+/** What is known of a file when one of its assignments is looked at. */
+interface Surroundings {
+  /** See Subject. */
+  readonly encrypted: boolean
+  readonly inKey: ReadonlySet<number>
+  /** Lines with a `${` of another form. */
+  readonly otherForms: ReadonlySet<number>
+  /** Whether the file was encrypted by dotenvx. */
+  readonly dotenvx: boolean
+  /** Names that came before, each with its value. */
+  readonly seen: Map<string, string>
+}
+
+/** A kind of problem, and whether something is lost by it. */
+type Found = readonly [kind: ProblemKind, lost: boolean]
+
+/** Whether sops alone would take the value for another than it is here. */
+function sopsProblems({ quote, text, valueAt, value }: Assignment): Found[] {
+  const raw = text.slice(valueAt)
+  const escaped = quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)
+  const refers = quote !== "'" && quote !== '`' && value.includes('${')
+  const differs = refers || value !== raw.replaceAll('\\n', '\n')
+  return [...(escaped ? [['escape', true] as const] : []), ...(differs ? [['sops', false] as const] : [])]
+}
+
+/** What the text of a value lets it be cut off, or read otherwise by docker compose. */
+function textProblems(assignment: Assignment, otherForms: ReadonlySet<number>): Found[] {
+  const wrong = quoteProblem(assignment)
+  const found: Found[] = isCut(assignment) ? [['hash', true]] : []
+  // Quotes at both ends are taken off, whatever stands between.
+  if (wrong !== undefined) found.push([wrong, wrong === 'unterminated' || /^["']/.test(assignment.value)])
+  if (found.length > 0) return found
+  return composeDiffers(assignment) || otherForms.has(assignment.line) ? [['compose', false]] : []
+}
+
+function problemsOf(assignment: Assignment, around: Surroundings): Problem[] {
+  const { name, value, line } = assignment
+  if (around.inKey.has(line)) return [{ kind: 'key-line', line, lost: true }]
+  if (!isLegalName(name)) return [{ kind: 'name', line, lost: true }]
+  const before = around.seen.get(name)
+  around.seen.set(name, value)
+  const found: Found[] = [
+    ...(before === undefined ? [] : [['twice', before !== value] as const]),
+    ...textProblems(assignment, around.otherForms),
+    ...(around.dotenvx && value.startsWith('encrypted:') ? [['dotenvx', true] as const] : []),
+    ...(around.encrypted ? sopsProblems(assignment) : []),
+  ]
+  return found.map(([kind, lost]) => ({ kind, line, name, lost }))
+}
+
 /** All problems of what was read, in the order of their lines. */
 export function diagnose(reading: Reading, { encrypted, notes }: Subject): Problem[] {
-  const problems: Problem[] = []
   const { assignments, others } = reading
-  for (const { line, text } of others) {
-    if (line > 1 || text !== '\ufeff')
-      problems.push({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true })
-  }
   const inKey = keyLines(reading)
-  const otherForms = new Set(notes.filter(({ kind }) => kind === 'form').map(({ line }) => line))
-  const seen = new Map<string, string>()
-  const dotenvx = assignments.some(({ name }) => name.startsWith('DOTENV_PUBLIC_KEY'))
-  for (const assignment of assignments) {
-    const { name, value, line, quote, text, valueAt } = assignment
-    if (inKey.has(line)) {
-      problems.push({ kind: 'key-line', line, lost: true })
-      continue
-    }
-    if (!isLegalName(name)) {
-      problems.push({ kind: 'name', line, lost: true })
-      continue
-    }
-    const add = (kind: ProblemKind, lost: boolean) => problems.push({ kind, line, name, lost })
-    const before = seen.get(name)
-    if (before !== undefined) add('twice', before !== value)
-    seen.set(name, value)
-    const cut = isCut(assignment)
-    if (cut) add('hash', true)
-    const wrong = quoteProblem(assignment)
-    // Quotes at both ends are taken off, whatever stands between.
-    if (wrong !== undefined) add(wrong, wrong === 'unterminated' || /^["']/.test(value))
-    if (!cut && wrong === undefined && (composeDiffers(assignment) || otherForms.has(line)))
-      add('compose', false)
-    if (dotenvx && value.startsWith('encrypted:')) add('dotenvx', true)
-    if (!encrypted) continue
-    const raw = text.slice(valueAt)
-    if (quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)) add('escape', true)
-    const refers = quote !== "'" && quote !== '`' && value.includes('${')
-    if (refers || value !== raw.replaceAll('\\n', '\n')) add('sops', false)
+  const around: Surroundings = {
+    encrypted,
+    inKey,
+    otherForms: new Set(notes.filter(({ kind }) => kind === 'form').map(({ line }) => line)),
+    dotenvx: assignments.some(({ name }) => name.startsWith('DOTENV_PUBLIC_KEY')),
+    seen: new Map(),
   }
-  for (const problem of notedProblems(notes, inKey)) problems.push(problem)
+  const nothing = others
+    .filter(({ line, text }) => line > 1 || text !== '\ufeff')
+    .map(
+      ({ line, text }): Problem => ({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true }),
+    )
+  const problems = [
+    ...nothing,
+    ...assignments.flatMap((assignment) => problemsOf(assignment, around)),
+    ...notedProblems(notes, inKey),
+  ]
   return problems.sort((one, other) => one.line - other.line)
 }
 

@@ -123,36 +123,44 @@ class Scanner {
   }
 
   #statement(start: number): Statement | { start: number; end: number } {
-    let nameAt = start
-    // Where the search goes on when it sets nothing.
-    let resume = -1
-    if (this.#text.startsWith('export', start) && isBlank(this.#code(start + 6))) {
-      const after = this.#afterBlanks(start + 7)
-      if (isNamePart(this.#code(after))) {
-        resume = start + 6
-        nameAt = after
-      }
-    }
+    const { nameAt, resume } = this.#nameAfterExport(start) ?? { nameAt: start, resume: undefined }
     let nameEnd = nameAt
     while (isNamePart(this.#code(nameEnd))) nameEnd++
-    const separator = this.#afterBlanks(nameEnd)
-    let valueAt = -1
-    if (nameEnd > nameAt && this.#code(separator) === 0x3d) valueAt = separator + 1
-    else if (nameEnd > nameAt && this.#code(nameEnd) === 0x3a && isBlank(this.#code(nameEnd + 1)))
-      valueAt = nameEnd + 2
-    if (valueAt < 0) {
-      this.#at = this.#lineEnd(resume < 0 ? nameEnd : resume)
+    const valueAt = nameEnd > nameAt ? this.#valueStart(nameEnd) : undefined
+    if (valueAt === undefined) {
+      this.#at = this.#lineEnd(resume ?? nameEnd)
       return { start, end: this.#at }
     }
     const closed = this.#closingQuote(valueAt)
-    if (closed === undefined) {
-      const feed = this.#text.indexOf('\n', valueAt)
-      const stop = feed < 0 ? this.#text.length : feed
-      let hash = valueAt
-      while (hash < stop && this.#code(hash) !== 0x23) hash++
-      this.#at = hash < stop ? this.#lineEnd(hash) : stop
-    } else this.#at = this.#code(closed.after) === 0x23 ? this.#lineEnd(closed.after) : closed.after
+    this.#at = closed === undefined ? this.#bareEnd(valueAt) : this.#commentEnd(closed.after)
     return { start, end: this.#at, nameAt, valueAt, quote: closed?.quote }
+  }
+
+  /** Where the name behind `export` begins, and where the search goes on when it sets nothing. */
+  #nameAfterExport(start: number): { nameAt: number; resume: number } | undefined {
+    if (!this.#text.startsWith('export', start) || !isBlank(this.#code(start + 6))) return undefined
+    const nameAt = this.#afterBlanks(start + 7)
+    return isNamePart(this.#code(nameAt)) ? { nameAt, resume: start + 6 } : undefined
+  }
+
+  /** Where the value behind a name begins: `NAME=`, `NAME =`, `NAME: `. */
+  #valueStart(nameEnd: number): number | undefined {
+    const separator = this.#afterBlanks(nameEnd)
+    if (this.#code(separator) === 0x3d) return separator + 1
+    return this.#code(nameEnd) === 0x3a && isBlank(this.#code(nameEnd + 1)) ? nameEnd + 2 : undefined
+  }
+
+  /** Where a value without quotes ends, its comment included. */
+  #bareEnd(valueAt: number): number {
+    const feed = this.#text.indexOf('\n', valueAt)
+    const stop = feed < 0 ? this.#text.length : feed
+    let hash = valueAt
+    while (hash < stop && this.#code(hash) !== 0x23) hash++
+    return hash < stop ? this.#lineEnd(hash) : stop
+  }
+
+  #commentEnd(from: number): number {
+    return this.#code(from) === 0x23 ? this.#lineEnd(from) : from
   }
 
   /** The quotes round the value and what comes after them, where they are closed and a line end or comment follows. */

@@ -26,33 +26,52 @@ export interface Envelope extends Metadata {
 /** A matcher takes a step for each letter of the pattern and of the text: more than this is no rule, but an attack. */
 const MAX_MATCHING = 2 ** 28
 
+/** A field of an age key, as metadata are flattened. */
+const AGE_FIELD = /^age__list_(0|[1-9]\d{0,3})__map_(enc|recipient)$/
+
+/** The age keys of flattened metadata, each with its fields. */
+class AgeFields {
+  readonly #keys: Array<Map<string, string>> = []
+
+  /** Takes a line that is one of theirs; false for any other. */
+  take(name: string, value: string): boolean {
+    const [, position, field] = AGE_FIELD.exec(name) ?? []
+    if (position === undefined || field === undefined) return false
+    const key = this.#keys[Number(position)] ?? new Map<string, string>()
+    if (key.has(field)) throw damaged('a metadata line twice')
+    this.#keys[Number(position)] = key.set(field, value)
+    return true
+  }
+
+  /** Returns them as JSON has them. Throws SopsFault where one is missing in between. */
+  list(): JsonMap[] {
+    // Array.from visits holes, too.
+    return Array.from(this.#keys, (key: Map<string, string> | undefined) => {
+      if (key === undefined) throw damaged('an age key is missing')
+      return { members: [...key] }
+    })
+  }
+}
+
 /** Undoes the flattening of metadata (stores/flatten.go) for the one list that this engine reads. */
 function unflatten(lines: ReadonlyArray<readonly [name: string, value: string]>): JsonMap | Declined {
   const plain = new Map<string, JsonValue>()
   const nested = new Map<string, JsonValue>()
-  const keys: Array<Map<string, string>> = []
+  const age = new AgeFields()
   for (const [name, value] of lines) {
-    const [, position, field] = /^age__list_(0|[1-9]\d{0,3})__map_(enc|recipient)$/.exec(name) ?? []
+    if (age.take(name, value)) continue
     const separator = name.search(/__(?:list|map)_/)
-    if (position !== undefined && field !== undefined) {
-      const key = keys[Number(position)] ?? new Map<string, string>()
-      if (key.has(field)) throw damaged('a metadata line twice')
-      keys[Number(position)] = key.set(field, value)
-    } else if (separator < 0) {
+    if (separator < 0) {
       if (plain.has(name)) throw damaged('a metadata line twice')
       plain.set(name, value)
-    } else {
-      // Enough to tell which kind of keys the file has: none of them is read here.
-      if (name.startsWith('age__')) return { declines: 'its age keys have entries unknown here' }
-      nested.set(name.slice(0, separator), true)
+      continue
     }
+    // Enough to tell which kind of keys the file has: none of them is read here.
+    if (name.startsWith('age__')) return { declines: 'its age keys have entries unknown here' }
+    nested.set(name.slice(0, separator), true)
   }
-  for (let at = 0; at < keys.length; at++) if (keys[at] === undefined) throw damaged('an age key is missing')
-  if (keys.length > 0)
-    nested.set(
-      'age',
-      keys.map((key) => ({ members: [...key] })),
-    )
+  const keys = age.list()
+  if (keys.length > 0) nested.set('age', keys)
   for (const name of nested.keys()) if (plain.has(name)) throw damaged('a metadata line that is a list too')
   return { members: [...nested, ...plain] }
 }

@@ -112,30 +112,40 @@ function readFlag(value: JsonValue | undefined): boolean | Declined {
   return { declines: 'its mac_only_encrypted is neither true nor false' }
 }
 
-/** Reads metadata; tells what this engine declines. Throws SopsFault for what sops refuses as well. */
-export function readMetadata({ members }: JsonMap): Metadata | Declined {
-  const fields = new Map(members)
-  if (fields.size !== members.length) return { declines: 'its metadata has an entry twice' }
-  const otherKeys: KeyType[] = []
+/** The kinds of keys that a file has beside age, from the names of its entries. */
+function readOtherKeys(members: JsonMap['members']): readonly KeyType[] | Declined {
+  const types: KeyType[] = []
   for (const [name, value] of members) {
-    if (name === 'key_groups' && !isNone(value)) return { declines: 'it has key groups' }
+    if (isNone(value) && (isKeyType(name) || name === 'key_groups')) continue
+    if (name === 'key_groups') return { declines: 'it has key groups' }
     if (isKeyType(name)) {
-      if (name !== 'age' && !isNone(value)) otherKeys.push(name)
-    } else if (name !== 'key_groups' && !PLAIN_ENTRIES.includes(name))
-      return { declines: 'its metadata has entries unknown here' }
+      if (name !== 'age') types.push(name)
+    } else if (!PLAIN_ENTRIES.includes(name)) return { declines: 'its metadata has entries unknown here' }
   }
-  const threshold = fields.get('shamir_threshold')
-  if (!isAbsent(threshold) && threshold !== '0' && !(isNumber(threshold) && threshold.number === '0')) {
-    return { declines: 'it has a Shamir threshold' }
-  }
+  return types
+}
 
-  const age = fields.get('age')
-  const [other] = otherKeys
+const isZero = (value: JsonValue | undefined): boolean =>
+  isAbsent(value) || value === '0' || (isNumber(value) && value.number === '0')
+
+/** The age keys: a file without one that has another kind is none for this engine. */
+function readAgeKeys(age: JsonValue | undefined, [other]: readonly KeyType[]): readonly AgeKey[] | Declined {
   if (isNone(age) && other !== undefined) return { declines: `it has ${KEY_TYPE_TITLES[other]}` }
   if (isNone(age)) throw damaged('no keys')
   if (!isList(age)) return { declines: 'its age keys are no list' }
   const keys = age.map(readKey).filter((key) => key !== undefined)
-  if (keys.length !== age.length) return { declines: 'its age keys have entries unknown here' }
+  return keys.length === age.length ? keys : { declines: 'its age keys have entries unknown here' }
+}
+
+/** Reads metadata; tells what this engine declines. Throws SopsFault for what sops refuses as well. */
+export function readMetadata({ members }: JsonMap): Metadata | Declined {
+  const fields = new Map(members)
+  if (fields.size !== members.length) return { declines: 'its metadata has an entry twice' }
+  const otherKeys = readOtherKeys(members)
+  if ('declines' in otherKeys) return otherKeys
+  if (!isZero(fields.get('shamir_threshold'))) return { declines: 'it has a Shamir threshold' }
+  const keys = readAgeKeys(fields.get('age'), otherKeys)
+  if ('declines' in keys) return keys
 
   const lastModified = readTime(fields.get('lastmodified'))
   const version = fields.get('version')

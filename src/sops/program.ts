@@ -182,7 +182,7 @@ async function checkVersion(
   path: string,
   environment: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const { stdout } = await capture(program, ['--version'], environment, '/')
+  const { stdout } = await capture(program, ['--version'], { environment, cwd: '/' })
   const version = oldVersion(stdout.toString())
   if (version !== undefined) throw failure('sops-old', { path, program, version })
 }
@@ -199,22 +199,26 @@ function placeFor(
   return { cwd: workingDirectory, words: environment.get('SOPS_CONFIG') ? [] : ['--config', '/dev/null'] }
 }
 
+/** What sops is run for. */
+export interface SopsTask {
+  /** The file, for messages. */
+  readonly path: string
+  /** Makes the error where there is no sops. */
+  readonly missing: () => DisintoError
+  /** The directory to run in, where that is not for sopsRunner to say. */
+  readonly cwd?: string
+  readonly input?: Buffer
+}
+
 /**
  * Makes what runs sops to its end, whatever its exit status: by default in `/`, where no stranger's .sops.yaml lies in
- * wait. Rejects with sops-old for a program that can't do what we ask. The program is looked for once. `path` is the
- * file that sops is for; `missing` is thrown where there is no sops.
+ * wait. Rejects with sops-old for a program that can't do what we ask. The program is looked for once.
  */
 export function sopsRunner(
   variables: ReadonlyMap<string, string>,
   workingDirectory: string,
   homes: readonly string[] = [],
-): (
-  words: readonly string[],
-  path: string,
-  missing: () => DisintoError,
-  cwd?: string,
-  input?: Buffer,
-) => Promise<Ended> {
+): (words: readonly string[], task: SopsTask) => Promise<Ended> {
   let forSops: ReadonlyMap<string, string> | undefined
   let program: string | undefined
 
@@ -232,12 +236,17 @@ export function sopsRunner(
     return found
   }
 
-  return async (words, path, missing, cwd, input) => {
+  return async (words, { path, missing, cwd, input }) => {
     forSops ??= variablesForSops(variables, workingDirectory, homes)
     program ??= find(path, missing, forSops)
     const where = cwd === undefined ? placeFor(forSops, workingDirectory) : { cwd, words: [] }
     try {
-      const ended = await capture(program, [...where.words, ...words], forSops, where.cwd, input)
+      const ended = await capture(
+        program,
+        [...where.words, ...words],
+        { environment: forSops, cwd: where.cwd },
+        { input },
+      )
       if (ended.status !== 0) await checkVersion(program, path, forSops)
       return ended
     } catch (error) {
@@ -291,7 +300,7 @@ export function sopsOpener(settings: SopsSettings, readKeys: () => Promise<Keyri
     const { path } = document.source
     const words = ['decrypt', '--input-type', seen.type, '--output-type', output]
     const missing = () => failure('sops-missing', { path, reason })
-    const ended = await runSops(words, path, missing, undefined, seen.bytes)
+    const ended = await runSops(words, { path, missing, input: seen.bytes })
     if (ended.overflowed) throw failure('sops-output', { path })
     if (ended.status === 0) return ended.stdout
     const refusal = await refusalOf(document, ended, readKeys, [...seen.held])

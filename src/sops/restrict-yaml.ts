@@ -2,12 +2,14 @@
  * SOPS YAML written anew from what was read. No two readers of YAML see the same in every text, and what sops is given
  * must be what was looked at. Comments, which no environment has a use for, are left out; the MAC does not cover them.
  */
-import type { Node, Scalar } from 'yaml'
+import type { Document, Node, Scalar } from 'yaml'
 import { failure } from '../errors.ts'
 import { readDocument } from '../yaml.ts'
-import { isMap, type JsonMap, type JsonValue } from './json.ts'
+import { isMap, type JsonValue } from './json.ts'
 import { jsonText } from './json-text.ts'
 import type { Allowance } from './allowance.ts'
+
+type Yaml = typeof import('yaml')
 
 /** Plain scalars that may be something else than a string: numbers, booleans, null, dates. */
 const MAYBE_NO_STRING = /^[\w.+:-]*$/
@@ -33,18 +35,10 @@ function jsonOf(value: unknown): JsonValue {
   return null
 }
 
-/**
- * The file as sops may see it. Throws value-type for a value that no environment can hold, key-types-unclear,
- * yaml-limit and source-not-encrypted.
- */
-export async function restrictYaml(bytes: Buffer, path: string, allowance: Allowance): Promise<Buffer> {
-  const { isMap: isYamlMap, isScalar, isSeq, visit } = await import('yaml')
-  const document = await readDocument(path, bytes.toString(), false)
-  const contents: unknown = document?.contents
-  if (document === undefined || !isYamlMap<Node, Node>(contents))
-    throw failure('source-not-encrypted', { path })
+/** Looks for what could bring in something that stands elsewhere, or is read in more than one way. */
+function checkPlain({ isScalar, visit }: Yaml, document: Document, allowance: Allowance): void {
   visit(document, {
-    // Could bring in what stands elsewhere; `<<` does so with those who merge.
+    // `<<` does so, too, with those who merge.
     Alias: () => allowance.unclear('an alias'),
     Pair: (_, { key }) => {
       if (!isScalar(key) || typeof key.value !== 'string' || key.value === '<<')
@@ -54,18 +48,33 @@ export async function restrictYaml(bytes: Buffer, path: string, allowance: Allow
       if (anchor !== undefined || tag !== undefined) allowance.unclear('a tag or an anchor')
     },
   })
-  let metadata: JsonMap | undefined
-  const lines: string[] = []
-  for (const { key, value } of contents.items) {
-    const name = isScalar(key) ? String(key.value) : ''
-    if (name === 'sops') {
-      if (metadata !== undefined) allowance.unclear('metadata twice')
-      const read = jsonOf(value?.toJS(document, { mapAsMap: true }))
-      metadata = isMap(read) ? allowance.metadata(read) : allowance.unclear('metadata that is no map')
-    } else if (isYamlMap(value) || isSeq(value))
+}
+
+/**
+ * The file as sops may see it. Throws value-type for a value that no environment can hold, key-types-unclear,
+ * yaml-limit and source-not-encrypted.
+ */
+export async function restrictYaml(bytes: Buffer, path: string, allowance: Allowance): Promise<Buffer> {
+  const yaml = await import('yaml')
+  const { isMap: isYamlMap, isScalar, isSeq } = yaml
+  const document = await readDocument(path, bytes.toString(), false)
+  const contents: unknown = document?.contents
+  if (document === undefined || !isYamlMap<Node, Node>(contents))
+    throw failure('source-not-encrypted', { path })
+  checkPlain(yaml, document, allowance)
+  const members = contents.items.map(
+    ({ key, value }) => [isScalar(key) ? String(key.value) : '', value] as const,
+  )
+  const lines = members.flatMap(([name, value]) => {
+    if (name === 'sops') return []
+    if (isYamlMap(value) || isSeq(value))
       throw failure('value-type', { path, name, type: isSeq(value) ? 'a list' : 'a map' })
-    else lines.push(`${jsonText(name)}: ${isScalar(value) ? scalarText(value) : 'null'}\n`)
-  }
-  if (metadata === undefined) throw failure('source-not-encrypted', { path })
+    return `${jsonText(name)}: ${isScalar(value) ? scalarText(value) : 'null'}\n`
+  })
+  const [found, ...more] = members.filter(([name]) => name === 'sops')
+  if (found === undefined) throw failure('source-not-encrypted', { path })
+  if (more.length > 0) allowance.unclear('metadata twice')
+  const read = jsonOf(found[1]?.toJS(document, { mapAsMap: true }))
+  const metadata = isMap(read) ? allowance.metadata(read) : allowance.unclear('metadata that is no map')
   return Buffer.from(`${lines.join('')}"sops": ${jsonText(metadata)}\n`)
 }

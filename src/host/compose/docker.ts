@@ -34,7 +34,12 @@ export async function askDocker(
   input?: Buffer,
 ): Promise<Ended> {
   try {
-    return await capture('docker', words, dockerEnvironment(context, values), context.project.root, input)
+    return await capture(
+      'docker',
+      words,
+      { environment: dockerEnvironment(context, values), cwd: context.project.root },
+      { input },
+    )
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw failure('docker-missing')
     throw error

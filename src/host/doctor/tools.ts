@@ -26,7 +26,10 @@ async function versionOf(
 ): Promise<string | undefined> {
   const [program = name, ...first] = name.split(' ')
   try {
-    const ended = await capture(program, [...first, ...words], context.variables, context.project.root)
+    const ended = await capture(program, [...first, ...words], {
+      environment: context.variables,
+      cwd: context.project.root,
+    })
     const text = ended.stdout.toString()
     return ended.status === 0 ? (/\d+\.\d+[\w.+~-]*/.exec(text)?.[0] ?? 'unknown version') : undefined
   } catch (error) {

@@ -61,36 +61,51 @@ function sameOrder(one: Keyed, other: Keyed): boolean {
   return keys.every((key, at) => key === others[at])
 }
 
+/** A list of keys in which one can be put behind another. */
+class Chain {
+  static readonly #START = ''
+  readonly #next = new Map<string, string>()
+
+  constructor(keys: readonly string[]) {
+    let last = Chain.#START
+    for (const key of keys) {
+      this.#next.set(last, key)
+      last = key
+    }
+  }
+
+  /** Puts a key behind another and what follows that for as long as `passes` says so. */
+  put(key: string, behind: string | undefined, passes: (key: string) => boolean): void {
+    let place = behind ?? Chain.#START
+    let after = this.#next.get(place)
+    while (after !== undefined && passes(after)) {
+      place = after
+      after = this.#next.get(place)
+    }
+    this.#next.set(place, key)
+    if (after !== undefined) this.#next.set(key, after)
+  }
+
+  keys(): string[] {
+    const keys: string[] = []
+    for (let key = this.#next.get(Chain.#START); key !== undefined; key = this.#next.get(key)) keys.push(key)
+    return keys
+  }
+}
+
 /**
  * Returns the keys to keep, in the order of `first`; those that only `second` has stand after what they stand after
  * there, and after what `first` has added at that place.
  */
 function inOrder(first: Keyed, second: Keyed, keep: (key: string) => boolean): string[] {
-  const START = ''
-  const next = new Map<string, string>()
-  let last = START
-  for (const key of first.keys()) {
-    if (!keep(key)) continue
-    next.set(last, key)
-    last = key
-  }
-  let place = START
+  const chain = new Chain([...first.keys()].filter(keep))
+  let before: string | undefined
   for (const key of second.keys()) {
     if (!keep(key)) continue
-    if (!first.has(key)) {
-      let after = next.get(place)
-      while (after !== undefined && !second.has(after)) {
-        place = after
-        after = next.get(place)
-      }
-      next.set(place, key)
-      if (after !== undefined) next.set(key, after)
-    }
-    place = key
+    if (!first.has(key)) chain.put(key, before, (other) => !second.has(other))
+    before = key
   }
-  const keys: string[] = []
-  for (let key = next.get(START); key !== undefined; key = next.get(key)) keys.push(key)
-  return keys
+  return chain.keys()
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The objects of a repository as streams of bytes, however large they are. */
+import type { Surroundings } from '../../child.ts'
 import { failure } from '../errors.ts'
 import { streamProgram } from '../process.ts'
 import { gitProgram } from './program.ts'
@@ -21,56 +22,78 @@ export interface ObjectReader {
 
 const LINE_FEED = 0x0a
 
+/** Headers and objects in turn. */
+class ObjectParser {
+  readonly #reader: ObjectReader
+  #header = Buffer.alloc(0)
+  /** Bytes of the object that are still to come; undefined where a header is. */
+  #left: number | undefined
+
+  constructor(reader: ObjectReader) {
+    this.#reader = reader
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length)
+      at = this.#left === undefined ? this.#head(chunk, at) : this.#body(chunk, at, this.#left)
+  }
+
+  /** Reads of a header what is there; returns where to go on. */
+  #head(chunk: Buffer, at: number): number {
+    const feed = chunk.indexOf(LINE_FEED, at)
+    const end = feed < 0 ? chunk.length : feed
+    this.#header = Buffer.concat([this.#header, chunk.subarray(at, end)])
+    if (feed < 0) return end
+    const [oid = '', type = '', size] = this.#header.toString('latin1').split(' ')
+    this.#header = Buffer.alloc(0)
+    if (size === undefined) this.#reader.missing(oid)
+    else {
+      this.#left = Number(size)
+      this.#reader.begin({ oid, type, size: this.#left })
+    }
+    return end + 1
+  }
+
+  /** Reads of an object what is there, or the line feed that git writes behind each; returns where to go on. */
+  #body(chunk: Buffer, at: number, left: number): number {
+    if (left === 0) {
+      this.#left = undefined
+      this.#reader.end()
+      return at + 1
+    }
+    const part = chunk.subarray(at, at + left)
+    this.#reader.bytes(part)
+    this.#left = left - part.length
+    return at + part.length
+  }
+}
+
 /** Makes what takes apart the output of `git cat-file --batch`, whatever the chunks. */
 export function objectParser(reader: ObjectReader): (chunk: Buffer) => void {
-  let header = Buffer.alloc(0)
-  let left = -1
-  return (chunk) => {
-    let at = 0
-    while (at < chunk.length) {
-      if (left < 0) {
-        const end = chunk.indexOf(LINE_FEED, at)
-        header = Buffer.concat([header, chunk.subarray(at, end < 0 ? chunk.length : end)])
-        if (end < 0) return
-        at = end + 1
-        const [oid = '', type = '', size] = header.toString('latin1').split(' ')
-        header = Buffer.alloc(0)
-        if (size === undefined) reader.missing(oid)
-        else {
-          left = Number(size)
-          reader.begin({ oid, type, size: left })
-        }
-      } else if (left > 0) {
-        const part = chunk.subarray(at, at + left)
-        reader.bytes(part)
-        left -= part.length
-        at += part.length
-      } else {
-        // The line feed that git writes behind each object.
-        at += 1
-        left = -1
-        reader.end()
-      }
-    }
-  }
+  const parser = new ObjectParser(reader)
+  return (chunk) => parser.push(chunk)
 }
 
 /** Runs git with an input, and hands on what it writes as it comes. Throws git-missing and git-failed. */
 async function streamGit(
-  variables: ReadonlyMap<string, string>,
-  directory: string,
   words: readonly string[],
+  surroundings: Surroundings,
   input: string,
   push: (chunk: Buffer) => void,
 ): Promise<void> {
-  const git = gitProgram(variables)
+  const git = gitProgram(surroundings.environment)
   if (git === undefined) throw failure('git-missing')
-  const surroundings = { cwd: directory, environment: git.variables }
   const {
     output,
     errors,
     status: ended,
-  } = streamProgram(git.path, [...git.words, ...words], surroundings, input)
+  } = streamProgram(
+    git.path,
+    [...git.words, ...words],
+    { ...surroundings, environment: git.variables },
+    input,
+  )
   errors.resume()
   for await (const chunk of output) push(chunk as Buffer)
   const status = await ended
@@ -91,13 +114,8 @@ export async function readObjects(
   const words = ['cat-file', '--batch', '--buffer']
   const all = ['--batch-all-objects', '--unordered']
   const input = oids === 'all' ? '' : oids.map((oid) => `${oid}\n`).join('')
-  await streamGit(
-    variables,
-    directory,
-    oids === 'all' ? [...words, ...all] : words,
-    input,
-    objectParser(reader),
-  )
+  const surroundings = { cwd: directory, environment: variables }
+  await streamGit(oids === 'all' ? [...words, ...all] : words, surroundings, input, objectParser(reader))
 }
 
 /** Runs git and hands on what it writes, piece by piece as NUL separates them. Throws git-missing and git-failed. */
@@ -108,7 +126,7 @@ export async function readOutput(
   take: (piece: string) => void,
 ): Promise<void> {
   let rest = Buffer.alloc(0)
-  await streamGit(variables, directory, words, '', (chunk) => {
+  await streamGit(words, { cwd: directory, environment: variables }, '', (chunk) => {
     let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     for (let end = bytes.indexOf(0); end >= 0; end = bytes.indexOf(0)) {
       take(bytes.toString('utf8', 0, end))

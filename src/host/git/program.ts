@@ -61,7 +61,7 @@ export async function runGit(
   words: readonly string[],
 ): Promise<Ended | undefined> {
   const git = gitProgram(variables)
-  return git && capture(git.path, [...git.words, ...words], git.variables, directory)
+  return git && capture(git.path, [...git.words, ...words], { environment: git.variables, cwd: directory })
 }
 
 /** The parts of a list that git wrote with NUL after each; none where it failed. */

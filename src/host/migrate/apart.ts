@@ -50,12 +50,10 @@ export async function missingAmong(
 export async function prepareSecrets(
   context: HostContext,
   rules: CreationRules,
-  names: readonly string[],
   values: ReadonlyMap<string, Secret>,
-  lastModified?: Date,
 ): Promise<Prepared[]> {
   const { project } = context
-  if (names.length > 0) {
+  if (values.size > 0) {
     try {
       mkdirSync(project.secretsDir, { recursive: true })
     } catch (error) {
@@ -63,14 +61,9 @@ export async function prepareSecrets(
     }
   }
   const prepared: Prepared[] = []
-  for (const name of names) {
-    const target = {
-      source: secretSource(project, name),
-      rules,
-      mustOpen: true,
-      ...(lastModified && { lastModified }),
-    }
-    const content = { kind: 'json' as const, entries: [[name, values.get(name)?.reveal() ?? ''] as const] }
+  for (const [name, value] of values) {
+    const target = { source: secretSource(project, name), rules, mustOpen: true }
+    const content = { kind: 'json' as const, entries: [[name, value.reveal()] as const] }
     prepared.push(await prepareSealed(context, content, target, 'new'))
   }
   return prepared

@@ -34,7 +34,8 @@ export async function migrateVaultFile(context: HostContext, how: MigrateOptions
     return 1
   }
   const rules = await rulesForSecrets(context, missing, how)
-  for (const prepared of await prepareSecrets(context, rules, missing, values)) prepared.commit()
+  const lacking = new Map([...values].filter(([name]) => missing.includes(name)))
+  for (const prepared of await prepareSecrets(context, rules, lacking)) prepared.commit()
   say()
   const left = await missingAmong(context, values, path, how)
   if (left.length > 0) throw failure('written-differs', { path })

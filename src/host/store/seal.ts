@@ -244,14 +244,13 @@ async function opensTo(
   context: HostContext,
   content: Content,
   target: SealTarget,
-  bytes: Buffer,
-  temporary: string,
+  written: { readonly bytes: Buffer; readonly path: string },
 ): Promise<boolean> {
   const { source, openers, mustOpen = false } = target
   const open = openWith(openers === undefined ? context : { ...context, variables: openers })
   let plaintext: Plaintext
   try {
-    plaintext = await plaintextOf(documentOf({ ...source, path: temporary }, bytes), open)
+    plaintext = await plaintextOf(documentOf({ ...source, path: written.path }, written.bytes), open)
   } catch (error) {
     if (error instanceof DisintoError && DAMAGED.has(error.code))
       throw failure('written-differs', { path: source.path })
@@ -288,7 +287,7 @@ export async function prepareSealed(
   const prepared = await prepareFile(path, bytes, {
     ...(over !== undefined && { over }),
     verify: async (written, temporary) => {
-      opened = await opensTo(context, content, target, written, temporary)
+      opened = await opensTo(context, content, target, { bytes: written, path: temporary })
     },
   })
   return { ...prepared, opened }

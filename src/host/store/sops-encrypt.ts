@@ -43,10 +43,7 @@ export async function encryptBySops(
   const words = ['--config', config, 'encrypt', '--filename-override', path]
   const ended = await sopsRunner(byRules, workingDirectory)(
     [...words, '--input-type', type, '--output-type', type],
-    path,
-    () => failure('sops-needed', { path, reason }),
-    project.root,
-    plain,
+    { path, missing: () => failure('sops-needed', { path, reason }), cwd: project.root, input: plain },
   )
   if (ended.status === 0) return ended.stdout
   // The rules are no secret: of a recipient that is wrong, sops says which.
@@ -85,7 +82,7 @@ async function onCopy(
   try {
     const type = format.replace('sops-', '')
     const run = sopsRunner(variables, workingDirectory)
-    const ended = await run([...words, '--input-type', type, copy.temporary], path, missing)
+    const ended = await run([...words, '--input-type', type, copy.temporary], { path, missing })
     if (ended.status !== 0)
       throw failure('sops-failed', { path, type, text: 'it could not be encrypted again' })
     return { printed: ended.stdout, copy: readRegular(copy.temporary) }

@@ -23,7 +23,7 @@ async function ofGit(context: HostContext): Promise<string | undefined> {
   for (const place of ['--global', '--system']) {
     const words = ['config', place, '--includes', '--type=path', '--get', 'user.signingkey']
     try {
-      const ended = await capture('git', words, dockerEnvironment(context), '/')
+      const ended = await capture('git', words, { environment: dockerEnvironment(context), cwd: '/' })
       const text = ended.stdout.toString().trim()
       if (ended.status === 0 && text !== '') return text
     } catch (error) {

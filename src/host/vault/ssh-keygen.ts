@@ -25,7 +25,12 @@ export async function runKeygen(
     // Not in the project, where nothing is to be found that it might read.
     const environment = dockerEnvironment(context)
     const errors = person ? 'inherit' : 'pipe'
-    const { status, stdout, stderr } = await capture('ssh-keygen', words, environment, '/', input, errors)
+    const { status, stdout, stderr } = await capture(
+      'ssh-keygen',
+      words,
+      { environment, cwd: '/' },
+      { input, errors },
+    )
     return { status, stdout: stdout.toString(), stderr: stderr.toString() }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') throw failure('ssh-keygen-missing')

@@ -9,7 +9,8 @@ import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
 import { claimPlace } from '../../access/accepted.ts'
 import { failure } from '../../errors.ts'
 
-async function serviceKey({ context, on }: Invocation, service: string): Promise<number> {
+async function serviceKey(invocation: Invocation, service: string): Promise<number> {
+  const { context, on } = invocation
   const path = context.project.serviceKeyFile(service)
   if (path === undefined) throw failure('home-missing')
   await claimPlace(context)
@@ -19,18 +20,18 @@ async function serviceKey({ context, on }: Invocation, service: string): Promise
       ? `made the key of service ${service}: ${quote(path)}; it opens nothing yet: disinto secrets grant ${service} NAME, or .env.enc`
       : `${quote(path)}: already exists, and is used as it is`,
   )
-  report(on('json'), context.print, recipient, path, made)
+  report(invocation, { recipient, file: path, made })
   return 0
 }
 
-function report(
-  json: boolean,
-  print: (text: string) => void,
-  recipient: string,
-  file: string | undefined,
-  made: boolean,
-) {
-  print(json ? `${JSON.stringify({ recipient, file: file ?? null, made })}\n` : `${recipient}\n`)
+interface Report {
+  readonly recipient: string
+  readonly file: string | undefined
+  readonly made: boolean
+}
+
+function report({ context: { print }, on }: Invocation, { recipient, file, made }: Report): void {
+  print(on('json') ? `${JSON.stringify({ recipient, file: file ?? null, made })}\n` : `${recipient}\n`)
 }
 
 export const keygen: HostCommand = {
@@ -61,7 +62,7 @@ the public half, which is no secret.`,
     const { context, on, text } = invocation
     const service = text('service')
     if (service !== undefined) return serviceKey(invocation, service)
-    const { project, speak, print } = context
+    const { project, speak } = context
     const { recipient, made } = await operatorRecipient(context, on('post-quantum'))
     if (!made) {
       speak.note('there is already a key, which is used as it is')
@@ -80,7 +81,8 @@ the public half, which is no secret.`,
     }
     // A key from elsewhere, SOPS_AGE_KEY for example, is in no file of ours.
     const file = project.operatorKeyFile
-    report(on('json'), print, recipient, file !== undefined && existsSync(file) ? file : undefined, made)
+    const kept = file !== undefined && existsSync(file) ? file : undefined
+    report(invocation, { recipient, file: kept, made })
     return 0
   },
 }
