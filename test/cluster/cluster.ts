@@ -21,6 +21,15 @@ const PATIENCE = 300_000
 export const until = (check: () => Promise<void>): Promise<void> =>
   vi.waitFor(check, { timeout: PATIENCE, interval: 200 })
 
+const KUBELET = 'system:node:node1'
+
+interface AuditEvent {
+  readonly verb: string
+  readonly stage: string
+  readonly user: { readonly username: string }
+  readonly objectRef?: { readonly namespace?: string; readonly resource?: string; readonly name?: string }
+}
+
 /** The node that the tests of a file share; its directory is searched for values in the end. */
 export class Cluster {
   readonly directory: string
@@ -86,6 +95,17 @@ export class Cluster {
     const told = Object.entries(answers).filter(([, text]) => patterns.some((one) => text.includes(one)))
     const paths = files.stdout.split('\n').filter((path) => path !== '')
     return [...paths.map((path) => path.replace(`${this.directory}/`, '')), ...told.map(([name]) => name)]
+  }
+
+  /** What the kubelet has watched in a namespace by the audit log, an entry for each time that it began to. */
+  async watched(namespace: string): Promise<readonly string[]> {
+    const lines = (await readFile(join(this.directory, 'log/audit'), 'utf8')).trim().split('\n')
+    const watches = lines
+      .map((line) => JSON.parse(line) as AuditEvent)
+      // A watch has a line where it begins and another where it ends.
+      .filter(({ verb, stage }) => verb === 'watch' && stage === 'ResponseStarted')
+      .filter(({ user, objectRef }) => user.username === KUBELET && objectRef?.namespace === namespace)
+    return watches.map(({ objectRef }) => `${objectRef?.resource} ${objectRef?.name}`).sort()
   }
 
   /** kubectl, whatever it ends with. */

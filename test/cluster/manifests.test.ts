@@ -171,6 +171,20 @@ test('400 secret files are applied by the server’s side', async () => {
   await rm(many, { recursive: true })
 })
 
+test('ten pods have their node watch each ConfigMap and the Secret once', async () => {
+  const namespace = 'ten'
+  await newToken()
+  await project.deploy({ namespace, variant: 'root', standard: 'baseline', replicas: 10, script: STAY })
+  await project.rolledOut(namespace)
+  expect(await project.readyReplicas(namespace)).toBe(10)
+  expect(await node().watched(namespace)).toEqual([
+    expect.stringMatching(/^configmaps agents-env-/),
+    expect.stringMatching(/^configmaps agents-secrets-/),
+    'secrets agents-key',
+  ])
+  await node().kubectl('delete', 'namespace', namespace)
+})
+
 test('pods recover when the node was killed and starts again', async () => {
   const containers = async () => {
     const pods = await Promise.all([...tokens.keys()].map((namespace) => project.pods(namespace)))
