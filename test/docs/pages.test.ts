@@ -67,6 +67,12 @@ test('skills/disinto/SKILL.md', () => runPage('skills/disinto/SKILL.md', { befor
 
 test('docs/git.md', () => runPage('docs/git.md', { before: project }))
 
+/** Where pages commit. */
+const committer = `${disinto}
+git config --global user.name you; git config --global user.email you@example.org`
+
+test('docs/environments.md', () => runPage('docs/environments.md', { before: committer }))
+
 test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
 
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))

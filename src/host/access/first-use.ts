@@ -1,4 +1,5 @@
 /** The first use of secrets in a project: the operator key and the creation rules. What exists is used as it is. */
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { quote } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
@@ -11,15 +12,27 @@ import { refuseKeyBySudo } from './sudo.ts'
 import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
 
-/** The operator's recipient: of the first key at hand, or of a new one. */
+/** Whether SOPS_AGE_KEY_FILE names a file that is not there: who asks for a key there wants no other. */
+export function namesNewKeyFile({ project, variables }: HostContext): boolean {
+  const { operatorKeyFile } = project
+  return (
+    Boolean(variables.get('SOPS_AGE_KEY_FILE')) &&
+    operatorKeyFile !== undefined &&
+    !existsSync(operatorKeyFile)
+  )
+}
+
+/** The operator's recipient: of the first key at hand, or of a new one; `anew` is whether that one is wanted anyhow. */
 export async function operatorRecipient(
   context: HostContext,
-  postQuantum = false,
+  { postQuantum = false, anew = false } = {},
 ): Promise<{ recipient: string; made: boolean }> {
-  const [own] = await ownRecipients(context)
-  if (own !== undefined) return { recipient: own, made: false }
-  const foreign = await foreignKeys(context)
-  if (foreign.length > 0) throw failure('key-foreign', { what: foreign.join(' and ') })
+  if (!anew) {
+    const [own] = await ownRecipients(context)
+    if (own !== undefined) return { recipient: own, made: false }
+    const foreign = await foreignKeys(context)
+    if (foreign.length > 0) throw failure('key-foreign', { what: foreign.join(' and ') })
+  }
   refuseKeyBySudo(context)
   const path = context.project.operatorKeyFile
   if (path === undefined) throw failure('home-missing')

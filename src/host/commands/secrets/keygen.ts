@@ -4,7 +4,7 @@ import { quote } from '../../../errors.ts'
 import { hasKey } from '../../../sops/master-key.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { findRules } from '../../access/rules.ts'
-import { makeRules, operatorRecipient } from '../../access/first-use.ts'
+import { makeRules, namesNewKeyFile, operatorRecipient } from '../../access/first-use.ts'
 import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
 import { claimPlace } from '../../access/accepted.ts'
 import { failure } from '../../errors.ts'
@@ -63,7 +63,10 @@ the public half, which is no secret.`,
     const service = text('service')
     if (service !== undefined) return serviceKey(invocation, service)
     const { project, speak } = context
-    const { recipient, made } = await operatorRecipient(context, on('post-quantum'))
+    const { recipient, made } = await operatorRecipient(context, {
+      postQuantum: on('post-quantum'),
+      anew: namesNewKeyFile(context),
+    })
     if (!made) {
       speak.note('there is already a key, which is used as it is')
       warnOfKeyFiles(context)

@@ -33,7 +33,9 @@ describe('the operator’s recipient', () => {
   })
 
   test('can be of a post-quantum key', async () => {
-    expect((await operatorRecipient(new Place().context(), true)).recipient).toMatch(/^age1pq1/)
+    expect((await operatorRecipient(new Place().context(), { postQuantum: true })).recipient).toMatch(
+      /^age1pq1/,
+    )
   })
 
   test('is no new one where a key is at hand that only another program can use', async () => {
