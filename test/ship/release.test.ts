@@ -106,10 +106,29 @@ describe('the workflows', async () => {
     expect(jobs).toMatchObject({
       test: { uses: './.github/workflows/ci.yml' },
       package: { needs: 'test', permissions: { contents: 'read', 'id-token': 'write' } },
-      release: { needs: 'package', permissions: { contents: 'write' } },
+      image: { needs: 'package', permissions: { contents: 'read', packages: 'write', 'id-token': 'write' } },
+      release: { needs: 'image', permissions: { contents: 'write', packages: 'read' } },
     })
     expect(steps('release.yml').some(({ run }) => run === 'npm publish --provenance --access public')).toBe(
       true,
     )
+  })
+
+  test('release.yml pushes an image from bases by digest, with provenance and bill of materials, and signs it', async () => {
+    const commands = steps('release.yml')
+      .map(({ run }) => run ?? '')
+      .join('\n')
+    expect(commands).toMatch(
+      /buildx build .*"\$\{bases\[@\]\}".* --provenance=mode=max --sbom=true .*--push/s,
+    )
+    expect(commands).toMatch(/cosign sign --yes "\$IMAGE"\n.*cosign verify "\$IMAGE"/s)
+    // The script that finds the bases, on the Dockerfile as it is: what it does not find is not by digest.
+    const script = /sed -n '(.*)' Dockerfile\.agent/.exec(commands)?.[1] ?? ''
+    const bases = await must('sed', ['-n', script, join(REPOSITORY, 'Dockerfile.agent')])
+    const names = bases.split('\n').map((line) => line.split('=')[0])
+    const dockerfile = await readFile(join(REPOSITORY, 'Dockerfile.agent'), 'utf8')
+    for (const [, from] of dockerfile.matchAll(/^FROM (\S+)/gm)) {
+      if (from !== 'scratch') expect(names.map((name) => `\${${name}}`)).toContain(from)
+    }
   })
 })
