@@ -33,20 +33,25 @@ export function paintFor(descriptor: 1 | 2, variables: ReadonlyMap<string, strin
 const AFTER_MS = 1000
 const AGAIN_MS = 100
 
-/** Says how far the work is: so many of so many. */
-export type Advance = (done: number, of: number) => void
+/** Says how far the work is: so many, of so many where that is known. */
+export type Advance = (done: number, of?: number) => void
+
+/** A part of what is being done already says nothing of its own. */
+let isWorking = false
 
 /**
  * Does the work. Where it takes longer than a second, a line on the terminal says what is being done; it is gone when
- * the work ends, and nothing is said where standard error is no terminal, or a log.
+ * the work ends, and nothing is said where standard error is no terminal, or a log. The work asks nobody: the line would
+ * be drawn over the question.
  */
 export async function withProgress<Result>(
   variables: ReadonlyMap<string, string>,
   what: string,
   work: (advance: Advance) => Promise<Result>,
 ): Promise<Result> {
-  if (!isTerminal(2) || variables.get('TERM') === 'dumb' || variables.get('DISINTO_LOG') === 'json')
-    return work(() => {})
+  const isShown = isTerminal(2) && variables.get('TERM') !== 'dumb' && variables.get('DISINTO_LOG') !== 'json'
+  if (!isShown || isWorking) return work(() => {})
+  isWorking = true
   let next = performance.now() + AFTER_MS
   let count = ''
   const show = () => {
@@ -57,10 +62,11 @@ export async function withProgress<Result>(
   const timer = setInterval(show, AFTER_MS)
   try {
     return await work((done, of) => {
-      count = `: ${done} of ${of}`
+      count = of === undefined ? `: ${done}` : `: ${done} of ${of}`
       show()
     })
   } finally {
+    isWorking = false
     clearInterval(timer)
     drawLine('')
   }

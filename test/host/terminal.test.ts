@@ -49,3 +49,19 @@ test('what takes long says what it is doing, and the line is gone afterwards', a
   await terminal.ends()
   expect(host.run(['secrets', 'verify']).stderr).not.toContain('opening files')
 })
+
+test('where a KMS or Vault may be asked, opening one file says so, and nothing over what it is part of', async () => {
+  const host = broken()
+  const env = {
+    DISINTO_KEY_TYPES: 'age,hc_vault',
+    SOPS_AGE_KEY_CMD: `sh -c 'sleep 1.5; cat ${host.keyFile}'`,
+  }
+  const one = host.terminal(['secrets', 'show', 'TOKEN'], { env })
+  await one.sees('TOKEN.enc …')
+  await one.sees('\r\x1b[K')
+  await one.ends()
+  const all = host.terminal(['secrets', 'verify'], { env })
+  await all.sees(' of 2 …')
+  await all.ends()
+  expect(all.shown).not.toContain('TOKEN.enc …')
+})

@@ -11,6 +11,7 @@ import { encryptedNames, plainValues } from './env-files.ts'
 import { kindOf, StandIns } from './stand-ins.ts'
 import { openValues } from './values.ts'
 import { failure } from '../errors.ts'
+import { withProgress } from '../terminal.ts'
 
 /** How often stand-ins are chosen anew before compose's refusal is taken for the file's own fault. */
 const MOST_TRIES = 24
@@ -30,7 +31,9 @@ async function config(
   const variables = new Map([...context.variables, ...values])
   const profiles = all ? ['--profile', '*'] : []
   const words = [...composeWords(context), ...profiles, 'config', '--format', format]
-  const ended = await askDocker({ ...context, variables }, words)
+  const ended = await withProgress(variables, 'reading the compose file', () =>
+    askDocker({ ...context, variables }, words),
+  )
   if (ended.status !== 0 && NO_COMPOSE.test(ended.stderr.toString())) throw failure('compose-missing')
   return ended
 }

@@ -16,6 +16,7 @@ import { copiesAmong } from '../store/copies.ts'
 import { inventory, outsideOf } from '../store/inventory.ts'
 import { type CheckFinding, examineFile, kindOfPath, type Surroundings } from './examine.ts'
 import { readBlobs } from './objects.ts'
+import type { Advance } from '../terminal.ts'
 import { warning as wordsOf } from '../warnings.ts'
 import { findRepository, type Repository, repositoryOf } from './repository.ts'
 
@@ -153,14 +154,15 @@ async function examineAll(
     beside,
   }: { readonly candidates: readonly Candidate[]; readonly beside: readonly Candidate[] },
   rulesFor: RulesFor,
-  { allow, isSecretive }: CheckOptions,
+  { allow, isSecretive, advance }: CheckOptions,
 ): Promise<Checked> {
   const findings = new Map<string, CheckFinding>()
   const add = (finding: CheckFinding) => {
     const key = `${finding.code}\0${finding.message}`
     if (!findings.has(key)) findings.set(key, finding)
   }
-  for (const { shown, path, read } of candidates) {
+  for (const [done, { shown, path, read }] of candidates.entries()) {
+    advance(done, candidates.length)
     try {
       const bytes = read()
       const readers = await readersOf(context, path, rulesFor).catch((error: unknown) => {
@@ -300,6 +302,7 @@ export interface CheckOptions {
   readonly allow: ReadonlySet<string>
   /** Whether a name says that it is a secret's. */
   readonly isSecretive: (name: string) => boolean
+  readonly advance: Advance
 }
 
 /**

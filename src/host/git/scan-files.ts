@@ -40,12 +40,14 @@ function* partsOf(descriptor: number, buffer: Buffer): Generator<Buffer> {
 
 /**
  * Searches files and everything below directories, links not followed and what git itself keeps left out. What is no
- * regular file is passed over; what can't be read is listed. `shown` is how a path is told.
+ * regular file is passed over; what can't be read is listed. `shown` is how a path is told, and `advance` hears how many
+ * files were begun.
  */
 export function scanFiles(
   roots: readonly Buffer[],
   search: Search,
   shown: (path: Buffer) => string,
+  advance: (files: number) => void,
 ): ScannedFiles {
   const hits: Hit[] = []
   const unreadable: Array<{ path: string; reason: string }> = []
@@ -72,6 +74,7 @@ export function scanFiles(
     try {
       if (!fstatSync(descriptor).isFile()) return
       files += 1
+      advance(files)
       for (const part of partsOf(descriptor, buffer)) {
         bytes += part.length
         search.push(part)

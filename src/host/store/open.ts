@@ -1,16 +1,21 @@
 /** Files of a project opened as the shim opens them, with its own code. */
-import { DisintoError } from '../../errors.ts'
+import { DisintoError, quote } from '../../errors.ts'
 import { decrypt, type Entry } from '../../load/decrypt.ts'
 import { detectFormat } from '../../load/format.ts'
-import { type Options, parseOptions } from '../../load/options.ts'
+import { keyTypesOf, type Options, parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
 import { opener } from '../../sops/engines.ts'
 import type { HostContext } from '../context.ts'
+import { withProgress } from '../terminal.ts'
 import type { Document, Format, Open, Plaintext, Source } from '../../nouns.ts'
 
 /** Opens with the keys at hand; keys are read once, when the first file wants them. */
 export function openWith({ variables, workingDirectory }: HostContext): Open {
-  return opener('auto', variables, workingDirectory)
+  const open = opener('auto', variables, workingDirectory)
+  // A KMS or Vault may be slow to answer. Anything else that is slow is a person at a prompt of sops or a plugin.
+  if ([...keyTypesOf(variables)].every((type) => type === 'age' || type === 'pgp')) return open
+  return (document) =>
+    withProgress(variables, `opening ${quote(document.source.path)}`, () => Promise.resolve(open(document)))
 }
 
 /** The variables of a run in which this key file is the only key. */

@@ -1,4 +1,5 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
+import { quote } from '../../errors.ts'
 import { keyTypesOf } from '../../load/options.ts'
 import { readRegular } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
@@ -8,6 +9,7 @@ import { plainWords, unwrap } from '../../sops/refusal.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { prepareFile } from '../files/write.ts'
+import { withProgress } from '../terminal.ts'
 
 export type SopsType = 'dotenv' | 'json' | 'binary' | 'yaml' | 'ini'
 
@@ -41,9 +43,14 @@ export async function encryptBySops(
 ): Promise<Buffer> {
   const byRules = new Map([...variables].filter(([name]) => !OVERRULING.includes(name)))
   const words = ['--config', config, 'encrypt', '--filename-override', path]
-  const ended = await sopsRunner(byRules, workingDirectory)(
-    [...words, '--input-type', type, '--output-type', type],
-    { path, missing: () => failure('sops-needed', { path, reason }), cwd: project.root, input: plain },
+  const run = sopsRunner(byRules, workingDirectory)
+  const ended = await withProgress(variables, `encrypting ${quote(path)}`, () =>
+    run([...words, '--input-type', type, '--output-type', type], {
+      path,
+      missing: () => failure('sops-needed', { path, reason }),
+      cwd: project.root,
+      input: plain,
+    }),
   )
   if (ended.status === 0) return ended.stdout
   // The rules are no secret: of a recipient that is wrong, sops says which.

@@ -7,6 +7,7 @@ import { failure } from '../errors.ts'
 import { statusOfSignal } from '../process.ts'
 import { whenLeaving } from '../files/cleanup.ts'
 import { VAULT_RUNNER } from '../project.ts'
+import { withProgress } from '../terminal.ts'
 import { checkExpiry } from './approval.ts'
 import { claim, digestOf, noteRun } from './claim.ts'
 import {
@@ -171,8 +172,11 @@ async function inContainer(context: HostContext, job: Job): Promise<Outcome | un
   let making: Making | undefined
   try {
     if (signals.first !== undefined) return undefined
-    making = await makeWithFiles(context, job, directory)
-    await checkContainer(context, making)
+    making = await withProgress(context.variables, 'making the container', async () => {
+      const made = await makeWithFiles(context, job, directory)
+      await checkContainer(context, made)
+      return made
+    })
     if (signals.first !== undefined) return undefined
     const record = openRecord(context.project)
     try {

@@ -7,6 +7,7 @@ import { isSecretive, toldIn } from '../../compose/exposures.ts'
 import { linesOf, plainFinding } from '../../finding.ts'
 import { checkFiles } from '../../git/check.ts'
 import { allowed } from '../../store/open.ts'
+import { withProgress } from '../../terminal.ts'
 
 const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
 
@@ -40,13 +41,16 @@ found, 1: something was found, 2: wrong use.`,
   run: async ({ context, words, rest, on, text, texts }) => {
     const example = join(context.project.root, '.env.example')
     const told = toldIn(existsSync(example) ? readRegular(example).toString() : '')
-    const { findings, files } = await checkFiles(context, {
-      files: [...words, ...rest],
-      staged: on('staged'),
-      rulesOf: text('rules-of'),
-      allow: allowed(context.variables, texts('allow')),
-      isSecretive: (name) => isSecretive(name, told),
-    })
+    const { findings, files } = await withProgress(context.variables, 'checking files', (advance) =>
+      checkFiles(context, {
+        files: [...words, ...rest],
+        staged: on('staged'),
+        rulesOf: text('rules-of'),
+        allow: allowed(context.variables, texts('allow')),
+        isSecretive: (name) => isSecretive(name, told),
+        advance,
+      }),
+    )
     const errors = findings.filter(({ severity }) => severity === 'error').length
     if (on('json'))
       context.print(`${JSON.stringify({ findings: findings.map(plainFinding), files, errors }, null, 2)}\n`)

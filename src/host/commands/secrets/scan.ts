@@ -12,6 +12,7 @@ import { repositoryOf } from '../../git/repository.ts'
 import { scanFiles } from '../../git/scan-files.ts'
 import { scanHistory, scanIndex } from '../../git/scan-objects.ts'
 import { allowed } from '../../store/open.ts'
+import { type Advance, withProgress } from '../../terminal.ts'
 
 /** What was looked at, and what was found. */
 interface Scanned {
@@ -62,7 +63,12 @@ async function scanGit(
   }
 }
 
-function scanTree(context: HostContext, patterns: readonly Pattern[], paths: readonly string[]): Scanned {
+function scanTree(
+  context: HostContext,
+  patterns: readonly Pattern[],
+  paths: readonly string[],
+  advance: Advance,
+): Scanned {
   const { workingDirectory, project } = context
   const roots = paths.length === 0 ? [project.root] : paths.map((path) => resolve(workingDirectory, path))
   const shown = (path: Buffer) => {
@@ -74,6 +80,7 @@ function scanTree(context: HostContext, patterns: readonly Pattern[], paths: rea
     roots.map((root) => Buffer.from(root)),
     searchFor(patterns),
     shown,
+    advance,
   )
   return { hits, unreadable, looked: amount(files, 'file', bytes) }
 }
@@ -123,10 +130,12 @@ not be read, 2: wrong use.`,
     for (const error of unopened) context.speak.warning(error)
     if (patterns.length === 0) throw failure('scan-nothing')
     const parts: Scanned[] = []
-    if (on('staged')) parts.push(await scanGit(context, patterns, scanIndex))
-    else if (on('history')) parts.push(await scanGit(context, patterns, scanHistory))
-    else parts.push(scanTree(context, patterns, paths))
-    if (on('logs')) parts.push(await scanLogs(context, patterns))
+    await withProgress(context.variables, 'searching', async (advance) => {
+      if (on('staged')) parts.push(await scanGit(context, patterns, scanIndex))
+      else if (on('history')) parts.push(await scanGit(context, patterns, scanHistory))
+      else parts.push(scanTree(context, patterns, paths, advance))
+      if (on('logs')) parts.push(await scanLogs(context, patterns))
+    })
 
     const hits = parts.flatMap((part) => part.hits)
     const unreadable = parts.flatMap((part) => part.unreadable)
