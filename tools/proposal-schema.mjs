@@ -5,13 +5,12 @@
  *
  * test/docs/proposal-schema.test.ts holds the file equal to what this would write.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import { PAYLOAD, PROPOSAL } from '../src/host/vault/proposal-schema.ts'
 
 export const FILE = fileURLToPath(new URL('../docs/proposal.schema.json', import.meta.url))
-const { homepage } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
 /** The text of the file. */
 export function proposalSchema() {
@@ -21,11 +20,7 @@ export function proposalSchema() {
       valibotSchema === PAYLOAD ? { not: { type: 'null' }, description: 'what to do' } : undefined,
   })
   const { $schema, ...rest } = schema
-  const head = {
-    $schema,
-    ...(homepage === undefined ? {} : { $id: `${homepage}/docs/proposal.schema.json` }),
-    title: 'A proposal of an action, for disinto vault-run',
-  }
+  const head = { $schema, title: 'A proposal of an action, for disinto vault-run' }
   return `${JSON.stringify({ ...head, ...rest }, null, 2)}\n`
 }
 
