@@ -7,5 +7,5 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   const lower = word.toLowerCase()
   const byLower = new Map(known.toReversed().map((one) => [one.toLowerCase(), one]))
   const near = closest(lower, [...byLower.keys()])
-  return distance(lower, near) <= Math.min(3, Math.ceil(word.length / 2)) ? byLower.get(near) : undefined
+  return distance(lower, near) <= Math.min(3, Math.floor(word.length / 2)) ? byLower.get(near) : undefined
 }

@@ -14,3 +14,8 @@ test.each([
 test('nothing is near where nothing is known', () => {
   expect(nearest('A', [])).toBeUndefined()
 })
+
+test('a short word of which most letters differ was meant to be nothing', () => {
+  expect(nearest('foo', ['root'])).toBeUndefined()
+  expect(nearest('rot', ['root'])).toBe('root')
+})
