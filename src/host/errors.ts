@@ -219,6 +219,10 @@ export const HOST_CATALOGUE = {
         ? 'the tmpfs is full (see df): remove what fills it'
         : 'check the owner and mode of the directory',
   }),
+  'init-proxy': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is there already, and a service for the proxy was not written into it`,
+    hint: 'take it from docs/proxy.md, or run disinto init --with-proxy in an empty directory and compare',
+  }),
   'runner-sees': ({
     service,
     what,

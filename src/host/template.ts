@@ -1,8 +1,11 @@
 /** What `disinto init` writes. */
+import { PROXY_FOR_AGENTS, PROXY_SERVICE } from './proxy-template.ts'
 
 export interface Layout {
   /** Whether the project has a Dockerfile.agent to build the image from. */
   readonly dockerfile: boolean
+  /** Whether a proxy uses FORGE_TOKEN for the agents. */
+  readonly proxy?: boolean
 }
 
 const BUILT = `    image: \${AGENT_IMAGE:-disinto-agent}
@@ -16,8 +19,9 @@ const NOT_BUILT = `    # Built once, in a clone of disinto: docker build -f Dock
 `
 
 /** docker-compose.yml: variable references only, so that it can be committed. */
-export function composeFile({ dockerfile }: Layout): string {
+export function composeFile({ dockerfile, proxy = false }: Layout): string {
   const image = dockerfile ? BUILT : NOT_BUILT
+  const agents = proxy ? PROXY_FOR_AGENTS : { networks: '', environment: '' }
   return `# Start with: disinto up
 #
 # disinto adds the mounts each time, from what exists then, all of them read-only: .env.enc (or .env) in
@@ -32,7 +36,7 @@ ${image}    restart: unless-stopped
     environment:
       # Made without disinto's mounts, by docker compose up for example, it has no secrets, and does not start.
       DISINTO_REQUIRE_ANY: "1"
-    # What the agents run; it has the secrets in its environment.
+${agents.environment}${agents.networks}    # What the agents run; it has the secrets in its environment.
     command: ["sleep", "infinity"]
 
   # Runs one approved action: disinto vault-run ID. It gets the secrets that vault/approved/ID.json names, and
@@ -43,7 +47,7 @@ ${image}    init: true
     security_opt:
       - no-new-privileges
     command: ["sh", "-c", "echo 'say what to run: disinto vault-run ID -- COMMAND, or command: in docker-compose.yml' >&2; exit 64"]
-`
+${proxy ? PROXY_SERVICE : ''}`
 }
 
 /** .env.example: names and what they are for; copied to .env by people who begin with plaintext. */

@@ -73,6 +73,8 @@ git config --global user.name you; git config --global user.email you@example.or
 
 test('docs/environments.md', () => runPage('docs/environments.md', { before: committer }))
 
+test('docs/proxy.md', () => runPage('docs/proxy.md', { before: disinto }))
+
 test('docs/grants.md', () => runPage('docs/grants.md', { before: project }))
 
 test('docs/migrating.md', () => runPage('docs/migrating.md', { before: disinto }))

@@ -30,17 +30,23 @@ export class Stack {
     this.home = join(base, 'home')
   }
 
-  /** An empty project with `disinto init` done, and a HOME of its own. */
-  static async make(): Promise<Stack> {
+  /** An empty project with `disinto init` done, and a HOME of its own; `after` takes what ends it. */
+  static async make({
+    words = ['init'],
+    after = onTestFinished,
+  }: {
+    words?: readonly string[]
+    after?: (clear: () => Promise<void>) => void
+  } = {}): Promise<Stack> {
     const base = await mkdtemp(join(tmpdir(), 'disinto-stack-'))
     const stack = new Stack(base, `stack-${randomBytes(5).toString('hex')}`)
-    onTestFinished(async () => {
+    after(async () => {
       await stack.clear()
       await rm(base, { recursive: true, force: true })
     })
     await mkdir(stack.directory)
     await mkdir(stack.home)
-    await stack.must('init')
+    await stack.must(...words)
     await rm(stack.path('.env'))
     return stack
   }

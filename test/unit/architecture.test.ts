@@ -24,7 +24,7 @@ const ORDER = [
   ['host/context.ts'],
   ['host/process.ts'],
   ['host/files/', 'host/project.ts', 'host/template.ts', 'host/terminal.ts'],
-  ['host/place.ts', 'host/finding.ts', 'host/warnings.ts'],
+  ['host/place.ts', 'host/finding.ts', 'host/proxy-template.ts', 'host/warnings.ts'],
   ['host/errors.ts'],
   ['sops/', 'handover/'],
   ['age/', 'redact/', 'load/'],

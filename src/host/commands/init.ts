@@ -1,6 +1,6 @@
 /** `disinto init`: the files a project begins with; what exists is never touched. */
-import { existsSync, lstatSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { readIfThere, readRegular } from '../../load/read.ts'
 import { quote } from '../../errors.ts'
 import type { HostCommand } from '../cli/command.ts'
@@ -9,6 +9,7 @@ import { warning } from '../warnings.ts'
 import { composeFiles } from '../compose/settings.ts'
 import { plainValues } from '../compose/env-files.ts'
 import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
+import { PROXY_FILES } from '../proxy-template.ts'
 import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
 
@@ -56,15 +57,34 @@ function dockerfilesOf(root: string): string[] {
   })
 }
 
-async function initialize(context: HostContext): Promise<void> {
+/** Writes the files of the proxy, those that are not there. */
+async function writeProxy({ project, speak }: HostContext): Promise<void> {
+  for (const [name, { text, mode }] of PROXY_FILES) {
+    const path = join(project.root, name)
+    checkNoLink(dirname(path))
+    if (existsSync(path)) continue
+    mkdirSync(dirname(path), { recursive: true })
+    await writeFile(path, Buffer.from(text), { mode, over: 'new' })
+    speak.note(`wrote ${name}`)
+  }
+}
+
+async function writeComposeFile(context: HostContext, proxy: boolean): Promise<void> {
+  const { project, speak } = context
+  if (hasComposeFile(context)) {
+    if (proxy) throw failure('init-proxy', { path: project.composeFile })
+    speak.note('there is already a compose file: left as it is')
+    return
+  }
+  const dockerfile = existsSync(join(project.root, 'Dockerfile.agent'))
+  await writeFile(project.composeFile, Buffer.from(composeFile({ dockerfile, proxy })), NEW)
+  speak.note(`wrote docker-compose.yml: services agents${proxy ? ', forge' : ''} and vault-runner`)
+}
+
+async function initialize(context: HostContext, proxy: boolean): Promise<void> {
   const { project, speak } = context
   const at = (name: string) => join(project.root, name)
-  if (hasComposeFile(context)) speak.note('there is already a compose file: left as it is')
-  else {
-    const dockerfile = existsSync(at('Dockerfile.agent'))
-    await writeFile(project.composeFile, Buffer.from(composeFile({ dockerfile })), NEW)
-    speak.note('wrote docker-compose.yml: services agents and vault-runner')
-  }
+  await writeComposeFile(context, proxy)
   if (!existsSync(at('.env.example'))) {
     await writeFile(at('.env.example'), Buffer.from(ENV_EXAMPLE), NEW)
     speak.note('wrote .env.example')
@@ -90,6 +110,8 @@ async function initialize(context: HostContext): Promise<void> {
       hint: 'mount it instead, then add the line: anyone who has an image can read what is in it',
     })
   }
+  // After what leaves Dockerfiles of others out.
+  if (proxy) await writeProxy(context)
   // A file of comments has nothing in it yet.
   if ((await plainValues(context)).size > 0 && !existsSync(project.envFile)) {
     speak.warning({
@@ -102,16 +124,24 @@ async function initialize(context: HostContext): Promise<void> {
 export const init: HostCommand = {
   name: 'init',
   about: 'write the files a new project needs',
-  usage: '',
+  usage: '[OPTION]',
   details: `docker-compose.yml, .env.example and .env, and the lines that .gitignore and
-.dockerignore lack. Existing files are not changed. Needs no key.`,
+.dockerignore lack. Existing files are not changed. Needs no key.
+
+With --with-proxy the stack has a service that adds FORGE_TOKEN to what the agents
+ask of the forge, and lets nothing else through: they use it and can't read it.`,
   examples: ['disinto init', 'disinto --root ~/factory init'],
-  options: [],
+  options: [{ name: 'with-proxy', about: 'a service that uses FORGE_TOKEN for the agents (docs/proxy.md)' }],
   here: true,
   words: [0, 0],
-  run: async ({ context }) => {
-    await initialize(context)
-    context.speak.note('next: disinto secrets add NAME, then disinto up')
+  run: async ({ context, on }) => {
+    const proxy = on('with-proxy')
+    await initialize(context, proxy)
+    context.speak.note(
+      proxy
+        ? 'next: FORGE_URL in docker-compose.yml, disinto secrets add FORGE_TOKEN, disinto secrets grant forge FORGE_TOKEN, then disinto up'
+        : 'next: disinto secrets add NAME, then disinto up',
+    )
     return 0
   },
 }
