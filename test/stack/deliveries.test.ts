@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { build, docker, freshValue, must, until, useImage } from '../image/image.ts'
-import { asRoot, expectError, Stack } from './stack.ts'
+import { asRoot, expectError, holding, Stack } from './stack.ts'
 
 useImage()
 
@@ -96,20 +96,6 @@ async function logsIn(stack: Stack, password: string): Promise<boolean> {
     '--command=select 1',
   ])
   return exitCode === 0
-}
-
-/** The files on the engine's disk that hold a value; only those that were written since `since` was. */
-async function holding(value: string, since: string): Promise<string[]> {
-  const root = (await must('docker', ['info', '--format', '{{.DockerRootDir}}'])).trim()
-  const script = 'find "$1" -xdev -type f -newer "$2" -exec grep -lF -f "$3" {} + 2>/dev/null; true'
-  const pattern = join(tmpdir(), `disinto-pattern-${randomBytes(6).toString('hex')}`)
-  await writeFile(pattern, value)
-  try {
-    const found = await must('sh', ['-c', script, 'sh', root, since, pattern])
-    return found.split('\n').filter((line) => line !== '')
-  } finally {
-    await rm(pattern)
-  }
 }
 
 /** What the engine shows and keeps of a container: inspect, export, and an image that is made of it. */

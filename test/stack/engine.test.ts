@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { build, docker, freshValue, IMAGE, must, REPOSITORY, until } from '../image/image.ts'
-import { environmentIn, Stack } from './stack.ts'
+import { asRoot, environmentIn, holding, Stack } from './stack.ts'
 
 // An engine of our own, since the machine's can't be stopped under those who use it.
 let directory = ''
@@ -59,4 +59,44 @@ test('an engine that restarts brings the values back', async () => {
   })
   expect(await environmentIn(container)).toContain(`FORGE_TOKEN=${value}`)
   await stack.must('down', '--timeout', '0')
+})
+
+test('after a restart of the engine, and a kill of the writer, files of another image are in memory alone', async () => {
+  const stack = await Stack.make()
+  await stack.write(
+    'docker-compose.yml',
+    `x-disinto: {image: "\${AGENT_IMAGE}"}
+services:
+  web:
+    image: ${IMAGE}
+    entrypoint: ["sleep", "infinity"]
+    restart: unless-stopped
+    x-disinto: {secrets: {token: FORGE_TOKEN}}
+`,
+  )
+  const since = join(stack.home, 'since')
+  await writeFile(since, '')
+  const value = freshValue('token')
+  await stack.secret('FORGE_TOKEN', value)
+  await stack.must('secrets', 'grant', 'web', 'FORGE_TOKEN')
+  await stack.must('up')
+  const [web, writer] = [`${stack.name}-web-1`, `${stack.name}-web-secrets-1`]
+  const isThere = () =>
+    until(async () => expect((await asRoot(web, 'cat /run/secrets/token')) === value).toBe(true))
+  await isThere()
+  expect(await holding(value, since)).toEqual([])
+  await stopEngine()
+  // The engine is not there to ask where its files are.
+  expect(await holding(value, since, join(directory, 'data'))).toEqual([])
+  await startEngine()
+  await isThere()
+  expect(await holding(value, since)).toEqual([])
+  const pid = await must('docker', ['inspect', '--format', '{{.State.Pid}}', writer])
+  process.kill(Number(pid), 'SIGKILL')
+  await isThere()
+  expect(await holding(value, since)).toEqual([])
+  // The search finds what the engine's disk does have.
+  await asRoot(web, 'cp /run/secrets/token /copy')
+  expect((await holding(value, since)).length).toBeGreaterThan(0)
+  await stack.must('down', '--volumes', '--timeout', '0')
 })

@@ -182,6 +182,20 @@ export async function environmentIn(container: string): Promise<string[]> {
   return lines
 }
 
+/** The files on the engine's disk that hold a value; only those that were written since `since` was. */
+export async function holding(value: string, since: string, directory?: string): Promise<string[]> {
+  const root = directory ?? (await must('docker', ['info', '--format', '{{.DockerRootDir}}'])).trim()
+  const script = 'find "$1" -xdev -type f -newer "$2" -exec grep -lF -f "$3" {} + 2>/dev/null; true'
+  const pattern = join(tmpdir(), `disinto-pattern-${randomBytes(6).toString('hex')}`)
+  await writeFile(pattern, value)
+  try {
+    const found = await must('sh', ['-c', script, 'sh', root, since, pattern])
+    return found.split('\n').filter((line) => line !== '')
+  } finally {
+    await rm(pattern)
+  }
+}
+
 /** What is left of runs in memory. */
 export async function inMemory(): Promise<string[]> {
   return (await readdir('/dev/shm')).filter((name) => name.startsWith('disinto-run-'))
