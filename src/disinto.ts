@@ -2,16 +2,16 @@
 import { beforeChildren, endChildren } from './child.ts'
 import { asDisintoError } from './errors.ts'
 import type { CutWords } from './flags.ts'
-import type { HostCommand, Invocation } from './host/cli/command.ts'
-import { findCommand, parseWords } from './host/cli/words.ts'
-import { statusOf, USAGE } from './host/cli/exit-status.ts'
 import { sudoUser } from './host/access/sudo.ts'
-import { whenLeaving } from './host/files/cleanup.ts'
-import { hostSpeaker, processContext, processVariables } from './host/context.ts'
+import type { HostCommand, Invocation } from './host/cli/command.ts'
+import { statusOf, USAGE } from './host/cli/exit-status.ts'
+import { findCommand, parseWords } from './host/cli/words.ts'
 import { CALLED_BY_GIT, COMMANDS } from './host/commands.ts'
+import { hostSpeaker, processContext, processVariables } from './host/context.ts'
+import { failure } from './host/errors.ts'
+import { whenLeaving } from './host/files/cleanup.ts'
 import { refuseDebugLog } from './node-debug.ts'
 import { writeAll } from './speak.ts'
-import { failure } from './host/errors.ts'
 
 function invocation({ words, rest, given }: CutWords, here: boolean): Invocation {
   const last = (option: string) => given.get(option)?.at(-1)

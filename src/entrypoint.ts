@@ -22,15 +22,15 @@ import { type Located, locate } from './load/locate.ts'
 import { type Merged, merge } from './load/merge.ts'
 import { helpText, type Options, parseOptions } from './load/options.ts'
 import { read } from './load/read.ts'
-import { checkReport, loadedNames, findingWarnings, summaryLine, warningsOf } from './load/report.ts'
-import { opener } from './sops/engines.ts'
+import { checkReport, findingWarnings, loadedNames, summaryLine, warningsOf } from './load/report.ts'
 import type { Document, KeyType, Open } from './nouns.ts'
+import { opener } from './sops/engines.ts'
 import {
   leaveTerminationMessage,
   type Speaker,
   speaker,
-  type Warning,
   visibleLines,
+  type Warning,
   writeAll,
 } from './speak.ts'
 import { warning } from './warnings.ts'

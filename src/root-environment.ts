@@ -2,8 +2,9 @@
  * What a program that root starts gets of an environment. A root whose HOME, PATH or configuration somebody else can
  * write runs what that one likes: `credential_process` in ~/.aws/config, a `sops` in ~/bin, a FIFO at ~/.ssh/id_ed25519.
  */
-import { isAbsolute, resolve } from 'node:path'
+
 import { existsSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
 import { othersCouldReplace } from './file-access.ts'
 
 type Variables = ReadonlyMap<string, string>

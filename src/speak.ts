@@ -8,7 +8,8 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import type { DisintoError } from './errors.ts'
-import { errnoOf, escapeUnseen } from './errors.ts'
+import { errnoOf } from './errors.ts'
+import { escapeUnseen } from './quote.ts'
 
 /** What is told of and ends nothing: a stable code, one fact, and what to do. A DisintoError is one, too. */
 export interface Warning {

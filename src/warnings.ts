@@ -1,5 +1,7 @@
-/** What both programs warn of, by the rules of errors.ts. The host's own warnings: host/warnings.ts. */
-import { type Catalogue, composerOf, type Fault, list, quote, type Texts } from './errors.ts'
+/** What both programs warn of, by the rules of catalogue.ts. The host's own warnings: host/warnings.ts. */
+import type { Catalogue, Fault, Texts } from './catalogue.ts'
+import { composerOf } from './errors.ts'
+import { list, quote } from './quote.ts'
 import type { Warning } from './speak.ts'
 
 /** At most so many names or lines in one warning. */
@@ -61,4 +63,4 @@ export const CORE_WARNINGS = {
 export const asWarning = (code: string, fault: Fault): Warning => ({ code, ...fault })
 
 /** Makes the warning for a code from the facts its message needs. */
-export const warning = composerOf(CORE_WARNINGS, asWarning)
+export const warning = composerOf(() => CORE_WARNINGS, asWarning)

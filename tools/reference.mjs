@@ -9,7 +9,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { CORE_CATALOGUE } from '../src/errors.ts'
+import { CORE_CATALOGUE } from '../src/catalogue.ts'
 import { statusOf as shimStatusOf } from '../src/handover/exit-status.ts'
 import { COMMON_OPTIONS } from '../src/host/cli/command.ts'
 import { statusOf as hostStatusOf } from '../src/host/cli/exit-status.ts'
@@ -110,7 +110,7 @@ function factsIn(path) {
 
 /**
  * The rows of a catalogue: code, message, what to do.
- * @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path
+ * @param {import('../src/catalogue.ts').Catalogue} catalogue @param {string} path
  * @returns {Array<[code: string, message: string, hint: string]>}
  */
 function rowsOf(catalogue, path) {
@@ -118,7 +118,7 @@ function rowsOf(catalogue, path) {
   return Object.entries(catalogue).map(([name, compose]) => {
     const given = facts.get(name)
     if (given === undefined) throw new Error(`${name}: not found in src/${path}`)
-    const { message, hint } = /** @type {(facts: object) => import('../src/errors.ts').Fault} */ (compose)(
+    const { message, hint } = /** @type {(facts: object) => import('../src/catalogue.ts').Fault} */ (compose)(
       given,
     )
     if (/undefined/.test(message + hint)) throw new Error(`${name}: a fact of it was not found`)
@@ -126,7 +126,7 @@ function rowsOf(catalogue, path) {
   })
 }
 
-/** @param {import('../src/errors.ts').Catalogue} catalogue @param {string} path @param {(code: string) => number} statusOf */
+/** @param {import('../src/catalogue.ts').Catalogue} catalogue @param {string} path @param {(code: string) => number} statusOf */
 function errors(catalogue, path, statusOf) {
   const rows = rowsOf(catalogue, path).map(([name, ...words]) => [
     code(name),
@@ -206,7 +206,7 @@ export async function tables() {
   return new Map([
     ['options', shimOptions()],
     ['host-options', await hostOptions()],
-    ['errors', errors(CORE_CATALOGUE, 'errors.ts', shimStatusOf)],
+    ['errors', errors(CORE_CATALOGUE, 'catalogue.ts', shimStatusOf)],
     ['host-errors', errors(HOST_CATALOGUE, 'host/errors.ts', hostStatusOf)],
     ['warnings', warnings()],
     ['findings', findings()],

@@ -1,7 +1,8 @@
 /** From the command's word to the file to execute, as execvp(3) finds it. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, failure, NOT_MARKED } from '../errors.ts'
+import { NOT_MARKED } from '../catalogue.ts'
+import { errnoOf, failure } from '../errors.ts'
 
 /** execvp(3): where to look when PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'

@@ -1,5 +1,5 @@
 /** The exit statuses of the shim's own failures. `docker run` and `env` have them so (env(1), EXIT STATUS). */
-import type { ErrorCode } from '../errors.ts'
+import type { ErrorCode } from '../catalogue.ts'
 
 const FAILED = 125
 const NOT_EXECUTABLE = 126

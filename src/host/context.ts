@@ -1,10 +1,11 @@
 /** What a command works with: the project, the environment, and who is at the other end. */
 import { readSync } from 'node:fs'
-import { errnoOf, quote } from '../errors.ts'
+import { errnoOf } from '../errors.ts'
+import { quote } from '../quote.ts'
 import { type Speaker, speaker, visibleLines, writeAll } from '../speak.ts'
-import { type Project, projectAt, rootAbove } from './project.ts'
 import { failure } from './errors.ts'
-import { type Paint, isTerminal, paintFor } from './terminal.ts'
+import { type Project, projectAt, rootAbove } from './project.ts'
+import { isTerminal, type Paint, paintFor } from './terminal.ts'
 
 export interface HostContext {
   readonly project: Project

@@ -1,5 +1,7 @@
-/** What the host command says that the shim does not, by the rules of errors.ts. */
-import { asFailure, CORE_CATALOGUE, composerOf, list, quote, type Catalogue, type Texts } from '../errors.ts'
+/** What the host command says that the shim does not, by the rules of catalogue.ts. */
+import { type Catalogue, CORE_CATALOGUE, type Texts } from '../catalogue.ts'
+import { asFailure, composerOf } from '../errors.ts'
+import { list, quote } from '../quote.ts'
 
 /** A format as sops calls it: by its own name it would take every .enc file for a binary one. */
 const type = (format: string) => `${format}`.replace('sops-', '')
@@ -634,7 +636,9 @@ export const HOST_CATALOGUE = {
   }),
 } satisfies Catalogue
 
+const CATALOGUE = { ...CORE_CATALOGUE, ...HOST_CATALOGUE }
+
 /** Makes the error for a code of the host or of both programs, whose hints name the host's own help. */
-export const failure = composerOf({ ...CORE_CATALOGUE, ...HOST_CATALOGUE }, asFailure)
+export const failure = composerOf(() => CATALOGUE, asFailure)
 
 export type ErrorCode = keyof typeof CORE_CATALOGUE | keyof typeof HOST_CATALOGUE

@@ -1,5 +1,5 @@
 /** Starts the programs of the host command: without a shell, with the variables given alone. */
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import type { Readable } from 'node:stream'
 import { isatty } from 'node:tty'

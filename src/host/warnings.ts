@@ -1,5 +1,7 @@
-/** What the host command warns of in more than one place, by the rules of errors.ts. */
-import { type Catalogue, composerOf, list, quote, type Texts } from '../errors.ts'
+/** What the host command warns of in more than one place, by the rules of catalogue.ts. */
+import type { Catalogue, Texts } from '../catalogue.ts'
+import { composerOf } from '../errors.ts'
+import { list, quote } from '../quote.ts'
 import { asWarning, CORE_WARNINGS } from '../warnings.ts'
 
 export const HOST_WARNINGS = {
@@ -29,5 +31,7 @@ export const HOST_WARNINGS = {
   }),
 } satisfies Catalogue
 
+const WARNINGS = { ...CORE_WARNINGS, ...HOST_WARNINGS }
+
 /** Makes the warning for a code of the host or of both programs. */
-export const warning = composerOf({ ...CORE_WARNINGS, ...HOST_WARNINGS }, asWarning)
+export const warning = composerOf(() => WARNINGS, asWarning)

@@ -2,8 +2,9 @@
  * What is wrong with dotenv text, or would be read otherwise elsewhere. Line numbers and names, never text; the same
  * for a plaintext `.env` and for the lines of an opened SOPS dotenv file (DESIGN.md §2, "What a file means").
  */
-import { quote } from '../errors.ts'
+
 import type { DotenvItem } from '../nouns.ts'
+import { quote } from '../quote.ts'
 import type { Warning } from '../speak.ts'
 import { type Assignment, type Reading, readDotenv, readItems } from './dotenv.ts'
 import { isLegalName } from './names.ts'

@@ -2,9 +2,9 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errnoOf, failure } from '../errors.ts'
+import type { EnvFile, SecretFile, Source } from '../nouns.ts'
 import { checkSecretName, namesGiven, partsOfName } from './names.ts'
 import type { Options } from './options.ts'
-import type { EnvFile, SecretFile, Source } from '../nouns.ts'
 
 export interface Located {
   /** The env file first, then the secret files in byte order of their names: later wins. */

@@ -1,9 +1,9 @@
 /** The shim's flags and DISINTO_* variables, to one frozen object. */
 import { failure } from '../errors.ts'
-import { isLegalName, partsOfName } from './names.ts'
-import { FLAGS, variableOf } from './option-list.ts'
 import { cutWords, type Grammar } from '../flags.ts'
 import { ENGINES, type EngineName, KEY_TYPES, type KeyType, USUAL_KEY_TYPES } from '../nouns.ts'
+import { isLegalName, partsOfName } from './names.ts'
+import { FLAGS, variableOf } from './option-list.ts'
 
 export interface Options {
   readonly root: string | undefined

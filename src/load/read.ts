@@ -1,9 +1,9 @@
 /** From a source to its bytes and their format. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
 import { type DisintoError, errnoOf, failure } from '../errors.ts'
+import type { Document, Format, Source } from '../nouns.ts'
 import { damageOf } from './damage.ts'
 import { detectFormat } from './format.ts'
-import type { Document, Format, Source } from '../nouns.ts'
 
 /** No source is larger: an environment can't hold more than 128 KiB a variable, so 10 MiB is plenty. */
 export const MAX_FILE_BYTES = 10 * 1024 * 1024

@@ -1,12 +1,12 @@
 /** What a run says about itself: names, files and formats, never a value. */
 import { basename } from 'node:path'
-import { quote } from '../errors.ts'
 import type { Document } from '../nouns.ts'
+import { quote } from '../quote.ts'
 import type { Warning } from '../speak.ts'
 import { MOST, warning } from '../warnings.ts'
+import type { Entry, Finding } from './decrypt.ts'
 import type { Merged } from './merge.ts'
 import type { Options } from './options.ts'
-import type { Entry, Finding } from './decrypt.ts'
 
 /**
  * Warnings about what files say: a value that is cut or a line that sets nothing, a line each kind. Where something is

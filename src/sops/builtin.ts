@@ -14,11 +14,6 @@ import {
 import type { Identity } from '../age/identities.ts'
 import { failure } from '../errors.ts'
 import { damageOf } from '../load/damage.ts'
-import { isClear } from './clear-names.ts'
-import { type Envelope, parseEnvelope } from './envelope.ts'
-import { SopsFault } from './fault.ts'
-import { type AgeKey, type Declined, KEY_TYPE_TITLES } from './metadata.ts'
-import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
 import {
   type Document,
   type DotenvItem,
@@ -27,6 +22,11 @@ import {
   type Plaintext,
   type SopsFormat,
 } from '../nouns.ts'
+import { isClear } from './clear-names.ts'
+import { type Envelope, parseEnvelope } from './envelope.ts'
+import { SopsFault } from './fault.ts'
+import { type AgeKey, type Declined, KEY_TYPE_TITLES } from './metadata.ts'
+import { nestedName, type OpenedItem, openValues, type Value } from './values.ts'
 
 /** Where a key is looked for last, for a caller that does not know better. */
 const USUAL_KEY_FILES = ['~/.config/sops/age/keys.txt']

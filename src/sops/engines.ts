@@ -3,8 +3,8 @@ import type { Keyring } from '../age/sources.ts'
 import { DisintoError, failure } from '../errors.ts'
 import { keyTypesOf } from '../load/options.ts'
 import type { Document, EngineName, KeyType, Open, Plaintext } from '../nouns.ts'
-import type { OpenBySops } from './program.ts'
 import type { Declined } from './metadata.ts'
+import type { OpenBySops } from './program.ts'
 import { keyRefusal, recipientsOf } from './refusal.ts'
 
 /** What else an opener may be told. */

@@ -1,12 +1,12 @@
 /** From the bytes of a SOPS file to its metadata and its encrypted tree. No cryptography. */
 import { isUtf8 } from 'node:buffer'
+import type { SopsFormat } from '../nouns.ts'
 import { splitLines } from './dotenv-lines.ts'
 import { damaged } from './fault.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { type Declined, type Metadata, readMetadata } from './metadata.ts'
 import { agreesWithGo } from './pattern.ts'
 import { type Selector, selectorOf } from './rule.ts'
-import type { SopsFormat } from '../nouns.ts'
 
 /** One line or member, as it stands in the file: its value may be encrypted. Members of JSON have no line: 0. */
 export type Item =

@@ -5,9 +5,9 @@
 import type { Document, Node, Scalar } from 'yaml'
 import { failure } from '../errors.ts'
 import { readDocument } from '../yaml.ts'
+import type { Allowance } from './allowance.ts'
 import { isMap, type JsonValue } from './json.ts'
 import { jsonText } from './json-text.ts'
-import type { Allowance } from './allowance.ts'
 
 type Yaml = typeof import('yaml')
 

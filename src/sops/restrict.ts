@@ -5,11 +5,11 @@
  */
 import { failure } from '../errors.ts'
 import type { Covers, Document, KeyType } from '../nouns.ts'
+import { Allowance } from './allowance.ts'
+import { splitLines } from './dotenv-lines.ts'
 import { isMap, type JsonMap, type JsonValue, parseJson } from './json.ts'
 import { jsonText } from './json-text.ts'
-import { splitLines } from './dotenv-lines.ts'
 import { isKeyType, PLAIN_ENTRIES } from './metadata.ts'
-import { Allowance } from './allowance.ts'
 
 /** What sops is to be given. */
 export interface Restricted {

@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import fc from '../helpers/property.ts'
 import { afterAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { generateKey } from '../../src/age/keygen.ts'
@@ -28,30 +27,31 @@ import { projectAt } from '../../src/host/project.ts'
 import { ensureServiceKey, grantService } from '../../src/host/store/grant.ts'
 import { bareKey } from '../../src/sops/master-key.ts'
 import { plugIn } from '../helpers/age-plugin.ts'
+import fc from '../helpers/property.ts'
 import {
   chosenOf,
   type File,
   foreignKeys,
-  generalFor,
   type Groups,
+  generalFor,
   isAccepted,
   isAllAccepted,
   isWritable,
   type Key,
-  opens,
   OTHER_PATTERN,
-  rewritten,
-  type Rules,
-  ruleFor,
+  opens,
   RULES,
+  type Rules,
+  rewritten,
+  ruleFor,
   rulesText,
   styled,
   type Which,
+  type World,
   withGrant,
   withKey,
   withoutGrant,
   withoutKey,
-  type World,
 } from './access-model.ts'
 import { deep, seed } from './reference.ts'
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { openAgeFile, sealAgeFile } from '../../src/age/file.ts'
 import { parseIdentities } from '../../src/age/identities.ts'
 import { generateKey, generatePostQuantumKey } from '../../src/age/keygen.ts'
+import fc from '../helpers/property.ts'
 import { deep, put, seed } from './reference.ts'
 
 const timeout = deep ? 600_000 : 60_000

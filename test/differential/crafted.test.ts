@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { sealAgeFile } from '../../src/age/file.ts'
 import { parseIdentities } from '../../src/age/identities.ts'
 import { encryptValue } from '../../src/sops/cipher.ts'
 import { goFloat, goInt } from '../../src/sops/scalar.ts'
+import fc from '../helpers/property.ts'
 import { builtin, deep, keys, recipients, seed, sopsValues } from './reference.ts'
 
 const timeout = deep ? 600_000 : 120_000

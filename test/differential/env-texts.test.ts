@@ -13,9 +13,9 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'dotenv'
-import fc from '../helpers/property.ts'
 import { afterAll, expect, test } from 'vitest'
 import { diagnoseText, type Problem } from '../../src/load/diagnosis.ts'
+import fc from '../helpers/property.ts'
 import { deep, seed } from './reference.ts'
 
 const SHIM = fileURLToPath(new URL('../../entrypoint/entrypoint.js', import.meta.url))

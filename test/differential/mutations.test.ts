@@ -9,12 +9,12 @@ import {
   deep,
   type Kind,
   keys,
+  printed,
   recipients,
   seed,
   sopsDecrypt,
   sopsEncrypt,
   sopsValues,
-  printed,
 } from './reference.ts'
 
 const timeout = deep ? 3_000_000 : 240_000

@@ -1,5 +1,5 @@
-import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
+import fc from '../helpers/property.ts'
 import { anyDotenv, anyMembers, anyRule } from './arbitrary.ts'
 import { builtin, deep, printed, seed, sopsDecrypt, sopsEncrypt, sopsValues } from './reference.ts'
 

@@ -2,13 +2,13 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import * as vectors from 'cctv-age'
-import fc from '../helpers/property.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseIdentities } from '../../src/age/identities.ts'
 import { armor } from '../../src/age/armor.ts'
 import { sealAgeFile } from '../../src/age/file.ts'
-import { type CreationRule, deep, keys, recipients, seed, sopsEncrypt } from './reference.ts'
+import { parseIdentities } from '../../src/age/identities.ts'
+import fc from '../helpers/property.ts'
 import { readers } from './readers.ts'
+import { type CreationRule, deep, keys, recipients, seed, sopsEncrypt } from './reference.ts'
 
 /** No input of these sizes takes seconds, on however busy a machine; one that takes this long would never end. */
 const HANG_MS = 60_000

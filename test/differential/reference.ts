@@ -8,8 +8,8 @@ import { type Identity, parseIdentities } from '../../src/age/identities.ts'
 import { generateKey } from '../../src/age/keygen.ts'
 import { DisintoError } from '../../src/errors.ts'
 import { textOf } from '../../src/load/dotenv.ts'
-import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import type { Document, Format, Plaintext } from '../../src/nouns.ts'
+import { prepareBuiltin } from '../../src/sops/builtin.ts'
 import { deep, seed } from '../helpers/property.ts'
 
 export { deep, seed }

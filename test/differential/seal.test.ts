@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import fc from '../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { parseIdentities } from '../../src/age/identities.ts'
 import { generatePostQuantumKey } from '../../src/age/keygen.ts'
 import { sealDotenv, sealJson, unholdableLine } from '../../src/sops/seal.ts'
+import fc from '../helpers/property.ts'
 import { anyDotenv, anyEntries } from './arbitrary.ts'
 import {
   builtin,

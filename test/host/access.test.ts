@@ -18,8 +18,8 @@ import { DisintoError } from '../../src/errors.ts'
 import type { HostContext } from '../../src/host/context.ts'
 import { projectAt } from '../../src/host/project.ts'
 import { ensureServiceKey, grantService } from '../../src/host/store/grant.ts'
-import { Host, MARK } from './host.ts'
 import { SOPS } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 /** Whether a key alone opens a file with stock sops. */
 function opens(host: Host, key: string, file: string, type: string): boolean {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { AGE, AGE_KEYGEN, SHIM } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
 

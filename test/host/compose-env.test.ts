@@ -5,8 +5,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { Host } from './host.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { Host } from './host.ts'
 
 const PAGE = fileURLToPath(new URL('../../docs/migrating.md', import.meta.url))
 

@@ -8,10 +8,10 @@ import { DisintoError } from '../../src/errors.ts'
 import { exposuresOf, placesInWords } from '../../src/host/compose/exposures.ts'
 import { readMarked, readStack, readWithValues } from '../../src/host/compose/read.ts'
 import { readSettings } from '../../src/host/compose/settings.ts'
+import { openForStack } from '../../src/host/compose/values.ts'
 import type { HostContext } from '../../src/host/context.ts'
 import { projectAt } from '../../src/host/project.ts'
 import { speaker } from '../../src/speak.ts'
-import { openForStack } from '../../src/host/compose/values.ts'
 import { Host, MARK } from './host.ts'
 
 const NEEDED = {

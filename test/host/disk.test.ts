@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 const ROOT = process.getuid?.() === 0
 

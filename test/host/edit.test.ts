@@ -2,9 +2,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { ownMemory } from '../helpers/memory.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 /** A host with a secret, an env file, and an editor that is a shell script. */
 function edited(script: string, directory?: string) {

@@ -1,10 +1,10 @@
 /** The merge driver through git itself: merge, rebase, cherry-pick, stash. Read back with stock sops. */
 import { spawnSync } from 'node:child_process'
-import fc from '../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { sealDotenv, sealJson } from '../../src/sops/seal.ts'
-import { Repository, repositoryWith } from './repository.ts'
 import { SOPS } from '../helpers/parts.ts'
+import fc from '../helpers/property.ts'
+import { Repository, repositoryWith } from './repository.ts'
 
 const MARK = 'hunter2-Zq7'
 /** Pairs of branches that are merged; many more in the deep run. */

@@ -11,9 +11,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { BUNDLES, DISINTO } from '../helpers/parts.ts'
 import { Host, MARK } from './host.ts'
 import { Repository, repositoryWith } from './repository.ts'
-import { BUNDLES, DISINTO } from '../helpers/parts.ts'
 
 test('setup says what it changed, changes nothing the second time, and undo leaves no trace', () => {
   const repository = new Repository()

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { AGE, SHIM } from '../helpers/parts.ts'
 import { encrypt } from '../shim/project.ts'
 import { Host, MARK } from './host.ts'
-import { AGE, SHIM } from '../helpers/parts.ts'
 
 function project(): Host {
   const host = new Host()

@@ -3,8 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'dotenv'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { AGE, SHIM } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 /** What the shim gives a command, for the names of a dotenv text. */
 function loaded(host: Host, names: readonly string[]): Record<string, string> {

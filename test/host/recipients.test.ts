@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, renameSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { SOPS } from '../helpers/parts.ts'
 import { encrypt } from '../shim/project.ts'
 import { Host, MARK } from './host.ts'
-import { SOPS } from '../helpers/parts.ts'
 
 /** A project with an env file and two secrets. */
 function project(): Host {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 /** A host with a .env.enc of this text. */
 function withEnv(text: string): Host {

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { expect, onTestFinished, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 /** As the kernel has it; a zombie is nobody any more. */
 function stateOf(pid: number): string {

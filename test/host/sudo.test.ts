@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Host, MARK } from './host.ts'
 import { AGE, AGE_KEYGEN } from '../helpers/parts.ts'
+import { Host, MARK } from './host.ts'
 
 describe.runIf(process.getuid?.() === 0)('root by sudo', () => {
   const env = { SUDO_USER: 'ann', SUDO_UID: '1000' }

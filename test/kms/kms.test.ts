@@ -3,7 +3,7 @@ import { createServer as createHttpServer, request as sendHttp } from 'node:http
 import { createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Host } from '../host/host.ts'
-import { makeKey, MARK, parseEnvironment, Project } from '../shim/project.ts'
+import { MARK, makeKey, Project, parseEnvironment } from '../shim/project.ts'
 import { fetchServices, type Kms, sopsDotenv, startKms, startVault, type Vault } from './kms.ts'
 
 beforeAll(fetchServices, 600_000)

@@ -7,10 +7,10 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { Host, MARK } from '../host/host.ts'
-import { need } from './launch.ts'
 import { ownMemory } from '../helpers/memory.ts'
 import { SOPS } from '../helpers/parts.ts'
+import { Host, MARK } from '../host/host.ts'
+import { need } from './launch.ts'
 
 beforeAll(() => need('strace'))
 

@@ -4,8 +4,8 @@ import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { entrypointWords } from './entrypoint.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { entrypointWords } from './entrypoint.ts'
 
 const LAUNCHER = fileURLToPath(new URL('launch.py', import.meta.url))
 export const PROBE = readFileSync(new URL('probe.sh', import.meta.url), 'utf8')

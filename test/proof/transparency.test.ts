@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { SHIM } from '../helpers/parts.ts'
 import { EXECVE, Project } from '../shim/project.ts'
 import { KNOWN, knownDifference, knownInImage } from './known.ts'
 import { type Conditions, difference, type Facts, launch, need, probe, shimWords } from './launch.ts'
-import { SHIM } from '../helpers/parts.ts'
 
 const PATH = `PATH=${process.env['PATH']}`
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { MARK, parseEnvironment, Project } from './project.ts'
+import { MARK, Project, parseEnvironment } from './project.ts'
 
 const GOOD = `FORGE_URL=https://forge.example\nFORGE_TOKEN=${MARK}\n`
 

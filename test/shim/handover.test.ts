@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { EXECVE, expectRefusal, MARK, Project, seen } from './project.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { EXECVE, expectRefusal, MARK, Project, seen } from './project.ts'
 
 function withSecret(): Project {
   const project = new Project()

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { MARK, Project } from './project.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { MARK, Project } from './project.ts'
 
 const isRoot = process.getuid?.() === 0
 

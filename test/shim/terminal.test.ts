@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Project, seen } from './project.ts'
 import { SHIM } from '../helpers/parts.ts'
+import { Project, seen } from './project.ts'
 
 /** Runs the shim on a pseudo-terminal (script(1) of bsdutils); what is written to stdin is typed. */
 function onTerminal(project: Project, command: string) {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
+import { SHIM } from '../helpers/parts.ts'
 import { build, freshValue, IMAGE, must, Place, REPOSITORY, run } from '../image/image.ts'
 import { MARK, makeKey, Project, parseEnvironment } from '../shim/project.ts'
-import { SHIM } from '../helpers/parts.ts'
 
 const KEY_VARIABLES = [
   'SOPS_AGE_KEY',

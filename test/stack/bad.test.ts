@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { freshValue, must, run, useImage } from '../image/image.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { freshValue, must, run, useImage } from '../image/image.ts'
 import { expectError, proposalFor, Stack } from './stack.ts'
 
 useImage()

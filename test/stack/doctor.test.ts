@@ -1,7 +1,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { freshValue, must, run, useImage } from '../image/image.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { freshValue, must, run, useImage } from '../image/image.ts'
 import { proposalFor, Stack } from './stack.ts'
 
 useImage()

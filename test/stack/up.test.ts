@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { freshValue, must, run, until, useImage } from '../image/image.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { freshValue, must, run, until, useImage } from '../image/image.ts'
 import { asRoot, environmentIn, Stack } from './stack.ts'
 
 useImage()

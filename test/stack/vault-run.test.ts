@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { docker, freshValue, must, run, until, useImage } from '../image/image.ts'
 import { DISINTO } from '../helpers/parts.ts'
+import { docker, freshValue, must, run, until, useImage } from '../image/image.ts'
 import { asRoot, asUser, expectError, inMemory, proposalFor, Stack } from './stack.ts'
 
 useImage()

@@ -30,7 +30,9 @@ const ORDER = [
   ['age/', 'redact/', 'load/'],
   ['child.ts', 'flags.ts', 'memory-directory.ts', 'root-environment.ts', 'warnings.ts'],
   ['node-debug.ts', 'owner.ts', 'speak.ts', 'yaml.ts'],
-  ['errors.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
+  ['errors.ts'],
+  ['catalogue.ts'],
+  ['quote.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
 ] as const
 
 /** The files of src with what each imports, statically or not, types included. */

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { asDisintoError, CORE_CATALOGUE, escapeUnseen, type Fault, quote } from '../../src/errors.ts'
+import { CORE_CATALOGUE, type Fault } from '../../src/catalogue.ts'
+import { asDisintoError } from '../../src/errors.ts'
 import { HOST_CATALOGUE } from '../../src/host/errors.ts'
+import { escapeUnseen, quote } from '../../src/quote.ts'
 
 /** Any facts will do: what is held here is the form. A list stands for a text, too. */
 const FACTS = new Proxy({}, { get: () => ['A'] })

@@ -4,10 +4,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { DisintoError, errnoOf, quote } from '../../errors.ts'
-import { failure } from '../errors.ts'
+import { DisintoError, errnoOf } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
 import { PLACE_FILE, placeOf } from '../place.ts'
 import { makeKeyDirectory, ownersOf } from './keys.ts'

@@ -1,16 +1,16 @@
 /** The first use of secrets in a project: the operator key and the creation rules. What exists is used as it is. */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
-import { AGENTS } from '../project.ts'
-import { type CreationRules, findRules, rulesOf } from './rules.ts'
-import { foreignKeys, keyAt, ownRecipients, wasFirst } from './keys.ts'
-import { newRules } from './first-rules.ts'
-import { acceptRules, claimPlace } from './accepted.ts'
-import { refuseKeyBySudo } from './sudo.ts'
-import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
+import { writeFile } from '../files/write.ts'
+import { AGENTS } from '../project.ts'
+import { acceptRules, claimPlace } from './accepted.ts'
+import { newRules } from './first-rules.ts'
+import { foreignKeys, keyAt, ownRecipients, wasFirst } from './keys.ts'
+import { type CreationRules, findRules, rulesOf } from './rules.ts'
+import { refuseKeyBySudo } from './sudo.ts'
 
 /** Whether SOPS_AGE_KEY_FILE names a file that is not there: who asks for a key there wants no other. */
 export function namesNewKeyFile({ project, variables }: HostContext): boolean {

@@ -5,10 +5,11 @@ import { type Identity, MalformedIdentity, parseIdentities } from '../../age/ide
 import { generateKey, generatePostQuantumKey, type NewKey, recipientOf } from '../../age/keygen.ts'
 import { keyFileWarnings } from '../../age/places.ts'
 import { readKeyring } from '../../age/sources.ts'
-import { DisintoError, errnoOf, quote } from '../../errors.ts'
+import { DisintoError, errnoOf } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
-import { writeFile } from '../files/write.ts'
 import { failure } from '../errors.ts'
+import { writeFile } from '../files/write.ts'
 
 /** The public halves of identities; those that only another program can use have none that we know. */
 export async function recipientsOf(identities: readonly Identity[]): Promise<string[]> {

@@ -3,15 +3,15 @@
  * and changes nothing else, or there is no change. Comments and order stay.
  */
 import type { Document, Node, YAMLMap, YAMLSeq } from 'yaml'
-import { failure } from '../errors.ts'
+import { areSameKeys, hasKey, type KeyKind, keysWithout, kindOf } from '../../sops/master-key.ts'
 import { readDocument } from '../../yaml.ts'
-import { areSameKeys, hasKey, type KeyKind, kindOf, keysWithout } from '../../sops/master-key.ts'
+import { failure } from '../errors.ts'
 import {
   type CreationRule,
   type CreationRules,
+  GROUP_FIELDS,
   groupEntries,
   groupEntryName,
-  GROUP_FIELDS,
   keyNamed,
   parseRules,
   type RawGroup,

@@ -1,13 +1,13 @@
 /** The creation rules of .sops.yaml: who may open which file. Read as sops reads them (config/config.go). */
 import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readIfThere } from '../../load/read.ts'
 import * as v from 'valibot'
-import { failure } from '../errors.ts'
+import { readIfThere } from '../../load/read.ts'
 import { type KeyKind, nameAzureKey, nameKey, uniqueKeys } from '../../sops/master-key.ts'
-import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
 import type { Matches } from '../../sops/pattern.ts'
+import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
 import { parseYaml } from '../../yaml.ts'
+import { failure } from '../errors.ts'
 import { matcherOf } from './path-pattern.ts'
 
 const Text = v.nullish(v.string())

@@ -1,8 +1,8 @@
 /** The editor of a person, on a file. */
 import { realpathSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { lendTerminal, whenLeaving } from '../files/cleanup.ts'
 import { failure } from '../errors.ts'
+import { lendTerminal, whenLeaving } from '../files/cleanup.ts'
 import { startProgram } from '../process.ts'
 
 /** Vim copies what it edits to its history, undo files and backups, which are on disk: here it must not. */

@@ -1,7 +1,7 @@
 /** The help: of all commands, those of a group, or one; and what was meant by words that call none. */
 import { nearest } from '../../nearest.ts'
-import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
 import { failure } from '../errors.ts'
+import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
 
 /** Columns of a terminal that is not wide. */
 const WIDTH = 80

@@ -1,9 +1,10 @@
 /** Questions to a person, on the terminal; what is typed in secret is never shown. */
-import { failure } from '../errors.ts'
+
 import { StringDecoder } from 'node:string_decoder'
 import { Secret } from '../../secret.ts'
 import { writeAll } from '../../speak.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 import { dieOf, whenLeaving } from '../files/cleanup.ts'
 import { HiddenLine } from './hidden-line.ts'
 

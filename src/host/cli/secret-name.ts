@@ -1,8 +1,8 @@
 /** The name of a secret on the command line: NAME, NAME@SERVICE, or the path of its file. */
 import { basename, dirname, resolve } from 'node:path'
 import { partsOfName } from '../../load/names.ts'
-import { failure } from '../errors.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 
 const LEGAL = /^[A-Za-z_][A-Za-z0-9_]*$/
 

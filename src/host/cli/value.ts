@@ -6,9 +6,9 @@ import type { Flag } from '../../flags.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
 import { failure } from '../errors.ts'
+import { isTerminal } from '../terminal.ts'
 import type { Invocation } from './command.ts'
 import { hiddenValue } from './prompt.ts'
-import { isTerminal } from '../terminal.ts'
 
 /** The options of every command that takes a value. */
 export const VALUE_OPTIONS: readonly Flag[] = [

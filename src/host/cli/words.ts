@@ -1,7 +1,7 @@
 /** The words of a command line: which command they call, and what they say to it. */
 import { type CutWords, cutWords } from '../../flags.ts'
-import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
 import { failure } from '../errors.ts'
+import { COMMON_OPTIONS, type Commands, type HostCommand } from './command.ts'
 
 /** Returns the longest run of words that names a command, and what follows it; undefined where none does. */
 export function findCommand(

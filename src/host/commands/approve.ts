@@ -3,8 +3,8 @@ import type { HostCommand, Invocation } from '../cli/command.ts'
 import { ownVariables } from '../context.ts'
 import { failure } from '../errors.ts'
 import { allowed } from '../store/open.ts'
-import { approve } from '../vault/approve.ts'
 import { millisecondsOf } from '../vault/approval-text.ts'
+import { approve } from '../vault/approve.ts'
 import { type Standing, standings, wants } from '../vault/standing.ts'
 
 function lineOf({ id, state, about, proposal }: Standing): string {

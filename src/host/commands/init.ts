@@ -2,16 +2,16 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readIfThere, readRegular } from '../../load/read.ts'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostCommand } from '../cli/command.ts'
-import type { HostContext } from '../context.ts'
-import { warning } from '../warnings.ts'
-import { composeFiles } from '../compose/settings.ts'
 import { plainValues } from '../compose/env-files.ts'
-import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
-import { PROXY_FILES } from '../proxy-template.ts'
-import { writeFile } from '../files/write.ts'
+import { composeFiles } from '../compose/settings.ts'
+import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { writeFile } from '../files/write.ts'
+import { PROXY_FILES } from '../proxy-template.ts'
+import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
+import { warning } from '../warnings.ts'
 
 const NEW = { mode: 0o644, over: 'new' } as const
 

@@ -1,8 +1,8 @@
 /** `disinto run`: the shim, for a command on this machine. */
 import { realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { canExecve } from '../../handover/runtime.ts'
 import { becomeCommand } from '../../handover/exec.ts'
+import { canExecve } from '../../handover/runtime.ts'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { failure } from '../errors.ts'
 import { runAttached } from '../process.ts'

@@ -1,5 +1,5 @@
 /** `disinto up`: the stack, with the mounts of what exists now. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostCommand, Invocation } from '../cli/command.ts'
 import { lookAgain } from '../compose/aftermath.ts'
 import { checkEngine, runCompose } from '../compose/docker.ts'

@@ -1,5 +1,5 @@
 /** A look at the containers after a start, for those that ended at once. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
 import { type Container, containersOf } from './by-name.ts'

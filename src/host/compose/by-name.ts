@@ -1,7 +1,7 @@
 /** The stack as the engine knows it, for when its files can't be read. */
 import type { HostContext } from '../context.ts'
-import { linesOfDocker, runDocker } from './docker.ts'
 import { failure } from '../errors.ts'
+import { linesOfDocker, runDocker } from './docker.ts'
 
 const LABEL = 'com.docker.compose'
 

@@ -4,9 +4,9 @@ import { errnoOf } from '../../errors.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 import { runAttached } from '../process.ts'
 import { composeWords } from './settings.ts'
-import { failure } from '../errors.ts'
 
 /**
  * A compose file can include what is elsewhere, by git or from a registry, and its address can have a value in it. Whom

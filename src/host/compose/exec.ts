@@ -1,14 +1,14 @@
 /** A command in a running container, as the user that the service's own command has. */
 import { KEY_VARIABLES } from '../../nouns.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
+import { isTerminal } from '../terminal.ts'
 import { warning } from '../warnings.ts'
 import { type Container, containersOf } from './by-name.ts'
 import { runDocker } from './docker.ts'
 import { type Image, inspectFields, startsShim } from './images.ts'
 import type { Reached } from './pass-on.ts'
 import { checkService, envFileOf } from './stack.ts'
-import { failure } from '../errors.ts'
-import { isTerminal } from '../terminal.ts'
 
 /** The words for docker exec. */
 function execWords(id: string, image: Image, withSecrets: boolean, command: readonly string[]): string[] {

@@ -1,5 +1,5 @@
 /** Where docker would keep, and show, the values of variables. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { Model } from './model.ts'
 import type { Reference } from './references.ts'
 import type { StandIns } from './stand-ins.ts'

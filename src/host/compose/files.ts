@@ -3,9 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { DisintoError } from '../../errors.ts'
 import { readRegular } from '../../load/read.ts'
 import type { HostContext } from '../context.ts'
+import { plainValues } from './env-files.ts'
 import { type Follow, type Reference, readReferences } from './references.ts'
 import { composeFiles } from './settings.ts'
-import { plainValues } from './env-files.ts'
 import { fillIn, referencesIn } from './template.ts'
 
 export interface ComposeSources {

@@ -1,7 +1,7 @@
 /** What each service was granted, for its mounts: exactly that. */
 import { createHash } from 'node:crypto'
-import { quote } from '../../errors.ts'
 import { readWhole } from '../../load/read.ts'
+import { quote } from '../../quote.ts'
 import type { Warning } from '../../speak.ts'
 import { AGENTS } from '../project.ts'
 import { ENV_FILE, type Grant, type GrantState } from '../store/grants.ts'

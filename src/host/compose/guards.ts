@@ -1,9 +1,9 @@
 /** Settings that take the shim's protection away, or that it can't start with. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
+import type { Warning } from '../../speak.ts'
 import type { Image } from './images.ts'
 import { startsShim } from './images.ts'
 import type { Service } from './model.ts'
-import type { Warning } from '../../speak.ts'
 
 /** Node 26 waits for ever where it may have five processes or fewer, and the command needs some, too. */
 const FEWEST_PROCESSES = 8

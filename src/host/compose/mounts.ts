@@ -1,9 +1,10 @@
 /** What each service gets mounted, from what exists now; given to compose in memory, never written. */
-import type { Model, Service } from './model.ts'
-import { failure } from '../errors.ts'
+
 import { partsOfName } from '../../load/names.ts'
+import { failure } from '../errors.ts'
 import { consumerOverride, type Delivery, volumesFor, writerService } from './deliveries.ts'
 import { type Granted, stampOfSecrets } from './granted.ts'
+import type { Model, Service } from './model.ts'
 
 /** Where the image looks, Dockerfile.agent. */
 export const IMAGE_ROOT = '/etc/disinto'

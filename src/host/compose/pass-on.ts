@@ -1,11 +1,12 @@
 /** Commands that hand the words which are not ours to docker compose. */
-import { DisintoError, quote } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { Invocation } from '../cli/command.ts'
 import type { HostContext } from '../context.ts'
 import { containersOf, projectInEngine, runByName } from './by-name.ts'
 import { writersDocument } from './deliveries.ts'
-import type { Model } from './model.ts'
 import { checkEngine, runCompose, statusOfCompose } from './docker.ts'
+import type { Model } from './model.ts'
 import { type Reading, readStack } from './read.ts'
 import { readSettings } from './settings.ts'
 

@@ -3,15 +3,15 @@ import type { Ended } from '../../child.ts'
 import { Secret } from '../../secret.ts'
 import { parseYaml } from '../../yaml.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
+import { withProgress } from '../terminal.ts'
 import { askDocker, lastLine } from './docker.ts'
+import { encryptedNames, plainValues } from './env-files.ts'
 import { type ComposeSources, readSources } from './files.ts'
 import { type Model, readModel } from './model.ts'
 import { composeFiles, composeWords } from './settings.ts'
-import { encryptedNames, plainValues } from './env-files.ts'
 import { kindOf, StandIns } from './stand-ins.ts'
 import { openValues } from './values.ts'
-import { failure } from '../errors.ts'
-import { withProgress } from '../terminal.ts'
 
 /** How often stand-ins are chosen anew before compose's refusal is taken for the file's own fault. */
 const MOST_TRIES = 24

@@ -1,8 +1,9 @@
 /** The services that the compose files name. They are read without compose: what must be quick may be wrong. */
-import { checkServiceName } from '../project.ts'
+
 import { readRegular } from '../../load/read.ts'
 import { parseYaml } from '../../yaml.ts'
 import type { HostContext } from '../context.ts'
+import { checkServiceName } from '../project.ts'
 import { composeFiles } from './settings.ts'
 
 function isServiceName(name: string): boolean {

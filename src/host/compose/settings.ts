@@ -1,15 +1,16 @@
 /** compose's own settings, `COMPOSE_*`, from the environment and the env files. */
-import { delimiter, dirname, join, resolve } from 'node:path'
+
 import { existsSync, statSync } from 'node:fs'
-import { quote } from '../../errors.ts'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { reasonAgainst } from '../../load/names.ts'
 import { readRegular } from '../../load/read.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
-import { isForOthers } from '../store/open.ts'
-import { hasPlainEnv, plainValues, encryptedNames } from './env-files.ts'
-import { openValues } from './values.ts'
 import { failure } from '../errors.ts'
+import { isForOthers } from '../store/open.ts'
+import { encryptedNames, hasPlainEnv, plainValues } from './env-files.ts'
+import { openValues } from './values.ts'
 
 /** Not those that let compose call others: these are for the environment alone. */
 const SETTING = /^COMPOSE_(?!EXPERIMENTAL_)/

@@ -7,11 +7,11 @@ import { read } from '../../load/read.ts'
 import type { Source } from '../../nouns.ts'
 import type { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
-import { warning } from '../warnings.ts'
-import { openWith } from '../store/open.ts'
-import { encryptedEnvFile } from './env-files.ts'
-import { visibleNames } from '../store/inventory.ts'
 import { failure } from '../errors.ts'
+import { visibleNames } from '../store/inventory.ts'
+import { openWith } from '../store/open.ts'
+import { warning } from '../warnings.ts'
+import { encryptedEnvFile } from './env-files.ts'
 
 /**
  * They would choose the engine that docker talks to, where it sends reports, what compose includes, or the bus that a

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { readRegular } from '../../load/read.ts'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { Secret } from '../../secret.ts'
+import type { Warning } from '../../speak.ts'
 import type { HostContext } from '../context.ts'
 import { AGENTS } from '../project.ts'
 import {
@@ -19,7 +20,6 @@ import type { ComposeSources } from './files.ts'
 import { type Image, startsShim } from './images.ts'
 import type { Model, Service } from './model.ts'
 import { readMarked } from './read.ts'
-import type { Warning } from '../../speak.ts'
 
 /** What people have told of names: in `.env.example`, and in the compose file. */
 export function readTold({ project }: HostContext, model: Model): Told {

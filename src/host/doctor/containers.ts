@@ -1,16 +1,17 @@
 /** What runs: containers without the secrets, with old ones, or ended before their command. */
-import { DisintoError, quote } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { NEVER_RAN } from '../compose/aftermath.ts'
 import { type Container, containersOf } from '../compose/by-name.ts'
+import { type Delivery, deliveriesOf, grantedFor } from '../compose/deliveries.ts'
 import { askDocker } from '../compose/docker.ts'
+import { grantedTo, stampOfSecrets } from '../compose/granted.ts'
 import type { Model } from '../compose/model.ts'
 import { IMAGE_ROOT } from '../compose/mounts.ts'
-import { type Delivery, deliveriesOf, grantedFor } from '../compose/deliveries.ts'
-import { grantedTo, stampOfSecrets } from '../compose/granted.ts'
 import { envFileOf } from '../compose/stack.ts'
 import type { HostContext } from '../context.ts'
-import { type Grant, grantsOf } from '../store/grants.ts'
 import type { Finding } from '../finding.ts'
+import { type Grant, grantsOf } from '../store/grants.ts'
 import { warning } from '../warnings.ts'
 
 /** The stamps that a service's container would get from `up`; none for what it mounts itself, or does not get. */

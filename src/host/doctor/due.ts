@@ -1,11 +1,11 @@
 /** What is due for change at its issuer, by its day or by its age. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
+import type { Finding } from '../finding.ts'
 import { DUE_FILE } from '../project.ts'
 import { daysUntil, readDueDates, SOON_DAYS } from '../store/due.ts'
 import { inventory, outsideOf } from '../store/inventory.ts'
 import { since } from '../store/since.ts'
-import type { Finding } from '../finding.ts'
 
 const DAY_MS = 86_400_000
 

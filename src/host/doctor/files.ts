@@ -1,21 +1,23 @@
 /** The files: plaintext, damage, names that do not fit, recipients that differ from the rules. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { DisintoError, quote } from '../../errors.ts'
-import { checkName, checkSecretName } from '../../load/names.ts'
+import { DisintoError } from '../../errors.ts'
 import { diagnoseItems } from '../../load/diagnosis.ts'
+import { checkName, checkSecretName } from '../../load/names.ts'
 import { read } from '../../load/read.ts'
-import type { HostContext } from '../context.ts'
+import type { Source } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
+import { ownRecipients, recipientsOfServices } from '../access/keys.ts'
 import type { Show } from '../access/recipient-names.ts'
 import { shownRecipient } from '../access/recipients.ts'
 import { type CreationRules, findRules, isOurs } from '../access/rules.ts'
+import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { DUE_FILE } from '../project.ts'
-import { outsideOf, inventory } from '../store/inventory.ts'
-import { ownRecipients, recipientsOfServices } from '../access/keys.ts'
-import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
-import { type Grant, grantsOf } from '../store/grants.ts'
 import { type Finding, findingOf } from '../finding.ts'
+import { DUE_FILE } from '../project.ts'
+import { type Grant, grantsOf } from '../store/grants.ts'
+import { inventory, outsideOf } from '../store/inventory.ts'
+import { allowed, entriesOf, isForOthers, openWith, plaintextOf } from '../store/open.ts'
 import { warning } from '../warnings.ts'
 import { examinePlainEnvFile, problemFindings } from './plain-env-file.ts'
 import {
@@ -26,7 +28,6 @@ import {
   type Seen,
   serviceFindings,
 } from './readers.ts'
-import type { Source } from '../../nouns.ts'
 
 /** What lies about beside the files that are read. */
 function strayFindings({ project }: HostContext): Finding[] {

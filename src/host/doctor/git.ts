@@ -1,9 +1,9 @@
 /** git: whether it compares, merges and checks encrypted files by name in this clone. */
 import { DisintoError } from '../../errors.ts'
 import type { HostContext } from '../context.ts'
+import type { Finding } from '../finding.ts'
 import { type SetUp, setUpOf } from '../git/setup.ts'
 import { inventory } from '../store/inventory.ts'
-import type { Finding } from '../finding.ts'
 
 const FIX = 'disinto git setup'
 

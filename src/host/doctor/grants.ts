@@ -1,12 +1,12 @@
 /** Grants against the stack: not mounted, mounted and not granted, or of no service. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { deliveriesOf, grantedFor } from '../compose/deliveries.ts'
 import { grantedTo, warningsOfGrants } from '../compose/granted.ts'
 import type { Model, Service } from '../compose/model.ts'
 import { IMAGE_KEYS, IMAGE_SECRETS, ROOT_KEYS } from '../compose/mounts.ts'
+import { type Finding, findingOf } from '../finding.ts'
 import { AGENTS } from '../project.ts'
 import { ENV_FILE, type Grant } from '../store/grants.ts'
-import { type Finding, findingOf } from '../finding.ts'
 
 /** The secret files that a service mounts by its own word, and was not granted. */
 function mountedFindings(service: Service, grants: readonly Grant[]): Finding[] {

@@ -1,10 +1,10 @@
 /** git: plaintext and keys that it tracks, knew once, or would take in. */
 import { existsSync } from 'node:fs'
 import type { Ended } from '../../child.ts'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
-import { runGit } from '../git/program.ts'
 import type { Finding } from '../finding.ts'
+import { runGit } from '../git/program.ts'
 
 /** Paths that hold plaintext or keys, as git's pathspecs below the project. */
 const SECRET_PATHS = ['.env', '.env.local', '.env.production', '.env.vault', 'keys.txt', ':(glob)**/keys.txt']

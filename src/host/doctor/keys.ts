@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readKeyring } from '../../age/sources.ts'
-import { quote } from '../../errors.ts'
-import type { HostContext } from '../context.ts'
+import { quote } from '../../quote.ts'
 import { foreignKeys, ownRecipients, recipientsOfFile } from '../access/keys.ts'
+import type { HostContext } from '../context.ts'
 import { type Finding, findingOf } from '../finding.ts'
 
 /** The key files of the project's services, by service. */

@@ -1,6 +1,7 @@
 /** Who can open which file, against the rules; and files that are where they do not belong. */
-import { quote } from '../../errors.ts'
+
 import type { Source } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import { areSameKeys, hasKey, keysWithout } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { newReaders } from '../access/accepted.ts'
@@ -8,10 +9,10 @@ import type { Show } from '../access/recipient-names.ts'
 import { shownRecipients } from '../access/recipients.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
+import { type Finding, findingOf } from '../finding.ts'
 import { AGENTS } from '../project.ts'
 import { copiesAmong } from '../store/copies.ts'
 import type { Grant } from '../store/grants.ts'
-import { type Finding, findingOf } from '../finding.ts'
 import { warning } from '../warnings.ts'
 
 /** A file of the project, and what it says without a key. */

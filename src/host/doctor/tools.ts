@@ -2,8 +2,8 @@
 import { capture } from '../../child.ts'
 import { asDisintoError, errnoOf } from '../../errors.ts'
 import { canExecve } from '../../handover/runtime.ts'
-import type { HostContext } from '../context.ts'
 import { checkEngine } from '../compose/docker.ts'
+import type { HostContext } from '../context.ts'
 import { type Finding, findingOf } from '../finding.ts'
 
 /** Name, words that make it tell its version, and what is missing without it. */

@@ -2,19 +2,19 @@
  * The vault: proposals that can't be run, and what the runner would see.
  * And what killed runs have left.
  */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { readSettings } from '../compose/settings.ts'
 import { type HostContext, ownVariables } from '../context.ts'
+import { type Finding, findingOf } from '../finding.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import { secretNames } from '../store/inventory.ts'
 import { allowed } from '../store/open.ts'
 import { signersFile } from '../vault/approval.ts'
 import { leftMemoryDirectories } from '../vault/memory.ts'
-import { proposalIds } from '../vault/proposal-file.ts'
 import { readProposal } from '../vault/proposal.ts'
+import { proposalIds } from '../vault/proposal-file.ts'
 import { letFor } from '../vault/request.ts'
 import { readRunner } from '../vault/service.ts'
-import { type Finding, findingOf } from '../finding.ts'
 
 function proposalFindings({ project, variables }: HostContext): Finding[] {
   let known: readonly string[] = []

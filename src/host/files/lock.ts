@@ -7,8 +7,8 @@ import { lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
-import { failure } from '../errors.ts'
 import { isGone, MARK, ownMark, world } from '../../owner.ts'
+import { failure } from '../errors.ts'
 
 const PAUSE_MS = 20
 /** In the queue of one name: who is choosing a number, and who waits or has its turn with one. */

@@ -19,10 +19,10 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { errnoOf } from '../../errors.ts'
+import { failure } from '../errors.ts'
 import { whenLeaving } from './cleanup.ts'
 import { temporaryName } from './leftovers.ts'
 import { realPath } from './real-path.ts'
-import { failure } from '../errors.ts'
 
 export interface WriteOptions {
   /** Called with what was read back, and where it still is; throws when it is not as it should be. */

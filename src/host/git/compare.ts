@@ -1,9 +1,9 @@
 /** What changed in the encrypted files between two states of the repository, by name. */
 import { existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
-import { quote } from '../../errors.ts'
 import { detectFormat } from '../../load/format.ts'
 import { MAX_FILE_BYTES, readWhole } from '../../load/read.ts'
+import { quote } from '../../quote.ts'
 import { keysWithout } from '../../sops/master-key.ts'
 import { readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'

@@ -1,7 +1,7 @@
 /** The repository that a project is in. */
-import { quote } from '../../errors.ts'
-import { failure } from '../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 import { runGit } from './program.ts'
 
 export interface Repository {

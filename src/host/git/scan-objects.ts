@@ -1,5 +1,5 @@
 /** Known values searched for in the objects of a repository: the index, or all that there is. */
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { type Hit, lineCounter, type Places, type Search } from './hits.ts'
 import { type GitObject, readObjects, readOutput } from './objects.ts'

@@ -1,7 +1,7 @@
 /** What git compares in place of an encrypted file: names and recipients, never a value. */
 import { createHash } from 'node:crypto'
-import { quote } from '../../errors.ts'
 import { detectFormat } from '../../load/format.ts'
+import { quote } from '../../quote.ts'
 import { type Outside, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
 

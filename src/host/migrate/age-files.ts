@@ -1,7 +1,8 @@
 /** Secret files without a name inside, of age or SOPS binary, to SOPS JSON of the same name. */
-import type { Document } from '../../nouns.ts'
+
 import type { Entry } from '../../load/decrypt.ts'
 import { read } from '../../load/read.ts'
+import type { Document } from '../../nouns.ts'
 import type { HostContext } from '../context.ts'
 import type { Prepared } from '../files/write.ts'
 import { secretNames, secretSource } from '../store/inventory.ts'

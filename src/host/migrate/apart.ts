@@ -4,13 +4,13 @@ import { errnoOf } from '../../errors.ts'
 import { checkValue } from '../../load/decrypt.ts'
 import { checkName } from '../../load/names.ts'
 import type { Secret } from '../../secret.ts'
-import type { HostContext } from '../context.ts'
 import type { CreationRules } from '../access/rules.ts'
+import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
+import type { Prepared } from '../files/write.ts'
 import { secretSource } from '../store/inventory.ts'
 import { allowed, entriesAt, openWith } from '../store/open.ts'
 import { prepareSealed } from '../store/seal.ts'
-import type { Prepared } from '../files/write.ts'
-import { failure } from '../errors.ts'
 
 export interface MigrateOptions {
   readonly dryRun: boolean

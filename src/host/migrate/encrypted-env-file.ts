@@ -1,7 +1,7 @@
 /** `.env` that is encrypted already, as `sops encrypt -i` leaves it: it is `.env.enc`. */
 import { existsSync } from 'node:fs'
-import { quote } from '../../errors.ts'
 import type { Document } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { writeFile } from '../files/write.ts'
 import { envSource } from '../store/inventory.ts'

@@ -1,9 +1,10 @@
 /** `.env` to `.env.enc`. The plaintext is removed last, when all of it can be read from encrypted files. */
 import { existsSync, lstatSync, rmSync, type Stats } from 'node:fs'
-import { errnoOf, quote } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { diagnoseText, problemWarnings } from '../../load/diagnosis.ts'
 import { read, readWhole } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import type { Secret } from '../../secret.ts'
 import { ensureRules } from '../access/first-use.ts'
 import type { HostContext } from '../context.ts'

@@ -1,7 +1,7 @@
 /** What is looked at before `.env` goes: who else needs it, and who else has what is in it. */
 import { type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { envFileUsers } from './env-file-users.ts'

@@ -1,7 +1,8 @@
 /** The rule for secrets/ that older installations lack: theirs have one for .env files alone. */
-import { DisintoError, quote } from '../../errors.ts'
-import { ensureRules, operatorRecipient } from '../access/first-use.ts'
+import { DisintoError } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { acceptRules } from '../access/accepted.ts'
+import { ensureRules, operatorRecipient } from '../access/first-use.ts'
 import { type CreationRules, overRules } from '../access/rules.ts'
 import { insertRule } from '../access/rules-edit.ts'
 import { anchoredPattern } from '../access/service-rule.ts'

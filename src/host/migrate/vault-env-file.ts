@@ -5,10 +5,10 @@ import { namedValues } from '../../load/named.ts'
 import { readWhole } from '../../load/read.ts'
 import { Secret } from '../../secret.ts'
 import type { HostContext } from '../context.ts'
-import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
-import { documentOf, openWith, plaintextOf } from '../store/open.ts'
-import { syncDirectory } from '../files/write.ts'
 import { failure } from '../errors.ts'
+import { syncDirectory } from '../files/write.ts'
+import { documentOf, openWith, plaintextOf } from '../store/open.ts'
+import { type MigrateOptions, missingAmong, prepareSecrets } from './apart.ts'
 import { rulesForSecrets } from './secrets-rule.ts'
 
 async function valuesOf(context: HostContext, path: string): Promise<Map<string, Secret>> {

@@ -5,9 +5,9 @@ import type { Outside } from '../../sops/outside.ts'
 import { type Rule, selectorOf } from '../../sops/rule.ts'
 import {
   type CreationRule,
+  GROUP_FIELDS,
   groupEntries,
   groupEntryName,
-  GROUP_FIELDS,
   keyNamed,
   RULE_FIELDS,
 } from '../access/rules.ts'

@@ -6,8 +6,8 @@ import {
   acceptFirst,
   acceptRules,
   isAcceptedAsIs,
-  newInRules,
   type NewReaders,
+  newInRules,
   newReaders,
 } from '../access/accepted.ts'
 import { ownersOf } from '../access/keys.ts'

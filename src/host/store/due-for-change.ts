@@ -1,9 +1,10 @@
 /** The secrets whose values somebody knows who should not. Only their issuers can make them worthless. */
-import { quote } from '../../errors.ts'
+
+import type { Source } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { outsideOf } from './inventory.ts'
 import { since } from './since.ts'
-import type { Source } from '../../nouns.ts'
 
 /** Lists the names in these files, with the age of each value. */
 export async function sayDueForChange({ speak }: HostContext, sources: readonly Source[]): Promise<void> {

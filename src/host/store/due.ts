@@ -3,8 +3,9 @@
  * ciphertext and outside of it: no tool that rewrites a file loses them, and no MAC speaks of them.
  */
 import { mkdirSync } from 'node:fs'
-import { errnoOf, quote } from '../../errors.ts'
+import { errnoOf } from '../../errors.ts'
 import { readIfThere } from '../../load/read.ts'
+import { quote } from '../../quote.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'

@@ -1,10 +1,11 @@
 /** Single values of `.env.enc`: opened, changed, and written for the readers that it has. */
-import { existsSync } from 'node:fs'
+
 import { isUtf8 } from 'node:buffer'
-import { quote } from '../../errors.ts'
+import { existsSync } from 'node:fs'
 import { ownName, textOf } from '../../load/dotenv.ts'
 import { read } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import { ensureRules } from '../access/first-use.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'

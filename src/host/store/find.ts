@@ -1,10 +1,10 @@
 /** Finds a secret by its name: in a file of its own, which wins, or in .env.enc. */
 import { existsSync } from 'node:fs'
 import { nearest } from '../../nearest.ts'
-import { outsideOf, envSource, secretNames, secretSource } from './inventory.ts'
-import type { Project } from '../project.ts'
 import type { Source } from '../../nouns.ts'
 import { failure } from '../errors.ts'
+import type { Project } from '../project.ts'
+import { envSource, outsideOf, secretNames, secretSource } from './inventory.ts'
 
 /** All names there are, also those inside .env.enc. */
 export async function allNames(project: Project): Promise<string[]> {

@@ -1,9 +1,9 @@
 /** Files granted to a service, and taken from it: by the rules and in fact (DESIGN.md §5). */
 import { existsSync } from 'node:fs'
-import { quote } from '../../errors.ts'
 import { partsOfName } from '../../load/names.ts'
 import { read } from '../../load/read.ts'
 import type { Document, Source } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import { hasKey, keysWithout } from '../../sops/master-key.ts'
 import { acceptRules } from '../access/accepted.ts'
 import { isGeneral, withGrant, withoutGrant } from '../access/grant-rule.ts'

@@ -4,11 +4,11 @@ import { errnoOf } from '../../errors.ts'
 import { parseDotenv } from '../../load/dotenv.ts'
 import { detectFormat } from '../../load/format.ts'
 import { readWhole } from '../../load/read.ts'
-import type { Document, SecretFile, Source } from '../../nouns.ts'
+import type { Document, Format, SecretFile, Source } from '../../nouns.ts'
 import { type Outside, readClear, readOutside } from '../../sops/outside.ts'
 import { readYamlTree } from '../../sops/outside-yaml.ts'
-import type { Project } from '../project.ts'
 import { failure } from '../errors.ts'
+import type { Project } from '../project.ts'
 
 /** The source of a secret file. */
 export function secretSource(project: Project, name: string): SecretFile {
@@ -42,9 +42,12 @@ export function inventory(project: Project): Source[] {
   return existsSync(project.envFile) ? [envSource(project), ...secrets] : secrets
 }
 
-/** What the bytes of a file say without a key (sops/outside.ts). */
-export function readOutsideOf(bytes: Buffer): Promise<Outside> {
-  return readOutside(bytes, detectFormat(bytes, { plaintextAllowed: false }), readYamlTree)
+/** What the bytes of a file say without a key (sops/outside.ts), by their format if that is known. */
+export function readOutsideOf(
+  bytes: Buffer,
+  format: Format | undefined = detectFormat(bytes, { plaintextAllowed: false }),
+): Promise<Outside> {
+  return readOutside(bytes, format, readYamlTree)
 }
 
 /** What stands in the clear in the bytes of a file (sops/outside.ts). */

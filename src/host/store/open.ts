@@ -1,13 +1,14 @@
 /** Files of a project opened as the shim opens them, with its own code. */
-import { DisintoError, quote } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
 import { decrypt, type Entry } from '../../load/decrypt.ts'
 import { detectFormat } from '../../load/format.ts'
 import { keyTypesOf, type Options, parseOptions } from '../../load/options.ts'
 import { read } from '../../load/read.ts'
+import type { Document, Format, Open, Plaintext, Source } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import { opener } from '../../sops/engines.ts'
 import type { HostContext } from '../context.ts'
 import { withProgress } from '../terminal.ts'
-import type { Document, Format, Open, Plaintext, Source } from '../../nouns.ts'
 
 /** Opens with the keys at hand; keys are read once, when the first file wants them. */
 export function openWith({ variables, workingDirectory }: HostContext): Open {

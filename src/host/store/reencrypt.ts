@@ -1,5 +1,6 @@
 /** Files encrypted anew, with new data keys, for whom they are to be now: every file or none. */
 import { isUtf8 } from 'node:buffer'
+import { textOf } from '../../load/dotenv.ts'
 import { read } from '../../load/read.ts'
 import type { Document, Plaintext, Source } from '../../nouns.ts'
 import { parseEnvelope } from '../../sops/envelope.ts'
@@ -11,14 +12,13 @@ import { type CreationRule, type CreationRules, overRules } from '../access/rule
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { checkUnlinked, type Prepared, prepareFile } from '../files/write.ts'
+import { type Advance, withProgress } from '../terminal.ts'
 import { type Audience, audienceOfFile, sopsConfigFor } from './audience.ts'
 import { outsideOf } from './inventory.ts'
 import { openWith, plaintextOf } from './open.ts'
 import { checkReaders } from './proved-readers.ts'
 import { type Content, prepareSealed } from './seal.ts'
 import { rekeyBySops, rotateBySops } from './sops-encrypt.ts'
-import { textOf } from '../../load/dotenv.ts'
-import { type Advance, withProgress } from '../terminal.ts'
 
 /** Whether our own sealing writes such a file just so: strings alone, each encrypted or left as the file's rule says. */
 async function isPlain({ bytes, format }: Document): Promise<boolean> {

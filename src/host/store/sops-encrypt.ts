@@ -1,8 +1,9 @@
 /** The sops program, for what our own sealing does not do; plaintext goes to it through a pipe alone. */
-import { quote } from '../../errors.ts'
+
 import { keyTypesOf } from '../../load/options.ts'
 import { readRegular } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import { uniqueKeys } from '../../sops/master-key.ts'
 import { sopsRunner } from '../../sops/program.ts'
 import { plainWords, unwrap } from '../../sops/refusal.ts'

@@ -12,12 +12,12 @@ import { checkApproval, signersFile, usualSignersFile } from './approval.ts'
 import { withTerms } from './approval-text.ts'
 import { spentBy } from './claim.ts'
 import { inPrivateDirectory } from './memory.ts'
-import { parseProposal, type Proposal, readProposal } from './proposal.ts'
+import { type Proposal, parseProposal, readProposal } from './proposal.ts'
 import { besideProposal, readUnlinked } from './proposal-file.ts'
 import type { ApprovalTerms } from './proposal-schema.ts'
 import { checkPresent } from './request.ts'
-import { isArmored, NAMESPACE, runKeygen } from './ssh-keygen.ts'
 import { findSigningKey, type SigningKey } from './signing-key.ts'
+import { isArmored, NAMESPACE, runKeygen } from './ssh-keygen.ts'
 
 export interface Approving {
   readonly id: string

@@ -8,9 +8,9 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } fr
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DisintoError, errnoOf } from '../../errors.ts'
+import { failure } from '../errors.ts'
 import { syncDirectory } from '../files/write.ts'
 import type { Project } from '../project.ts'
-import { failure } from '../errors.ts'
 import { objectOf } from './json.ts'
 import type { Proposal } from './proposal.ts'
 

@@ -2,14 +2,15 @@
  * The container of one run, made and not started.
  * It is read back from the engine, and removed whatever happens.
  */
-import { errnoOf } from '../../errors.ts'
+
 import type { Ended } from '../../child.ts'
+import { errnoOf } from '../../errors.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker, checkEngine, lastLine } from '../compose/docker.ts'
 import type { HostContext } from '../context.ts'
+import { failure } from '../errors.ts'
 import { inTurn } from '../files/lock.ts'
 import { VAULT_RUNNER } from '../project.ts'
-import { failure } from '../errors.ts'
 import { type Expected, surplusOfEngine } from './engine-view.ts'
 import { type Json, objectOf } from './json.ts'
 import type { Mount } from './mounts.ts'

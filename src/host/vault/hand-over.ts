@@ -14,7 +14,7 @@ import { failure } from '../errors.ts'
 import { VAULT_RUNNER } from '../project.ts'
 import type { Mount } from './mounts.ts'
 import type { Proposal } from './proposal.ts'
-import { tarOf, type TarFile } from './tar.ts'
+import { type TarFile, tarOf } from './tar.ts'
 
 /** Where the run's files are in the container. A directory for each of the three, so that a volume can be one. */
 const PLACES = {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { realPath } from '../files/real-path.ts'
 import type { Project } from '../project.ts'
 

@@ -4,7 +4,7 @@
  * as one that is there takes it over, and a subnet is a route.
  */
 import { BlockList, isIP } from 'node:net'
-import { quote } from '../../errors.ts'
+import { quote } from '../../quote.ts'
 import { isEmpty, listOf, objectOf } from './json.ts'
 import type { Surplus } from './mounts.ts'
 

@@ -7,8 +7,8 @@ import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSy
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from '../../errors.ts'
-import type { Project } from '../project.ts'
 import { failure } from '../errors.ts'
+import type { Project } from '../project.ts'
 import { isObject, type Json } from './json.ts'
 
 /** What both lines of a run say. */

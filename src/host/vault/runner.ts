@@ -6,12 +6,12 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { askDocker, dockerEnvironment } from '../compose/docker.ts'
-import { type Started, startProgram } from '../process.ts'
 import type { HostContext } from '../context.ts'
 import { pause } from '../files/lock.ts'
+import { type Started, startProgram } from '../process.ts'
+import { isTerminal } from '../terminal.ts'
 import { removeContainer } from './container.ts'
 import type { Signals } from './signals.ts'
-import { isTerminal } from '../terminal.ts'
 
 export interface RunOptions {
   /** Whether our standard streams are the command's; else it has none, and the engine keeps what it says. */

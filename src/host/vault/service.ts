@@ -2,9 +2,10 @@
  * The vault-runner as the compose file has it, filled in.
  * What a container of it is created with, and what is refused.
  */
-import { quote } from '../../errors.ts'
+
 import { reasonAgainst } from '../../load/names.ts'
 import { KEY_VARIABLES } from '../../nouns.ts'
+import { quote } from '../../quote.ts'
 import type { Secret } from '../../secret.ts'
 import { askDocker } from '../compose/docker.ts'
 import { plainValues } from '../compose/env-files.ts'
@@ -14,9 +15,9 @@ import { readStack } from '../compose/read.ts'
 import { composeFiles, composeWords } from '../compose/settings.ts'
 import { openValues } from '../compose/values.ts'
 import type { HostContext } from '../context.ts'
-import { type Project, VAULT_RUNNER } from '../project.ts'
 import { failure } from '../errors.ts'
 import { realPath } from '../files/real-path.ts'
+import { type Project, VAULT_RUNNER } from '../project.ts'
 import { isEmpty, isObject, type Json, listOf, objectOf } from './json.ts'
 import { type Mount, type Surplus, surplusOfMount } from './mounts.ts'
 import { type Network, networkOf, surplusOfNetwork } from './networks.ts'

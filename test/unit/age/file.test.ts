@@ -1,5 +1,4 @@
 import { Decrypter, Encrypter } from 'age-encryption'
-import fc from '../../helpers/property.ts'
 import { describe, expect, it } from 'vitest'
 import { armor, dearmor } from '../../../src/age/armor.ts'
 import { AgeFault } from '../../../src/age/fault.ts'
@@ -13,6 +12,7 @@ import {
 } from '../../../src/age/file.ts'
 import { parseIdentities } from '../../../src/age/identities.ts'
 import { generateKey, generatePostQuantumKey } from '../../../src/age/keygen.ts'
+import fc from '../../helpers/property.ts'
 
 const keys = [generateKey(), generateKey()] as const
 const identities = parseIdentities(keys[1].text)

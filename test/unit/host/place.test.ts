@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { placeFor, placeOf, PLACE_FILE } from '../../../src/host/place.ts'
+import { PLACE_FILE, placeFor, placeOf } from '../../../src/host/place.ts'
 
 function world() {
   const top = realpathSync(mkdtempSync(join(tmpdir(), 'disinto-place-')))

@@ -1,8 +1,8 @@
 import { parse } from 'dotenv'
-import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { parseDotenv, readDotenv, readItems, valuesOf } from '../../../src/load/dotenv.ts'
 import type { DotenvItem } from '../../../src/nouns.ts'
+import fc from '../../helpers/property.ts'
 
 const PIECES = [
   ...[

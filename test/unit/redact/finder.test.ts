@@ -1,7 +1,7 @@
-import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { finder } from '../../../src/redact/finder.ts'
 import { type Pattern, patternsFor } from '../../../src/redact/forms.ts'
+import fc from '../../helpers/property.ts'
 
 const TOKEN = 'hunter2-Zq7/&"é+~'
 

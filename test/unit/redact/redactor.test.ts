@@ -1,7 +1,7 @@
-import fc from '../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { type Pattern, patternsFor } from '../../../src/redact/forms.ts'
 import { redactor } from '../../../src/redact/redactor.ts'
+import fc from '../../helpers/property.ts'
 
 function redact(patterns: readonly Pattern[], chunks: readonly Buffer[]): Buffer {
   const { push, end } = redactor(patterns)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { SopsFormat } from '../../../src/nouns.ts'
 import { appendAgeKey } from '../../../src/sops/add-recipient.ts'
 import { SopsFault } from '../../../src/sops/fault.ts'
-import type { SopsFormat } from '../../../src/nouns.ts'
 
 const KEY = { recipient: 'age1new', enc: '-----BEGIN\nnew\n-----END\n' }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { plainWords, recipientsOf, withoutValues } from '../../../src/sops/refusal.ts'
 import type { Document } from '../../../src/nouns.ts'
+import { plainWords, recipientsOf, withoutValues } from '../../../src/sops/refusal.ts'
 
 const document: Document = {
   source: { role: 'secret', name: 'A', path: '/p/secrets/A.enc' },

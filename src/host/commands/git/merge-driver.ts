@@ -1,6 +1,7 @@
 /** `disinto git merge-driver`: merges an encrypted file by name; called by git. */
-import { failure } from '../../errors.ts'
+
 import type { HostCommand } from '../../cli/command.ts'
+import { failure } from '../../errors.ts'
 import { mergeFiles } from '../../git/merge-files.ts'
 
 const USAGE = '-- %O %A %B %P'

@@ -1,9 +1,9 @@
 /** `disinto git textconv`: an encrypted file as names and recipients; called by git. */
 import { resolve } from 'node:path'
-import { readRegular } from '../../../load/read.ts'
 import { errnoOf } from '../../../errors.ts'
-import { failure } from '../../errors.ts'
+import { readRegular } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
+import { failure } from '../../errors.ts'
 import { versionMarker } from '../../git/opened.ts'
 import { summaryOf } from '../../git/summary.ts'
 

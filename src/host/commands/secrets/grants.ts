@@ -1,5 +1,5 @@
 /** `disinto secrets grants`: which service was granted what. */
-import { quote } from '../../../errors.ts'
+import { quote } from '../../../quote.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { type GrantState, grantsOf, nameFor } from '../../store/grants.ts'
 

@@ -1,10 +1,10 @@
 /** `disinto secrets import`: the values of another env file, into .env.enc. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { quote } from '../../../errors.ts'
 import { diagnoseText, problemWarnings } from '../../../load/diagnosis.ts'
 import { read } from '../../../load/read.ts'
 import type { Document } from '../../../nouns.ts'
+import { quote } from '../../../quote.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { failure } from '../../errors.ts'

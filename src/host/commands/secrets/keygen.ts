@@ -1,12 +1,12 @@
 /** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
 import { existsSync } from 'node:fs'
-import { quote } from '../../../errors.ts'
+import { quote } from '../../../quote.ts'
 import { hasKey } from '../../../sops/master-key.ts'
-import type { HostCommand, Invocation } from '../../cli/command.ts'
-import { findRules } from '../../access/rules.ts'
+import { claimPlace } from '../../access/accepted.ts'
 import { makeRules, namesNewKeyFile, operatorRecipient } from '../../access/first-use.ts'
 import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
-import { claimPlace } from '../../access/accepted.ts'
+import { findRules } from '../../access/rules.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { failure } from '../../errors.ts'
 
 async function serviceKey(invocation: Invocation, service: string): Promise<number> {

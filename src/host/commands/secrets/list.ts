@@ -2,26 +2,26 @@
 
 import type { Identity } from '../../../age/identities.ts'
 import { readKeyring } from '../../../age/sources.ts'
-import { DisintoError, quote } from '../../../errors.ts'
+import { DisintoError } from '../../../errors.ts'
 import { documentOf, readWhole } from '../../../load/read.ts'
+import type { Document, Source } from '../../../nouns.ts'
+import { quote } from '../../../quote.ts'
 import { prepareBuiltin } from '../../../sops/builtin.ts'
+import type { Outside } from '../../../sops/outside.ts'
+import { recipientNames, type Show } from '../../access/recipient-names.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { daysUntil, readDueDates, SOON_DAYS } from '../../store/due.ts'
 import { inventory, readOutsideOf } from '../../store/inventory.ts'
 import { isForOthers } from '../../store/open.ts'
-import type { Outside } from '../../../sops/outside.ts'
-import { recipientNames, type Show } from '../../access/recipient-names.ts'
 import { since } from '../../store/since.ts'
 import { withProgress } from '../../terminal.ts'
-import type { Source } from '../../../nouns.ts'
 
 /** What the key at hand makes of a file; `unknown` where that takes sops, or there is no key. */
 type State = 'opens' | 'not by this key' | 'damaged' | 'unknown'
 
-/** Opens a file in process; nothing of what is in it is kept. */
-async function stateOf(source: Source, bytes: Buffer, identities: readonly Identity[]): Promise<State> {
+/** Opens a document in process; nothing of what is in it is kept. */
+async function stateOf(document: Document, identities: readonly Identity[]): Promise<State> {
   try {
-    const document = documentOf(source, bytes)
     if (identities.length === 0) return 'unknown'
     const prepared = await prepareBuiltin(document, identities)
     if ('declines' in prepared) return 'unknown'
@@ -45,8 +45,14 @@ async function lookAt(
   } catch (error) {
     return { ...UNREADABLE, state: error instanceof DisintoError ? 'damaged' : 'unknown' }
   }
-  const outside = await readOutsideOf(bytes).catch(() => UNREADABLE)
-  return { ...outside, state: await stateOf(source, bytes, identities) }
+  let document: Document
+  try {
+    document = documentOf(source, bytes)
+  } catch {
+    return { ...(await readOutsideOf(bytes)), state: 'damaged' }
+  }
+  const outside = await readOutsideOf(bytes, document.format)
+  return { ...outside, state: await stateOf(document, identities) }
 }
 
 interface Row {

@@ -1,10 +1,10 @@
 /** `disinto secrets migrate`: plaintext and older formats to SOPS files. */
 import { existsSync } from 'node:fs'
 import type { HostCommand } from '../../cli/command.ts'
-import { envSource, inventory } from '../../store/inventory.ts'
 import { migrateAgeFiles } from '../../migrate/age-files.ts'
 import { migrateEnvFile } from '../../migrate/env-file.ts'
 import { migrateVaultFile } from '../../migrate/vault-env-file.ts'
+import { envSource, inventory } from '../../store/inventory.ts'
 
 export const migrate: HostCommand = {
   name: 'secrets migrate',

@@ -1,15 +1,16 @@
 /** `disinto secrets rm`: removes the file of a secret, or a name from .env.enc. */
 import { rmSync } from 'node:fs'
-import { errnoOf, quote } from '../../../errors.ts'
+import { errnoOf } from '../../../errors.ts'
 import type { Source } from '../../../nouns.ts'
+import { quote } from '../../../quote.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
-import { followers, openEnvFile, sayRestartIsDue, withoutValue, writeEnvFile } from '../../store/env-file.ts'
-import { setDue } from '../../store/due.ts'
-import { allNames, findSecret } from '../../store/find.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
-import { syncDirectory } from '../../files/write.ts'
 import { failure } from '../../errors.ts'
+import { syncDirectory } from '../../files/write.ts'
+import { setDue } from '../../store/due.ts'
+import { followers, openEnvFile, sayRestartIsDue, withoutValue, writeEnvFile } from '../../store/env-file.ts'
+import { allNames, findSecret } from '../../store/find.ts'
 
 /** Removes a name from .env.enc, and nothing else. */
 async function removeFromEnvFile(name: string, { context, on }: Invocation): Promise<void> {

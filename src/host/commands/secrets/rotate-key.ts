@@ -1,19 +1,20 @@
 /** `disinto secrets rotate-key`: a new key in place of the operator's, or a service's. */
 import { readFileSync } from 'node:fs'
-import { errnoOf, quote } from '../../../errors.ts'
-import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { errnoOf } from '../../../errors.ts'
+import type { Source } from '../../../nouns.ts'
+import { quote } from '../../../quote.ts'
+import { hasKey, keysWithout } from '../../../sops/master-key.ts'
+import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
 import { rulesOf } from '../../access/rules.ts'
 import { changeKeys } from '../../access/rules-edit.ts'
-import { sayDueForChange } from '../../store/due-for-change.ts'
+import type { HostCommand, Invocation } from '../../cli/command.ts'
+import { failure } from '../../errors.ts'
+import { writeFile } from '../../files/write.ts'
 import { ensureAccepted } from '../../store/consent.ts'
+import { sayDueForChange } from '../../store/due-for-change.ts'
 import { inventory, outsideOf } from '../../store/inventory.ts'
-import { hasKey, keysWithout } from '../../../sops/master-key.ts'
-import type { Source } from '../../../nouns.ts'
-import { makeKeyDirectory, newKey, ownRecipients, recipientsOfFile } from '../../access/keys.ts'
 import { withOnlyIdentity } from '../../store/open.ts'
 import { reencrypt } from '../../store/reencrypt.ts'
-import { writeFile } from '../../files/write.ts'
-import { failure } from '../../errors.ts'
 
 function textOf(path: string): Buffer | undefined {
   try {

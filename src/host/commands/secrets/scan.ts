@@ -1,6 +1,6 @@
 /** `disinto secrets scan`: where values of the project's own secrets stand in the clear. */
 import { relative, resolve } from 'node:path'
-import { quote } from '../../../errors.ts'
+import { quote } from '../../../quote.ts'
 import type { Pattern } from '../../../redact/forms.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { containersOf, readLogs } from '../../compose/container-logs.ts'

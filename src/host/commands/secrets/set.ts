@@ -1,14 +1,15 @@
 /** `disinto secrets set`: one value in .env.enc, from a prompt, a pipe or a file. */
-import { quote } from '../../../errors.ts'
+
 import { checkValue } from '../../../load/decrypt.ts'
 import { checkName } from '../../../load/names.ts'
+import { quote } from '../../../quote.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { sayWhatIsOdd } from '../../cli/oddities.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { failure } from '../../errors.ts'
-import { dayGiven, DUE_OPTION, setDueOfNew } from '../../store/due.ts'
+import { DUE_OPTION, dayGiven, setDueOfNew } from '../../store/due.ts'
 import {
   followers,
   namesIn,

@@ -1,14 +1,14 @@
 /** `disinto secrets show`: one value, to standard output. */
 import { existsSync } from 'node:fs'
 import { textOf } from '../../../load/dotenv.ts'
-import { read } from '../../../load/read.ts'
 import { partsOfName } from '../../../load/names.ts'
+import { read } from '../../../load/read.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import { isEnvFile, secretNameOf } from '../../cli/secret-name.ts'
+import { failure } from '../../errors.ts'
 import { findSecret } from '../../store/find.ts'
 import { envSource } from '../../store/inventory.ts'
 import { allowed, entriesAt, openWith, plaintextOf } from '../../store/open.ts'
-import { failure } from '../../errors.ts'
 import { isTerminal } from '../../terminal.ts'
 
 export const show: HostCommand = {

@@ -1,16 +1,17 @@
 /** `disinto secrets verify`: opens every file and says which can't be opened, and why. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { asDisintoError, quote } from '../../../errors.ts'
+import { asDisintoError } from '../../../errors.ts'
+import type { Source } from '../../../nouns.ts'
+import { quote } from '../../../quote.ts'
+import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
 import type { HostCommand } from '../../cli/command.ts'
 import type { HostContext } from '../../context.ts'
-import { warning } from '../../warnings.ts'
-import { inventory, outsideOf } from '../../store/inventory.ts'
-import { recipientsOfFile, warnOfKeyFiles } from '../../access/keys.ts'
-import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
 import { failure } from '../../errors.ts'
-import type { Source } from '../../../nouns.ts'
+import { inventory, outsideOf } from '../../store/inventory.ts'
+import { allowed, entriesAt, openWith, withOnlyKey } from '../../store/open.ts'
 import { withProgress } from '../../terminal.ts'
+import { warning } from '../../warnings.ts'
 
 interface Checked {
   readonly file: string

@@ -1,6 +1,6 @@
-import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { HiddenLine } from '../../../../src/host/cli/hidden-line.ts'
+import fc from '../../../helpers/property.ts'
 
 /** What a line makes of input that comes in these pieces. */
 function typed(...pieces: string[]) {

@@ -1,6 +1,6 @@
-import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { lineCounter, searchFor } from '../../../../src/host/git/hits.ts'
+import fc from '../../../helpers/property.ts'
 
 test('lines are counted to each place, whatever the chunks', () => {
   const text = fc.string({ unit: fc.constantFrom('a', '\n'), minLength: 1, maxLength: 40 })

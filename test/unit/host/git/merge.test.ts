@@ -1,6 +1,6 @@
-import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { type Entry, mergeByName, nameTwice } from '../../../../src/host/git/merge.ts'
+import fc from '../../../helpers/property.ts'
 
 /** Entries from lines: `# text` or `NAME=content`. */
 function entries(...lines: string[]): Entry[] {

@@ -1,7 +1,7 @@
-import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { objectParser } from '../../../../src/host/git/objects.ts'
 import { readRawLog } from '../../../../src/host/git/scan-objects.ts'
+import fc from '../../../helpers/property.ts'
 
 test('objects are told apart whatever the chunks, empty ones and ones of any bytes too', () => {
   const object = fc.record({

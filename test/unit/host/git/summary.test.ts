@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../../../src/age/keygen.ts'
 import { markOf, summaryOf } from '../../../../src/host/git/summary.ts'
@@ -7,6 +6,7 @@ import { detectFormat } from '../../../../src/load/format.ts'
 import { readOutside } from '../../../../src/sops/outside.ts'
 import { readYamlTree } from '../../../../src/sops/outside-yaml.ts'
 import { sealDotenv, sealJson } from '../../../../src/sops/seal.ts'
+import fc from '../../../helpers/property.ts'
 
 const MARK = 'hunter2-Zq7'
 const { recipient } = generateKey()

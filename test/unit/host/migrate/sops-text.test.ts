@@ -1,8 +1,8 @@
-import fc from '../../../helpers/property.ts'
 import { describe, expect, test } from 'vitest'
 import { toSopsText } from '../../../../src/host/migrate/sops-text.ts'
 import { readDotenv } from '../../../../src/load/dotenv.ts'
 import { fillReferences } from '../../../../src/load/references.ts'
+import fc from '../../../helpers/property.ts'
 
 const HOME = '/home/you'
 

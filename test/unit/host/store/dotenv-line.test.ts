@@ -1,7 +1,7 @@
-import fc from '../../../helpers/property.ts'
 import { expect, test } from 'vitest'
 import { lineHolding } from '../../../../src/host/store/dotenv-line.ts'
 import { meaningOf } from '../../../../src/host/store/env-text.ts'
+import fc from '../../../helpers/property.ts'
 
 test.each([
   ['tok', 'A=tok'],

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { failure } from '../../../../src/errors.ts'
 import { sayDueForChange } from '../../../../src/host/store/due-for-change.ts'
 import { allNames, findSecret } from '../../../../src/host/store/find.ts'
 import { inventory, secretNames } from '../../../../src/host/store/inventory.ts'
 import { allowed, isForOthers, withOnlyIdentity, withOnlyKey } from '../../../../src/host/store/open.ts'
 import { since } from '../../../../src/host/store/since.ts'
-import { failure } from '../../../../src/errors.ts'
 import { MARK, Place } from '../../../helpers/place.ts'
 
 describe('a secret that is looked for by its name', () => {

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { parseIdentities } from '../../../../src/age/identities.ts'
-import type { Entry } from '../../../../src/load/decrypt.ts'
-import { Secret } from '../../../../src/secret.ts'
-import { openBuiltin } from '../../../../src/sops/builtin.ts'
+import { describeRun } from '../../../../src/host/vault/describe.ts'
 import {
   checkConnection,
   doesNotSee,
@@ -11,8 +9,10 @@ import {
   proposalPlace,
   volumeMounts,
 } from '../../../../src/host/vault/hand-over.ts'
-import { describeRun } from '../../../../src/host/vault/describe.ts'
 import type { Proposal } from '../../../../src/host/vault/proposal.ts'
+import type { Entry } from '../../../../src/load/decrypt.ts'
+import { Secret } from '../../../../src/secret.ts'
+import { openBuiltin } from '../../../../src/sops/builtin.ts'
 import { MARK, Place } from '../../../helpers/place.ts'
 
 const PROPOSAL: Proposal = {

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { HostContext } from '../../../../src/host/context.ts'
 import { projectAt } from '../../../../src/host/project.ts'
-import type { Warning } from '../../../../src/speak.ts'
 import { approve } from '../../../../src/host/vault/approve.ts'
+import type { Warning } from '../../../../src/speak.ts'
 
 export const PROPOSAL = { type: 'publish', source: 'agent-1', payload: { a: 1 }, secrets: ['TOKEN'] }
 

@@ -1,5 +1,5 @@
 /** `disinto secrets recipients accept`: has the rules count as they are now. */
-import { quote } from '../../../../errors.ts'
+import { quote } from '../../../../quote.ts'
 import {
   acceptedRules,
   acceptFirst,

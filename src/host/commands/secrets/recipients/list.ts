@@ -1,5 +1,5 @@
 /** `disinto secrets recipients list`: who can open what, by the rules and by the files. */
-import { quote } from '../../../../errors.ts'
+import { quote } from '../../../../quote.ts'
 import { areSameKeys, uniqueKeys } from '../../../../sops/master-key.ts'
 import { newReaders } from '../../../access/accepted.ts'
 import { recipientNames, type Show } from '../../../access/recipient-names.ts'

@@ -1,5 +1,5 @@
 /** `disinto secrets recipients rm`: has a key open the new files no more. */
-import { quote } from '../../../../errors.ts'
+import { quote } from '../../../../quote.ts'
 import { hasKey, keysWithout } from '../../../../sops/master-key.ts'
 import { ownRecipients } from '../../../access/keys.ts'
 import { withoutName } from '../../../access/recipient-names.ts'
