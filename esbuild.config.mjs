@@ -82,10 +82,11 @@ new Script(script, { filename: file }).runInThisContext()(require)
 const PACKED = /\bnode_modules\/(?:age-encryption|re2js)\//
 
 /**
- * What of the shim only some options, kinds of files and faults need. The rest is hot: nearly every start runs all of it.
+ * What of the shim only some options, kinds of files and faults need. The rest is hot: nearly every start runs all of it,
+ * or, with the sops engine, what that takes.
  */
 const COLD =
-  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/(?:outside|program|restrict|restrict-yaml)|handover\/(?:supervise|value-files))\.ts$/
+  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/restrict-yaml|handover\/(?:supervise|value-files))\.ts$/
 
 /** Stands for the end of a comment, which the chunks are in; it must not occur in them. */
 const COMMENT_END = '*~/'

@@ -27,17 +27,19 @@ function stepsTo(path: string): Step[] {
   const left = resolve(path)
     .split('/')
     .filter((name) => name !== '')
+  const root = statSync('/')
   let at = '/'
+  let directory = root
   let above: readonly Stats[] = []
   for (let links = 0; left.length > 0; ) {
     const name = left.shift() ?? ''
-    const directory = statSync(at)
     const here = resolve(at, name)
     const entry = lstatSync(here)
     above = [...above, directory]
     steps.push({ directory, entry, above })
     if (!entry.isSymbolicLink()) {
       at = here
+      directory = entry
       continue
     }
     links += 1
@@ -48,6 +50,7 @@ function stepsTo(path: string): Step[] {
         .filter((part) => part !== ''),
     )
     at = '/'
+    directory = root
     above = []
   }
   return steps

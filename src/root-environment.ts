@@ -13,23 +13,36 @@ type Variables = ReadonlyMap<string, string>
 const HOMES_OF_ROOT: readonly string[] = ['/root', '/']
 const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
-/** The directories of a PATH from which root may run programs: absolute, and nobody else can write there. */
-export function trustedDirectories(path: string): string[] {
-  return path.split(':').filter((directory) => isAbsolute(directory) && !othersCouldReplace(directory))
+/** Whether somebody who is not root could replace a file (file-access.ts). */
+type IsForeign = (path: string) => boolean
+
+/** That, asked once for each path: many variables name the same few files. */
+function rememberForeign(): IsForeign {
+  const known = new Map<string, boolean>()
+  return (path) => {
+    const answer = known.get(path) ?? othersCouldReplace(path)
+    known.set(path, answer)
+    return answer
+  }
 }
 
-function trustedHome(home: string | undefined): string {
+/** The directories of a PATH from which root may run programs: absolute, and nobody else can write there. */
+export function trustedDirectories(path: string, isForeign: IsForeign = othersCouldReplace): string[] {
+  return path.split(':').filter((directory) => isAbsolute(directory) && !isForeign(directory))
+}
+
+function trustedHome(home: string | undefined, isForeign: IsForeign): string {
   const candidates = [...(home !== undefined && isAbsolute(home) ? [home] : []), ...HOMES_OF_ROOT]
-  return candidates.find((directory) => !othersCouldReplace(directory)) ?? '/nonexistent'
+  return candidates.find((directory) => !isForeign(directory)) ?? '/nonexistent'
 }
 
 /** Whether a value, or one of several with `:` between, is the path of what somebody else could write. */
-function namesForeign(value: string, workingDirectory: string): boolean {
+function namesForeign(value: string, workingDirectory: string, isForeign: IsForeign): boolean {
   if (value.includes('://')) return false
   return value.split(':').some((part) => {
-    if (isAbsolute(part)) return othersCouldReplace(part)
+    if (isAbsolute(part)) return isForeign(part)
     const path = resolve(workingDirectory, part)
-    return part !== '' && !part.includes('\0') && existsSync(path) && othersCouldReplace(path)
+    return part !== '' && !part.includes('\0') && existsSync(path) && isForeign(path)
   })
 }
 
@@ -43,11 +56,12 @@ export function rootEnvironment(
   workingDirectory: string,
   kept: readonly string[],
 ): Map<string, string> {
+  const isForeign = rememberForeign()
   const environment = new Map<string, string>()
   for (const [name, value] of variables) {
-    if (name === 'PATH') environment.set(name, trustedDirectories(value).join(':') || USUAL_PATH)
-    else if (name !== 'HOME' && (kept.includes(name) || !namesForeign(value, workingDirectory)))
+    if (name === 'PATH') environment.set(name, trustedDirectories(value, isForeign).join(':') || USUAL_PATH)
+    else if (name !== 'HOME' && (kept.includes(name) || !namesForeign(value, workingDirectory, isForeign)))
       environment.set(name, value)
   }
-  return environment.set('HOME', trustedHome(variables.get('HOME')))
+  return environment.set('HOME', trustedHome(variables.get('HOME'), isForeign))
 }
