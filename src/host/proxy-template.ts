@@ -91,6 +91,9 @@ http {
 }
 `
 
+/** The service of the proxy. */
+export const PROXY = 'forge'
+
 /** The files of the proxy, by their paths in the project. */
 export const PROXY_FILES: ReadonlyMap<string, { readonly text: string; readonly mode: number }> = new Map([
   ['proxy/Dockerfile', { text: DOCKERFILE, mode: 0o644 }],

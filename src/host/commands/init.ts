@@ -5,11 +5,12 @@ import { readIfThere, readRegular } from '../../load/read.ts'
 import { quote } from '../../quote.ts'
 import type { HostCommand } from '../cli/command.ts'
 import { plainValues } from '../compose/env-files.ts'
+import { serviceNames } from '../compose/service-names.ts'
 import { composeFiles } from '../compose/settings.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
-import { PROXY_FILES } from '../proxy-template.ts'
+import { PROXY, PROXY_FILES } from '../proxy-template.ts'
 import { composeFile, ENV_EXAMPLE, GITIGNORE, ignoredBeside, withEntries } from '../template.ts'
 import { warning } from '../warnings.ts'
 
@@ -39,7 +40,7 @@ async function addEntries(path: string, entries: readonly string[]): Promise<boo
   return true
 }
 
-/** The texts of the Dockerfiles of a project, in its root and one directory below. */
+/** The texts of the Dockerfiles of a project that are others', in its root and one directory below. */
 function dockerfilesOf(root: string): string[] {
   const directories = [root]
   for (const entry of readdirSync(root, { withFileTypes: true }))
@@ -50,6 +51,7 @@ function dockerfilesOf(root: string): string[] {
       return readdirSync(directory, { withFileTypes: true })
         .filter((entry) => entry.isFile() && /(?:^|\.)(?:Docker|Container)file(?:\.|$)/i.test(entry.name))
         .map((entry) => readRegular(join(directory, entry.name)).toString())
+        .filter((text) => text !== PROXY_FILES.get('proxy/Dockerfile')?.text)
     } catch {
       // A directory that can't be read has none that we build.
       return []
@@ -69,16 +71,23 @@ async function writeProxy({ project, speak }: HostContext): Promise<void> {
   }
 }
 
+/** Whether a stack has the proxy already: its service, and not only one of that name, as a forge of its own may have. */
+async function hasProxy(context: HostContext): Promise<boolean> {
+  const { root } = context.project
+  const some = [...PROXY_FILES.keys()].some((name) => existsSync(join(root, name)))
+  return some && (await serviceNames(context)).includes(PROXY)
+}
+
 async function writeComposeFile(context: HostContext, proxy: boolean): Promise<void> {
   const { project, speak } = context
   if (hasComposeFile(context)) {
-    if (proxy) throw failure('init-proxy', { path: project.composeFile })
+    if (proxy && !(await hasProxy(context))) throw failure('init-proxy', { path: project.composeFile })
     speak.note('there is already a compose file: left as it is')
     return
   }
   const dockerfile = existsSync(join(project.root, 'Dockerfile.agent'))
   await writeFile(project.composeFile, Buffer.from(composeFile({ dockerfile, proxy })), NEW)
-  speak.note(`wrote docker-compose.yml: services agents${proxy ? ', forge' : ''} and vault-runner`)
+  speak.note(`wrote docker-compose.yml: services agents${proxy ? `, ${PROXY}` : ''} and vault-runner`)
 }
 
 async function initialize(context: HostContext, proxy: boolean): Promise<void> {
