@@ -207,3 +207,42 @@ test('an image without a shell has its files before it starts, as mode and owner
   await stack.must('down', '--timeout', '0')
   expect(await stack.containers()).toEqual([])
 })
+
+interface State {
+  readonly StartedAt: string
+  readonly Health?: { readonly Log: ReadonlyArray<{ readonly End: string; readonly ExitCode: number }> }
+}
+
+async function stateOf(container: string): Promise<State> {
+  return JSON.parse(await must('docker', ['inspect', '--format', '{{json .State}}', container]))
+}
+
+test.each([
+  ['with a new value', freshValue('new')],
+  ['with nothing changed', undefined],
+])('restart %s starts it when the files are there', async (_, changed) => {
+  const stack = await makeStack(
+    `x-disinto: {image: "\${AGENT_IMAGE}"}\nservices:\n  app:\n    image: ${NO_SHELL}\n    x-disinto: {secrets: {token: APP_TOKEN}}\n`,
+  )
+  const first = freshValue('first')
+  await stack.secret('APP_TOKEN', first)
+  await stack.must('secrets', 'grant', 'app', 'APP_TOKEN')
+  await stack.must('up')
+  const [app, writer] = [`${stack.name}-app-1`, `${stack.name}-app-secrets-1`]
+  const before = await stateOf(app)
+  if (changed !== undefined) await stack.secret('APP_TOKEN', changed)
+  // The time to end, in which the writer gives them up.
+  await stack.must('restart', '--timeout', '5')
+  const after = await stateOf(app)
+  expect(after.StartedAt).not.toBe(before.StartedAt)
+  const { StartedAt, Health } = await stateOf(writer)
+  const dates = (Health?.Log ?? []).filter(({ ExitCode }) => ExitCode === 0).map(({ End }) => new Date(End))
+  const healthy = dates.find((date) => date > new Date(StartedAt))
+  expect(healthy?.getTime()).toBeLessThan(new Date(after.StartedAt).getTime())
+  const digest = (await must('sha256sum', ['-'], { input: changed ?? first })).split(' ')[0]
+  await until(async () => {
+    const lines = (await must('docker', ['logs', app])).trim().split('\n')
+    expect(lines).toHaveLength(changed === undefined ? 4 : 2)
+    expect(lines.slice(-2)).toEqual([`token 444 0:0 ${digest} true`, 'writable false'])
+  })
+})

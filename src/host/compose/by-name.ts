@@ -46,6 +46,8 @@ export interface Container {
   readonly stamp: string
   /** The same of the files that its service was granted. */
   readonly secrets: string
+  /** Whether its service starts when another is healthy, or has ended. */
+  readonly waits: boolean
 }
 
 /** The containers of a project, running or not; those of single runs are none of the stack. Throws engine-silent. */
@@ -53,10 +55,11 @@ export async function containersOf(context: HostContext, name: string): Promise<
   const filters = ['project', 'oneoff'].map(
     (key) => `label=${LABEL}.${key}=${key === 'project' ? name : 'False'}`,
   )
-  const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}\t{{.Label "disinto.secrets"}}`
+  const format = `{{.ID}}\t{{.Label "${LABEL}.service"}}\t{{.State}}\t{{.Label "disinto.env-file"}}\t{{.Label "disinto.secrets"}}\t{{.Label "${LABEL}.depends_on"}}`
   const words = ['ps', '--all', ...filters.flatMap((filter) => ['--filter', filter]), '--format', format]
   return (await linesOfDocker(context, words)).map((line) => {
-    const [id = '', service = '', state = '', stamp = '', secrets = ''] = line.split('\t')
-    return { id, service, state, stamp, secrets }
+    const [id = '', service = '', state = '', stamp = '', secrets = '', others = ''] = line.split('\t')
+    const waits = /:service_(?:healthy|completed_successfully)\b/.test(others)
+    return { id, service, state, stamp, secrets, waits }
   })
 }
