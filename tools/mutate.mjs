@@ -7,7 +7,7 @@
  * Fails where fewer than 80 % are noticed. It takes hours, so CI does not run it. What has survived is in
  * .mutants/<ROOM>.txt, with the line as it was changed. Needs Node 22 or later.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from './prepare.mjs'
 
@@ -40,9 +40,20 @@ function optionsFor(room) {
   }
 }
 
+/** The lines of the files to be changed, by path: as they are before a run of hours, in which somebody may edit them. */
+function linesOf(room) {
+  const path = join(ROOT, 'src', room)
+  const files = room.endsWith('.ts')
+    ? [path]
+    : readdirSync(path, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => join(path, file))
+  return new Map(files.map((file) => [file, readFileSync(file, 'utf8').split('\n')]))
+}
+
 /** The lines that a change made of the code, as one who reads it would like them. */
-function changed({ fileName, location: { start, end }, replacement = '', status, mutatorName }) {
-  const lines = readFileSync(fileName, 'utf8').split('\n')
+function changed(linesBefore, { fileName, location: { start, end }, replacement = '', status, mutatorName }) {
+  const lines = linesBefore.get(fileName) ?? []
   const head = lines[start.line - 1].slice(0, start.column - 1)
   const tail = lines[end.line - 1].slice(end.column - 1)
   const was = lines
@@ -56,12 +67,16 @@ function changed({ fileName, location: { start, end }, replacement = '', status,
 async function mutate(room) {
   // Read by mutate.vitest.mjs.
   process.env.MUTATE_TESTS = `test/unit/${room.replace(/\/[^/]+\.ts$/, '')}`
+  const linesBefore = linesOf(room)
   const results = await new Stryker(optionsFor(room)).runMutationTest()
   const count = (...statuses) => results.filter(({ status }) => statuses.includes(status)).length
   const noticed = count('Killed', 'Timeout')
   const missed = results.filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
   mkdirSync(PLACE, { recursive: true })
-  writeFileSync(join(PLACE, `${room.replaceAll('/', '-')}.txt`), missed.map(changed).join('\n'))
+  writeFileSync(
+    join(PLACE, `${room.replaceAll('/', '-')}.txt`),
+    missed.map((one) => changed(linesBefore, one)).join('\n'),
+  )
   const share = (100 * noticed) / (noticed + missed.length)
   console.log(
     `${room}: ${share.toFixed(1)} % of ${noticed + missed.length} changes noticed, ` +

@@ -126,6 +126,28 @@ describe('a recipient that came in by .sops.yaml alone', () => {
     expect(opens(host, bob.text, 'secrets/TOKEN.enc', 'json')).toBe(false)
   })
 
+  test('is asked about on a terminal, and let in by yes alone', async () => {
+    const { host, bob } = planted()
+    const asked = async () => {
+      const terminal = host.terminal(['secrets', 'add', 'OTHER'])
+      await terminal.sees('Value of OTHER')
+      terminal.types(`${MARK}\r`)
+      await terminal.sees('Accept these rules?')
+      expect(terminal.shown).toContain(bob.recipient)
+      return terminal
+    }
+    const no = await asked()
+    no.types('n\r')
+    expect(await no.ends(), no.shown).toBe(1)
+    expect(host.exists('secrets/OTHER.enc')).toBe(false)
+    const yes = await asked()
+    yes.types('y\r')
+    expect(await yes.ends(), yes.shown).toBe(0)
+    expect(opens(host, bob.text, 'secrets/OTHER.enc', 'json')).toBe(true)
+    // It is asked once.
+    host.well(['secrets', 'add', 'MORE'], { input: MARK })
+  })
+
   test('is let in by recipients add, which names it', () => {
     const { host, bob } = planted()
     host.well(['secrets', 'recipients', 'add', bob.recipient])

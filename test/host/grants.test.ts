@@ -292,6 +292,44 @@ describe('refused, and nothing changed, is', () => {
   })
 })
 
+describe('a file that an SSH key alone opens', () => {
+  /** A project whose operator has an SSH key and no other, with a secret. */
+  function withSshKey(): { host: Host; recipient: string } {
+    const host = new Host()
+    const key = join(host.home, '.ssh/id_ed25519')
+    mkdirSync(join(host.home, '.ssh'), { mode: 0o700 })
+    spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a@b', '-f', key])
+    const recipient = readFileSync(`${key}.pub`, 'utf8').trim()
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${recipient}\n`)
+    host.add('A', `${MARK}-A`)
+    return { host, recipient }
+  }
+
+  test('is granted by the sops program, and stays as it was for everybody else', () => {
+    const { host, recipient } = withSshKey()
+    const before = JSON.parse(host.read('secrets/A.enc'))
+    host.well(['secrets', 'grant', 'qwen', 'A'])
+    const after = JSON.parse(host.read('secrets/A.enc'))
+    expect(opens(host, keyOf(host, 'qwen'), 'secrets/A.enc')).toBe(true)
+    expect(after.A).toBe(before.A)
+    expect(after.sops.age[0].recipient).toBe(recipient)
+    expect(host.well(['secrets', 'show', 'A'])).toBe(`${MARK}-A\n`)
+  })
+
+  test('is not where the rules name somebody less than those who can open it: they would lose it', () => {
+    const { host, recipient } = withSshKey()
+    const other = host.stranger()
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${recipient},${other.recipient}\n`)
+    host.well(['secrets', 'recipients', 'accept'])
+    host.add('B', `${MARK}-B`)
+    host.write('.sops.yaml', `creation_rules:\n  - age: ${recipient}\n`)
+    const before = host.read('secrets/B.enc')
+    expect(host.fails(['secrets', 'grant', 'qwen', 'B'])).toContain('secrets/B.enc')
+    expect(host.read('secrets/B.enc')).toBe(before)
+    expect(opens(host, other.keyFile, 'secrets/B.enc')).toBe(true)
+  })
+})
+
 describe('seen by grants and doctor is', () => {
   test('a file that a stranger’s rule names a service for: no grant until it is accepted', () => {
     const host = withSecrets(['A', 'B'])
