@@ -22,7 +22,10 @@ writeFileSync(
   passwd,
   'root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000::/home/agent:/bin/bash\nbare:x:7:8:::\nbad:x:y:z::/:\n',
 )
-writeFileSync(group, 'root:x:0:\nagent:x:1000:\ndocker:x:999:other,agent\naudio:x:29:agent\nbad:x:y:\n')
+writeFileSync(
+  group,
+  'root:x:0:\nagent:x:1000:\nshort:x:5\n\ndocker:x:999:other,agent\naudio:x:29:agent\nbad:x:y:\n',
+)
 const look = (spec: string) => lookUpUser(spec, passwd, group)
 
 /** Has this process be of a user, or of none, as on Windows. What the kernel really does is asked by test/shim/user.test.ts. */
@@ -30,6 +33,18 @@ function as(uid: number | undefined): void {
   vi.spyOn(process, 'getuid').mockReturnValue(uid as number)
 }
 afterEach(() => void vi.restoreAllMocks())
+
+/** Takes functions away that Node has only where there are users; returns what puts them back. */
+function without(
+  ...names: ReadonlyArray<'getuid' | 'getgid' | 'getgroups' | 'setgroups' | 'setgid' | 'setuid'>
+) {
+  const before = names.map((name) => [name, process[name]] as const)
+  for (const name of names) Object.defineProperty(process, name, { value: undefined, configurable: true })
+  return () => {
+    for (const [name, value] of before)
+      Object.defineProperty(process, name, { value, configurable: true, writable: true })
+  }
+}
 
 describe('a user', () => {
   test.each([
@@ -45,21 +60,20 @@ describe('a user', () => {
   })
 
   test.each([
-    ['nobody', `no user "nobody" in ${passwd}`],
-    ['agent:nogroup', `no group "nogroup" in ${group}`],
-    ['4711', `uid 4711 is not in ${passwd}, so name its group, too`],
-    ['', `no user "" in ${passwd}`],
-    [':', `no user "" in ${passwd}`],
-    ['agent:', `no group "" in ${group}`],
+    ['nobody', 'no user "nobody" in PASSWD'],
+    ['agent:nogroup', 'no group "nogroup" in GROUP'],
+    ['4711', 'uid 4711 is not in PASSWD, so name its group, too'],
+    ['', 'no user "" in PASSWD'],
+    [':', 'no user "" in PASSWD'],
+    ['agent:', 'no group "" in GROUP'],
     ['bad', '"y" is no number'],
     ['agent:bad', '"y" is no number'],
     ['4294967295:1', '"4294967295" is no number'],
     ['1:4294967295', '"4294967295" is no number'],
-    ['-1:1', `no user "-1" in ${passwd}`],
+    ['-1:1', 'no user "-1" in PASSWD'],
   ])('%j is an error: %s', (spec, part) => {
-    expect(() => look(spec)).toThrowError(
-      expect.objectContaining({ code: 'user-unknown', message: expect.stringContaining(part) }),
-    )
+    const message = expect.stringContaining(part.replace('PASSWD', passwd).replace('GROUP', group))
+    expect(() => look(spec)).toThrowError(expect.objectContaining({ code: 'user-unknown', message }))
   })
 
   test('can have the largest number that is no order to change nothing', () => {
@@ -92,6 +106,12 @@ describe('the groups that the container was given', () => {
     const account = { ...look('agent'), groups: [1000, ...given] }
     expect(withGivenGroups(account)).toEqual(account)
     expect(withGivenGroups(look('agent')).groups).toEqual([1000, 999, 29, ...given])
+  })
+
+  test('are root’s, but for those of its own line', () => {
+    as(0)
+    vi.spyOn(process, 'getgroups').mockReturnValue([0, 29, 4711])
+    expect(withGivenGroups(look('agent')).groups).toEqual([1000, 999, 29, 4711])
   })
 
   test('are nothing to add for who is not root', () => {
@@ -220,6 +240,30 @@ describe('becoming a user', () => {
     as(undefined)
     expect(() => becomeUser(look('agent'), environment)).toThrow(refused('user-refused', process.platform))
   })
+
+  test.each(['getuid', 'setgroups', 'setgid', 'setuid'] as const)('is refused without %s', (name) => {
+    const calls = name === 'getuid' ? [] : asked(0)
+    const putBack = without(name)
+    try {
+      expect(() => becomeUser(look('0'), environment)).toThrow(refused('user-refused', process.platform))
+      expect(calls).toEqual([])
+    } finally {
+      putBack()
+    }
+  })
+})
+
+test('where there are no users, nobody is root, and nobody becomes another', () => {
+  const putBack = without('getuid', 'getgid', 'getgroups')
+  try {
+    const account = look('agent')
+    expect(becomesAnother(account)).toBe(false)
+    expect(withGivenGroups(account)).toBe(account)
+    expect(homeAs(account, new Map([['HOME', '/h']]), undefined)).toBe('/h')
+    expect(withHome('/new', new Map([['HOME', '/']]), passwd).get('HOME')).toBe('/new')
+  } finally {
+    putBack()
+  }
 })
 
 test.each([
