@@ -125,9 +125,12 @@ export const PROXY_SERVICE = `
     networks: [inside, outside]
 
 networks:
-  # The agents' network leads nowhere but to the services in it.
+  # The agents' network leads nowhere but to the services in it, and not to this machine either: its bridge has no
+  # address, at which whatever listens here on all addresses would answer.
   inside:
     internal: true
+    driver_opts:
+      com.docker.network.bridge.inhibit_ipv4: "true"
   outside: {}
 `
 

@@ -13,8 +13,8 @@ export interface Merged {
   readonly outcome: ReadonlyMap<string, { readonly entry: Entry; readonly kept: boolean }>
 }
 
-/** What the command does not get: the key, and what a KMS or Vault took that has opened a file. */
-function withheld(used: ReadonlySet<KeyType>): ReadonlySet<string> {
+/** Returns the names that the command does not get: those of keys, and the credentials for these kinds of master keys. */
+export function withheld(used: ReadonlySet<KeyType>): ReadonlySet<string> {
   return new Set([...KEY_VARIABLES, ...[...used].flatMap((type) => CREDENTIALS[type] ?? [])])
 }
 

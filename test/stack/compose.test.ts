@@ -183,6 +183,17 @@ test('a shell has no key that the container was given', async () => {
   expect(stdout).toBe('key:')
 })
 
+test('a shell and a command have no credentials for the kinds of keys that the container may use, and keep others', async () => {
+  const stack = await Stack.make()
+  await stack.envFile({ FORGE_TOKEN: freshValue('token') })
+  const environment = '{DISINTO_KEY_TYPES: "age,hc_vault", VAULT_TOKEN: root-of-all, AWS_SESSION_TOKEN: own}'
+  await stack.write('docker-compose.yml', services(AGENTS(`    environment: ${environment}\n`)))
+  await stack.must('up')
+  const script = ['sh', '-c', 'echo "$VAULT_TOKEN:$AWS_SESSION_TOKEN"']
+  expect((await stack.must('shell', '--', ...script)).stdout).toBe(':own')
+  expect((await stack.must('exec', 'agents', '--', ...script)).stdout).toBe(':own')
+})
+
 test('a compose secret from the environment lies on the engine’s disk: up and doctor say so, and no page advises it', async () => {
   const stack = await Stack.make()
   const value = freshValue('password')

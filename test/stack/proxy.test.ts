@@ -1,5 +1,8 @@
 /** A token that is used and can't be read: the proxy of `init --with-proxy` before a real git http-backend. */
-import { beforeAll, expect, test } from 'vitest'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { docker, freshValue, IMAGE, must, until, useImage } from '../image/image.ts'
 import { Stack } from './stack.ts'
 
@@ -267,6 +270,29 @@ test('the agents reach no other address', { timeout: 300_000 }, async () => {
     `node -e 'fetch("http://upstream:3000/").then(() => console.log("reached"), () => console.log("no"))'; getent hosts upstream || true`,
   )
   expect(reached.trim()).toBe('no')
+})
+
+test('the agents reach nothing that listens on the machine itself', { timeout: 300_000 }, async () => {
+  const server = createServer((_, answer) => answer.end('reached'))
+  onTestFinished(() => void server.close())
+  await new Promise<void>((ready) => server.listen(0, '0.0.0.0', ready))
+  const { port } = server.address() as AddressInfo
+  const gateways = await must('docker', [
+    'network',
+    'inspect',
+    `${stack.name}_inside`,
+    '--format',
+    '{{range .IPAM.Config}}{{.Gateway}}{{end}}',
+  ])
+  const addresses = Object.values(networkInterfaces())
+    .flat()
+    .flatMap((one) => (one?.family === 'IPv4' && !one.internal ? [one.address] : []))
+  // The first shows that something listens, where everybody may ask.
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('reached')
+  const program = `Promise.all(process.argv.slice(1).map((url) => fetch(url, { signal: AbortSignal.timeout(4000) })
+    .then(() => url + ' reached', () => 'no'))).then((all) => console.log([...new Set(all)].join()))`
+  const urls = [gateways.trim(), ...addresses].map((address) => `http://${address}:${port}/`)
+  expect((await inAgents('node', '-e', program, ...urls)).trim()).toBe('no')
 })
 
 test('1,000 requests, 50 at a time, are all answered', { timeout: 300_000 }, async () => {

@@ -1,5 +1,6 @@
 /** A command in a running container, as the user that the service's own command has. */
-import { KEY_VARIABLES } from '../../nouns.ts'
+import { withheld } from '../../load/merge.ts'
+import { keyTypesOf } from '../../load/options.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { isTerminal } from '../terminal.ts'
@@ -16,8 +17,9 @@ function execWords(id: string, image: Image, withSecrets: boolean, command: read
   const terminal = isTerminal(0) && isTerminal(1) ? ['--interactive', '--tty'] : ['--interactive']
   const user = environment.get('DISINTO_USER') ?? ''
   if (withSecrets) return ['exec', ...terminal, id, ...entrypoint, ...command]
-  // Without the shim nobody changes the user for us, and nobody takes away a key that the container was given.
-  const keys = KEY_VARIABLES.filter((name) => environment.has(name))
+  // Without the shim nobody changes the user for us, and nobody takes away what opens files. What that user runs, the
+  // agent can read in /proc.
+  const keys = [...withheld(keyTypesOf(environment))].filter((name) => environment.has(name))
   return [
     'exec',
     ...terminal,
@@ -36,7 +38,8 @@ function warnOfAge(context: HostContext, { stamp }: Container, service: string):
 
 /**
  * Runs a command in the container of a service, with the secrets or without; its exit status. Throws service-missing,
- * service-down, and shell-no-shim where the secrets are wanted and the container starts without the shim.
+ * service-down, option-value for a DISINTO_KEY_TYPES that means nothing, and shell-no-shim where the secrets are wanted
+ * and the container starts without the shim.
  */
 export async function runInContainer(
   reached: Reached,
