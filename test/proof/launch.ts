@@ -108,8 +108,9 @@ export function factsOf(report: string, ids: Readonly<Record<string, number>>): 
     const value = line.slice(tab + 1)
     const isId = /^(?:pid|ppid|pgrp|session|tpgid|status\.(?:PPid|NSpid))$/.test(name)
     if (isId) facts[name] = names.get(value) ?? value
+    // gVisor numbers those that come from outside in no order.
     else if (/^fd\.\d+$/.test(name))
-      facts[name] = value.replace(/^(pipe|socket):\[\d+\]$/, '$1').replace(/\/disinto-probe-\w+/, '')
+      facts[name] = value.replace(/^(pipe|socket|host):\[\d+\]$/, '$1').replace(/\/disinto-probe-\w+/, '')
     else facts[name] = value
   }
   return facts
