@@ -33,7 +33,8 @@ async function codesOf(stack: Stack): Promise<string[]> {
 
 test('down, status, logs, ps, stop and shell work in every state of the files', async () => {
   const stack = await Stack.make()
-  await stack.envFile({ FORGE_TOKEN: freshValue('token'), PORT: '18080' })
+  // The engine takes a port that is free.
+  await stack.envFile({ FORGE_TOKEN: freshValue('token'), PORT: '0' })
   await stack.write('agents.env', 'X=1\n')
   const good = services(AGENTS('    ports: ["127.0.0.1:${PORT}:80"]\n    env_file: agents.env\n'))
   const encrypted = await stack.read('.env.enc')
