@@ -91,7 +91,7 @@ export function openValues(envelope: Envelope, dataKey: Buffer): OpenedItem[] {
 
   const openComment = (text: string): Buffer => {
     const plain = Buffer.from(text, encoding)
-    if (!selector.comment(text) || text === '') return plain
+    if (!selector.comment(text)) return plain
     let decrypted: Decrypted
     try {
       decrypted = decryptValue(text, dataKey, Buffer.from(':'))
