@@ -44,8 +44,8 @@ export function audienceOfFile(
   // Of two ways to put keys together, the one that wants more of them.
   const byFile = file.groups.length > rule.groups.length
   const shape = byFile ? file.groups : rule.groups
-  const groups = shape.map((keys, at) =>
-    uniqueKeys([...keys, ...(at === 0 && shape.length === 1 ? file.recipients : [])]).filter(stays),
+  const groups = shape.map((keys) =>
+    uniqueKeys([...keys, ...(shape.length === 1 ? file.recipients : [])]).filter(stays),
   )
   if (groups.length === 0 || groups.some((keys) => keys.length === 0))
     throw failure('readers-none', { path: rule.path })
@@ -99,7 +99,7 @@ function flatFields(rule: CreationRule, keys: readonly string[]): Record<string,
     const texts = Array.isArray(parts) ? parts.map(String) : []
     const kept = texts
       .map((text) => text.trim())
-      .filter((text) => text !== '' && hasKey(keys, keyNamed(kindOf(`${kind}:`), text)))
+      .filter((text) => hasKey(keys, keyNamed(kindOf(`${kind}:`), text)))
     if (kept.length > 0) fields[field] = kept
   }
   const ages = keys.filter((name) => kindOf(name) === 'age')
