@@ -1,9 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { parseRules } from '../../../../src/host/access/rules.ts'
-import { anchoredPattern, withService } from '../../../../src/host/access/service-rule.ts'
+import {
+  anchoredPattern,
+  isShared,
+  ruleFor,
+  withoutService,
+  withService,
+} from '../../../../src/host/access/service-rule.ts'
 import { projectAt } from '../../../../src/host/project.ts'
 
 const ME = 'age16wufy8djxz3ug7qkd2aexn4q7lawynwxltcpw0ryhdkw9ku5kutsfu4vt3'
@@ -86,6 +92,69 @@ describe('a service that gets .env.enc', () => {
     await expect(withService(await rulesOf(body), project, AGENT, [])).rejects.toMatchObject({
       code: 'rules-foreign',
       message: expect.stringContaining(what),
+    })
+  })
+
+  test('changes nothing where it is named already, be it in one group of several', async () => {
+    const rules = await rulesOf(`  - key_groups:\n      - age: [${ME}]\n      - age: [${AGENT}]\n`)
+    expect(await withService(rules, project, AGENT, [])).toBe(rules)
+  })
+})
+
+describe('a rule is for other files, too, where it is for', () => {
+  const shared = async (pattern: string, directory = app) => {
+    const rules = await rulesOf(`  - path_regex: ${pattern}\n    age: ${ME}\n`, directory)
+    const rule = ruleFor(rules, project.envFile)
+    return rule && isShared(rules, rule, project)
+  }
+
+  test.each([
+    ['a secret', '^(\\.env|secrets/.*)\\.enc$', app, true],
+    ['this file alone', '^\\.env\\.enc$', app, false],
+    ['this file alone, from above', '^app/\\.env\\.enc$', root, false],
+    ['that of a project above', '^(app/)?\\.env\\.enc$', root, true],
+    ['that of a project beside it', '^[^/]+/\\.env\\.enc$', root, true],
+  ])('%s', async (_, pattern, directory, found) => {
+    expect(await shared(pattern, directory)).toBe(found)
+  })
+
+  test('that of a project beside it, from further up', async () => {
+    const top = dirname(root)
+    expect(await shared(`^${basename(root)}/[^/]+/\\.env\\.enc$`, top)).toBe(true)
+  })
+})
+
+describe('a service that has .env.enc no more', () => {
+  test('is taken out of the rule of that file', async () => {
+    const body = OURS.replace(ME, `${ME},${AGENT}`)
+    const made = await withoutService(await rulesOf(body), project, [AGENT, BOB])
+    expect(made.for(join(app, '.env.enc')).recipients).toEqual([ME])
+    expect(made.text).toBe(`creation_rules:\n${OURS}`)
+  })
+
+  test('leaves a rule that is for other files, too, as it is', async () => {
+    const rules = await rulesOf(`  - path_regex: ^x$\n    age: ${BOB}\n  - age: ${ME},${AGENT}\n`)
+    const made = await withoutService(rules, project, [AGENT])
+    expect(made.for(join(app, '.env.enc')).recipients).toEqual([ME])
+    expect(made.for(join(app, 'secrets/A.enc')).recipients).toEqual([ME, AGENT])
+    expect(made.rules.map(({ raw }) => raw.path_regex)).toEqual(['^x$', '^\\.env(\\.enc)?$', undefined])
+  })
+
+  test.each([
+    ['the rule names others', OURS],
+    ['no rule is for the file', `  - path_regex: ^secrets/\n    age: ${AGENT}\n`],
+  ])('changes nothing where %s', async (_, body) => {
+    const rules = await rulesOf(body)
+    expect(await withoutService(rules, project, [AGENT])).toBe(rules)
+  })
+
+  test.each([
+    ['nobody', `  - path_regex: ^x$\n    age: ${ME}\n  - age: ${AGENT}\n`, 2],
+    ['nobody in a group', `  - key_groups:\n      - age: [${ME}]\n      - age: [${AGENT}]\n`, 1],
+  ])('is refused where it leaves %s', async (_, body, place) => {
+    await expect(withoutService(await rulesOf(body), project, [AGENT])).rejects.toMatchObject({
+      code: 'recipient-last',
+      message: `${AGENT}: is the only recipient of rule ${place} of ${join(app, '.sops.yaml')}: nobody else could open it`,
     })
   })
 })
