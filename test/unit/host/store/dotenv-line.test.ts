@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lineHolding } from '../../../../src/host/store/dotenv-line.ts'
+import { lineHolding, meanTheSame, onlyAssignment } from '../../../../src/host/store/dotenv-line.ts'
 import { meaningOf } from '../../../../src/host/store/env-text.ts'
 import fc from '../../../helpers/property.ts'
 
@@ -20,6 +20,41 @@ test.each([
   ['a\n\\nb', undefined],
 ])('%j is written %s', async (value, line) => {
   expect(await lineHolding('A', value)).toBe(line)
+})
+
+test('a name that SOPS keeps for itself has no line', async () => {
+  expect(await lineHolding('sops_mac', 'x')).toBeUndefined()
+})
+
+test.each([
+  ['A=1', 'A'],
+  ['export A=1 # x', 'A'],
+  ['', undefined],
+  ['# A=1', undefined],
+  ['what A=1', undefined],
+  ['A=1\nwhat', undefined],
+  ['A=1\nB=2', undefined],
+])('%j is the assignment of %s', async (line, name) => {
+  expect((await onlyAssignment(line))?.name).toBe(name)
+})
+
+test.each([
+  ['A=1', "A='1'", true],
+  ['A=1', 'A=2', false],
+  ['A=1', 'B=1', false],
+  ['A=1', '', false],
+  ['A=${B}', 'A="${B}"', true],
+  // A reference, and what only looks like one.
+  ['A=${B}', "A='${B}'", false],
+  ['A=${B}', 'A=${C}', false],
+  ['A=${B}', 'A=', false],
+  ['A=x${B}${C}', 'A=x${C}${B}', false],
+  ['A=x${B}${C}', 'A="x${B}${C}"', true],
+  ['A=${HOME}', 'A=$HOME', false],
+  ['A=${A}', 'A=${A}', true],
+])('%j means the same as %j: %s', async (one, other, same) => {
+  const [first, second] = [await onlyAssignment(one), await onlyAssignment(other)]
+  expect(first !== undefined && meanTheSame(first, second)).toBe(same)
 })
 
 test('whatever the value, the line that holds it gives it back, HOME and other names set or not', async () => {

@@ -1,6 +1,15 @@
+import { existsSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { examineDue } from '../../../../src/host/doctor/due.ts'
-import { dayGiven, daysOf, daysUntil, readDueDates, setDue } from '../../../../src/host/store/due.ts'
+import {
+  dayGiven,
+  daysOf,
+  daysUntil,
+  readDueDates,
+  setDue,
+  setDueOfNew,
+} from '../../../../src/host/store/due.ts'
 import { MARK, Place } from '../../../helpers/place.ts'
 
 const NOON = new Date('2026-03-10T12:00:00Z')
@@ -25,20 +34,31 @@ describe('--due takes', () => {
     expect(dayGiven(text, 'secrets add', NOON)).toBe(day)
   })
 
-  test.each(['2026-03-09', '2026-02-30', '2026-3-1', '31.1.2027', '90', 'd', '-1d', '9 d', '', MARK])(
-    'not %j, which is not repeated',
-    (text) => {
-      expect(() => dayGiven(text, 'secrets add', NOON)).toThrow('--due: needs a day in the future')
-    },
-  )
+  test.each([
+    '2026-03-09',
+    '2026-02-30',
+    '2026-3-1',
+    '31.1.2027',
+    '90',
+    'd',
+    '-1d',
+    '9 d',
+    '9dx',
+    '+012026-03',
+    '',
+    MARK,
+  ])('not %j, which is not repeated', (text) => {
+    expect(() => dayGiven(text, 'secrets add', NOON)).toThrow('--due: needs a day in the future')
+  })
 })
 
 test('an age is a number of days, weeks, months or years', () => {
-  expect(['90d', '12w', '6m', '1y', '90', '1h', ''].map(daysOf)).toEqual([
+  expect(['90d', '12w', '6m', '1y', '90', '1h', '9dx', ''].map(daysOf)).toEqual([
     90,
     84,
     180,
     365,
+    undefined,
     undefined,
     undefined,
     undefined,
@@ -56,25 +76,70 @@ describe('secrets/due.json', () => {
   })
 
   test.each([
-    '',
-    '[]',
-    'null',
-    '"x"',
-    '{"A": 1}',
-    '{"A": "2027-02-30"}',
-    '{"a b": "2027-01-31"}',
-    `{${MARK}`,
-  ])('that holds %j is a problem to tell, and is not written over', async (text) => {
+    ['', 'it is not JSON'],
+    ['[]', 'it is not a JSON object'],
+    ['null', 'it is not a JSON object'],
+    ['"x"', 'it is not a JSON object'],
+    ['{"A": 1}', 'A has no date like 2027-01-31'],
+    ['{"A": ["2027-01-31"]}', 'A has no date like 2027-01-31'],
+    ['{"A": "2027-02-30"}', 'A has no date like 2027-01-31'],
+    ['{"a b": "2027-01-31"}', '"a b" has no date like 2027-01-31'],
+    [`{${MARK}`, 'it is not JSON'],
+  ])('that holds %j is a problem to tell, and is not written over', async (text, problem) => {
     const place = new Place()
-    place.write('secrets/due.json', text)
+    const path = place.write('secrets/due.json', text)
     const { dates, problems } = readDueDates(place.context().project)
     expect([...dates]).toEqual([])
-    expect(problems).toHaveLength(1)
-    expect(problems.join()).not.toContain(MARK)
+    expect(problems).toEqual([problem])
     await expect(setDue(place.context(), 'B', '2027-01-31')).rejects.toMatchObject({
       code: 'due-unreadable',
+      message: `${path}: ${problem}`,
     })
     expect(place.read('secrets/due.json')).toBe(text)
+  })
+
+  test('that is none can’t be read, and where it can’t be, nothing is written', async () => {
+    const place = new Place()
+    place.write('secrets/due.json/x', '')
+    expect(readDueDates(place.context().project).problems).toEqual(['it can’t be read'])
+    const other = new Place()
+    const path = other.write('secrets', '')
+    await expect(setDue(other.context(), 'A', '2027-01-31')).rejects.toMatchObject({
+      code: 'write-failed',
+      message: `${path}/due.json: can't be written (EEXIST); what was there is unchanged`,
+    })
+  })
+
+  test('is left alone where nothing would change, and is readable for all', async () => {
+    const place = new Place()
+    await setDue(place.context(), 'A', undefined)
+    expect(existsSync(join(place.root, 'secrets'))).toBe(false)
+    const text = '{"A":"2027-01-31","B":1}'
+    const path = place.write('secrets/due.json', text)
+    await setDue(place.context(), 'A', '2027-01-31')
+    expect(place.read('secrets/due.json')).toBe(text)
+    rmSync(path)
+    await setDue(place.context(), 'A', '2027-01-31')
+    expect(statSync(path).mode & 0o777).toBe(0o644)
+  })
+
+  test('is not written where a link leads out of the project', async () => {
+    const place = new Place()
+    symlinkSync(dirname(place.write('/elsewhere/x', '')), join(place.root, 'secrets'))
+    await expect(setDue(place.context(), 'A', '2027-01-31')).rejects.toMatchObject({ code: 'link-out' })
+  })
+
+  test('has the day of a new value, or none any more, which is said', async () => {
+    const place = new Place()
+    await setDueOfNew(place.context(), 'A', undefined)
+    expect(place.said).toEqual([])
+    await setDueOfNew(place.context(), 'A', '2027-01-31')
+    expect(place.said).toEqual(['note: A is due for change at its issuer by 2027-01-31'])
+    await setDueOfNew(place.context(), 'A', undefined)
+    expect(place.said.slice(1)).toEqual([
+      'note: 2027-01-31 was the due date of the old value of A; --due sets one for this value',
+    ])
+    expect(place.read('secrets/due.json')).toBe('{}\n')
   })
 })
 
