@@ -129,11 +129,29 @@ class Scanner {
   }
 }
 
+/** What JSON.parse has made of a text that it gives back letter by letter. */
+function asRead(value: unknown): JsonValue {
+  if (typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') return { number: String(value) }
+  if (typeof value !== 'object' || value === null) return null
+  if (Array.isArray(value)) return value.map(asRead)
+  return { members: Object.entries(value).map(([name, member]) => [name, asRead(member)]) }
+}
+
+/**
+ * Whether JSON.parse has lost nothing of the text: it says so when it is written as it was. sops writes its JSON as
+ * JSON.stringify does, so that this is so for most files, at a tenth of the time that the scanner takes while it is cold.
+ * Not where a letter is escaped by its number: half of a surrogate pair would stay one.
+ */
+function isKept(text: string, parsed: unknown): boolean {
+  return !text.includes('\\u') && `${JSON.stringify(parsed, undefined, '\t')}\n` === text
+}
+
 /** The value of JSON text; undefined when it is no JSON, or deeper than anyone means it to be. */
 export function parseJson(text: string): JsonValue | undefined {
   try {
-    JSON.parse(text)
-    return new Scanner(text).value()
+    const parsed: unknown = JSON.parse(text)
+    return isKept(text, parsed) ? asRead(parsed) : new Scanner(text).value()
   } catch {
     return undefined
   }
