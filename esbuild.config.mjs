@@ -81,12 +81,12 @@ new Script(script, { filename: file }).runInThisContext()(require)
 /** Packages that next to no run needs. */
 const PACKED = /\bnode_modules\/(?:age-encryption|re2js)\//
 
-/**
- * What of the shim only some options, kinds of files and faults need. The rest is hot: nearly every start runs all of it,
- * or, with the sops engine, what that takes.
- */
+/** What of the shim only some options, kinds of files and faults need. The rest is hot. */
 const COLD =
-  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/restrict-yaml|handover\/(?:supervise|value-files))\.ts$/
+  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|catalogue|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/restrict-yaml|handover\/(?:supervise|value-files))\.ts$/
+
+/** What starts with the sops engine run besides. All other hot code nearly every start runs. */
+const OF_SOPS = /^src\/sops\/(?:program|outside|restrict)\.ts$/
 
 /** Stands for the end of a comment, which the chunks are in; it must not occur in them. */
 const COMMENT_END = '*~/'
@@ -138,47 +138,59 @@ function placesOf(texts, firstLine) {
  * the source of the function that it is in. What a chunk imports is linked, and runs when something of it is first
  * used: so do the modules of Node, some of which take longer to load than a command to run.
  *
- * The hot chunks are one script, and V8 can be given what it made of that before (tools/code-cache.mjs), if that lies
- * beside the file; it refuses what another V8 has made. The name holds a hash of the text, since V8 itself compares no
- * more than its length.
+ * The hot chunks of a group are one script, and V8 can be given what it made of that before (tools/code-cache.mjs), if that
+ * lies beside the file; it refuses what another V8 has made. The name holds a hash of the text, since V8 itself compares
+ * no more than its length.
  *
  * An error's frames are right, as each script is compiled at the line where it stands.
  */
 function programFile(chunks) {
-  const hot = chunks.filter((chunk) => chunk.hot)
-  const cold = chunks.filter((chunk) => !chunk.hot)
-  const script = `[${hot.map(({ text }) => text).join(',\n')}]`
-  const hash = createHash('sha256').update(script).digest('hex').slice(0, 16)
-  const texts = [script, ...cold.map(({ text }) => text)].map((text) => text.replaceAll('*/', COMMENT_END))
+  const groups = [...new Set(chunks.flatMap(({ group }) => group ?? []))]
+  const hot = groups.map((name) => chunks.filter(({ group }) => group === name))
+  const cold = chunks.filter(({ group }) => group === undefined)
+  const scripts = hot.map((members) => `[${members.map(({ text }) => text).join(',\n')}]`)
+  const hashes = scripts.map((script) => createHash('sha256').update(script).digest('hex').slice(0, 16))
+  const texts = [...scripts, ...cold.map(({ text }) => text)].map((text) =>
+    text.replaceAll('*/', COMMENT_END),
+  )
   const before = `${SHEBANG}((require, file) => {
 function source() {/*
 `
-  const [hotPlace, ...places] = placesOf(texts, before.split('\n').length - 1)
-  const table = chunks.map((chunk) => [
-    chunk.hot ? hot.indexOf(chunk) : [...places[cold.indexOf(chunk)], chunk.packed ? 1 : 0],
-    ...chunk.exports,
-  ])
+  const places = placesOf(texts, before.split('\n').length - 1)
+  const table = chunks.map((chunk) => {
+    const group = groups.indexOf(chunk.group)
+    if (group >= 0) return [group, hot[group].indexOf(chunk), ...chunk.exports]
+    return [places[groups.length + cold.indexOf(chunk)], chunk.packed ? 1 : 0, ...chunk.exports]
+  })
   return `${before}${texts.join('\n')}
 */}
 const texts = source.toString().slice('function source() {/*\\n'.length)
 const { Script } = require('node:vm')
 const table = ${JSON.stringify(table)}
+const hot = ${JSON.stringify(hashes.map((hash, at) => [places[at], hash]))}
 const links = []
 const toESM = (module) => Object.create(module, { default: { value: module } })
 const getterOf = (name, value) => [name, { enumerable: true, configurable: true, get: value }]
-function compiled([start, end, lineOffset, packed], cachedData) {
+function compiled([start, end, lineOffset], packed, cachedData) {
   const text = texts.slice(start, end).replaceAll('${COMMENT_END}', '*' + '/')
   const code = packed ? require('node:zlib').brotliDecompressSync(Buffer.from(text, 'base64')).toString() : text
   return new Script(code, { filename: file, lineOffset, cachedData }).runInThisContext()
 }
-function cached() {
+function cached(hash) {
   try {
     const { existsSync, readFileSync } = require('node:fs')
-    const cache = file + '.${hash}.cache'
+    const cache = file + '.' + hash + '.cache'
     if (cache.startsWith('/') && existsSync(cache)) return readFileSync(cache)
   } catch {
     // It is only there to be quicker.
   }
+}
+const groups = []
+function chunkOf(number) {
+  const [place, position] = table[number]
+  if (typeof place !== 'number') return compiled(place, position)
+  groups[place] ??= compiled(hot[place][0], 0, cached(hot[place][1]))
+  return groups[place][position]
 }
 function exportsOf(chunk, linked) {
   let getters = {}
@@ -188,23 +200,21 @@ function exportsOf(chunk, linked) {
   for (const name of Object.keys(getters)) exported[name] = getters[name]()
   return exported
 }
-let hot
 // Nearly every start runs all of what is hot: at once, as Node does with modules.
-function linkHot(what) {
+const linkHot = (group) => function linked(what) {
   if (typeof what === 'string') return require(what)
-  const [place] = table[what]
-  if (typeof place !== 'number') return link(what)
-  hot ??= compiled(${JSON.stringify(hotPlace)}, cached())
-  return links[what] ??= exportsOf(hot[place], linkHot)
+  if (table[what][0] !== group) return link(what)
+  return links[what] ??= exportsOf(chunkOf(what), linked)
 }
 function link(what) {
   if (typeof what === 'string') {
     let module
     return new Proxy({}, { get: (_, name) => (module ??= require(what))[name] })
   }
-  if (typeof table[what][0] === 'number') return linkHot(what)
-  links[what] ??= Object.defineProperties({}, Object.fromEntries(table[what].slice(1).map((name) => getterOf(name, () => {
-    const exported = exportsOf(compiled(table[what][0]), link)
+  if (table[what][0] === 0) return linkHot(0)(what)
+  links[what] ??= Object.defineProperties({}, Object.fromEntries(table[what].slice(2).map((name) => getterOf(name, () => {
+    const [group] = table[what]
+    const exported = exportsOf(chunkOf(what), typeof group === 'number' ? linkHot(group) : link)
     for (const one of Object.keys(exported)) Object.defineProperty(links[what], one, { value: exported[one] })
     return exported[name]
   }))))
@@ -213,20 +223,25 @@ function link(what) {
 async function importChunk(number) {
   const module = link(number)
   // A package of CommonJS, whose names are those of what it exports.
-  return table[number].slice(1).join() === 'default' ? toESM(module.default) : module
+  return table[number].slice(2).join() === 'default' ? toESM(module.default) : module
 }
-${hot.length > 0 ? 'linkHot(0)' : 'exportsOf(compiled(table[0][0]), link)'}
+${groups.length > 0 ? 'linkHot(0)(0)' : 'exportsOf(chunkOf(0), link)'}
 })(${ARGUMENTS})
 `
 }
 
-/** Writes a program as chunks. */
-async function bundleProgram(name, isHot) {
+/**
+ * Writes a program as chunks.
+ * @param {string} name
+ * @param {(inputs: string[]) => string | undefined} groupOf which hot chunks a chunk is one of, by what it is made from
+ */
+async function bundleProgram(name, groupOf) {
   const { outputFiles = [], metafile } = await build({
     ...common,
     format: 'esm',
     splitting: true,
-    entryPoints: [`src/${name}.ts`],
+    // A chunk is what the same entries reach: so the words for faults, which next to no run needs, are one of their own.
+    entryPoints: [`src/${name}.ts`, 'src/catalogue.ts', 'src/quote.ts'],
     outdir: 'out',
     write: false,
     metafile: true,
@@ -244,15 +259,18 @@ async function bundleProgram(name, isHot) {
     const { inputs, exports } = outputs[name]
     const code = await chunkFunction(numbered(texts.get(basename(name)) ?? ''))
     const packed = Object.keys(inputs).some((input) => PACKED.test(input))
-    return { exports, packed, hot: isHot(Object.keys(inputs)), text: packed ? pack(code) : code }
+    return { exports, packed, group: groupOf(Object.keys(inputs)), text: packed ? pack(code) : code }
   })
   writeFileSync(new URL(`${name}.js`, outdir), programFile(await Promise.all(chunks)))
 }
 
 mkdirSync(outdir, { recursive: true })
-await bundleProgram('entrypoint', (inputs) => !inputs.some((input) => COLD.test(input)))
+await bundleProgram('entrypoint', (inputs) => {
+  if (inputs.some((input) => COLD.test(input))) return undefined
+  return inputs.some((input) => OF_SOPS.test(input)) ? 'sops' : 'all'
+})
 // Of the host command each run needs other chunks.
-await bundleProgram('disinto', () => false)
+await bundleProgram('disinto', () => undefined)
 const [counted] = process.argv.slice(2)
 if (counted !== undefined) {
   for (const name of ['entrypoint', 'disinto'])

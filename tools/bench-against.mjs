@@ -37,10 +37,10 @@ function treeOf(commit, directory) {
 }
 
 /** The rows, each with what to run of either tree. */
-function rowsOf({ node, work, trees, files }) {
+function rowsOf({ node, sops, work, trees, files }) {
   const [theirs, ours] = trees.map((tree, at) => ({
     tree,
-    shim: asInImage(node, tree, join(work, `image${at}`)),
+    shim: asInImage({ node, sops }, tree, join(work, `image${at}`)),
   }))
   const start = (words, cwd, shimOf) => {
     const job = (side) => ({ program: node, words: [...shimOf(side), ...words], cwd, env: files.environment })
@@ -104,7 +104,7 @@ export async function compareWith(commit, rounds) {
   try {
     mkdirSync(join(work, 'files'))
     const files = makeSecretFiles(join(work, 'files'), SIZES, { sops, ageKeygen })
-    const rows = rowsOf({ node, work, trees: [treeOf(commit, tree), ROOT], files })
+    const rows = rowsOf({ node, sops, work, trees: [treeOf(commit, tree), ROOT], files })
     const name = must('git', ['rev-parse', '--short', commit], { cwd: ROOT }).trim()
     console.log(`CPU time in ms, least and median of ${rounds} rounds in turn, Node 26\n`)
     console.log(`| | ${name} | now | × | noise | |\n|---|--:|--:|--:|--:|---|`)

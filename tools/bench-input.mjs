@@ -45,12 +45,13 @@ export function makeSecretFiles(work, sizes, { sops, ageKeygen }) {
   return { environment, directoryOf, recipient, sealWords }
 }
 
-/** Copies both bundles to where they are as in the image, with V8's code cache; returns the shim. */
-export function asInImage(node, tree, directory) {
+/** Copies both bundles to where they are as in the image, with V8's code caches; returns the shim. */
+export function asInImage({ node, sops }, tree, directory) {
   mkdirSync(directory)
   for (const name of ['entrypoint.js', 'disinto.js'])
     copyFileSync(join(tree, 'entrypoint', name), join(directory, name))
-  must(node, [...IMAGE_FLAGS, join(tree, 'tools/code-cache.mjs'), directory])
+  const env = { ...process.env, PATH: `${dirname(sops)}:${process.env.PATH}` }
+  must(node, [...IMAGE_FLAGS, join(tree, 'tools/code-cache.mjs'), directory], { env })
   return join(directory, 'entrypoint.js')
 }
 

@@ -116,7 +116,7 @@ function row(title, [program = '', ...words], options = {}) {
   return { title, slow, job: { program, words, cwd, env, input }, ...taken }
 }
 /** As the image's ENTRYPOINT starts it, with V8's code cache. */
-const shim = inputs.asInImage(node, ROOT, join(work, 'image'))
+const shim = inputs.asInImage({ node, sops }, ROOT, join(work, 'image'))
 const IMAGE_FLAGS = [...inputs.IMAGE_FLAGS, '--']
 const throughShim = (size, engine) =>
   row(

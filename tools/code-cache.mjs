@@ -1,17 +1,28 @@
 /**
- * Keeps what V8 makes of the shim's code in a whole start, so that the next start need not compile it:
+ * Keeps what V8 makes of the shim's code in whole starts, so that the next start need not compile it:
  *
  *   node [the flags of the shim's Node] tools/code-cache.mjs DIRECTORY           makes it
  *   node [the flags of the shim's Node] tools/code-cache.mjs DIRECTORY check     fails unless V8 takes it
  *
- * DIRECTORY holds both bundles, and gets entrypoint.js.HASH.cache. For the image, whose ENTRYPOINT's Node must be this one:
- * V8 refuses what another version, another build or other V8 flags have made, and compiles as ever.
+ * DIRECTORY holds both bundles, and gets an entrypoint.js.HASH.cache for each script of hot code (esbuild.config.mjs). For
+ * the image, whose ENTRYPOINT's Node must be this one: V8 refuses what another version, another build or other V8 flags
+ * have made, and compiles as ever. sops must be on PATH.
  *
- * V8 keeps the functions that have run, so a start is made up to its exec, with real files and a key of its own.
+ * V8 keeps the functions that have run, so two starts are made up to their exec, by either engine, with real files and a
+ * key of their own.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -19,7 +30,7 @@ import { fileURLToPath } from 'node:url'
 import vm from 'node:vm'
 
 const SELF = fileURLToPath(import.meta.url)
-const [given, step] = process.argv.slice(2)
+const [given, step = ''] = process.argv.slice(2)
 if (given === undefined) {
   console.error('usage: node tools/code-cache.mjs DIRECTORY [check]')
   process.exit(2)
@@ -31,44 +42,46 @@ if (Number.parseInt(process.versions.node, 10) < 26) {
 const directory = resolve(given)
 const shim = join(directory, 'entrypoint.js')
 
-/** Runs the shim in this process, up to its exec, and then `end` in the place of it. The first script is the hot one. */
-/** @param {{ made?: (source: string) => void, end: (script: any) => void }} hooks */
-function start({ made = () => {}, end }) {
-  let script
+const text = readFileSync(shim, 'utf8')
+const hashOf = (source) => createHash('sha256').update(source).digest('hex').slice(0, 16)
+
+/**
+ * Runs the shim in this process, up to its exec, and calls `end` for each script of hot code then, with what `made` has
+ * returned for it when it was compiled.
+ * @param {{ made?: (cache: string) => unknown, end: (script: any, made: any) => void }} hooks
+ */
+function start({ made = () => undefined, end }) {
+  const scripts = new Map()
   const { Script } = vm
   vm.Script = class extends Script {
     /** @param {string} source @param {any} options */
     constructor(source, options) {
       super(source, options)
-      if (script !== undefined) return
-      script = this
-      made(source)
+      const hash = hashOf(source)
+      // The shim names the caches of its hot code, and of no other.
+      if (text.includes(`"${hash}"`)) scripts.set(this, made(`${shim}.${hash}.cache`))
     }
   }
   const node = /** @type {any} */ (process)
   node.execve = () => {
-    end(script)
+    for (const [script, of] of scripts) end(script, of)
     process.exit(0)
   }
   process.argv = [process.argv[0], shim, '--', '/bin/true']
   createRequire(shim)(shim)
 }
 
-/** As esbuild.config.mjs names it. */
-const cacheOf = (source) => `${shim}.${createHash('sha256').update(source).digest('hex').slice(0, 16)}.cache`
-
 function write() {
-  let descriptor
   start({
     // At once: the shim becomes another user where there is one to become.
-    made: (source) => {
-      descriptor = openSync(cacheOf(source), 'w', 0o644)
+    made: (cache) => (existsSync(cache) ? undefined : openSync(cache, 'w', 0o644)),
+    end: (script, descriptor) => {
+      if (descriptor !== undefined) writeSync(descriptor, script.createCachedData())
     },
-    end: (script) => writeSync(descriptor, script.createCachedData()),
   })
 }
 
-function check() {
+function look() {
   start({
     end: ({ cachedDataRejected }) => {
       if (cachedDataRejected === false) return
@@ -78,7 +91,8 @@ function check() {
   })
 }
 
-function make() {
+/** Starts with real files, a key of its own and either engine: each step in a process. */
+function inProject(steps) {
   const project = mkdtempSync(join(tmpdir(), 'disinto-code-cache-'))
   const env = { PATH: process.env.PATH, HOME: project }
   /** @type {(words: string[], more?: { env?: Record<string, string>, input?: string }) => void} */
@@ -91,7 +105,6 @@ function make() {
     })
     if (status !== 0) throw new Error(`${words.join(' ')}: ${error?.message ?? stderr}`)
   }
-  for (const name of readdirSync(directory)) if (name.endsWith('.cache')) rmSync(join(directory, name))
   try {
     const disinto = join(directory, 'disinto.js')
     writeFileSync(join(project, '.env'), '# An example\nNAME=value\n')
@@ -99,14 +112,19 @@ function make() {
     node([disinto, 'secrets', 'add', 'TOKEN'], { input: 'value' })
     const user = process.getuid?.() === 0 ? { DISINTO_USER: '65534' } : {}
     const settings = { DISINTO_ROOT: project, DISINTO_SUMMARY: '1', ...user }
-    for (const again of ['write', 'check']) {
-      node([...process.execArgv, SELF, directory, again], { env: settings })
-    }
+    for (const one of steps)
+      for (const engine of ['auto', 'sops'])
+        node([...process.execArgv, SELF, directory, one], { env: { ...settings, DISINTO_ENGINE: engine } })
   } finally {
     rmSync(project, { recursive: true })
   }
 }
 
-if (step === 'write') write()
-else if (step === 'check') check()
-else make()
+function make() {
+  for (const name of readdirSync(directory)) if (name.endsWith('.cache')) rmSync(join(directory, name))
+  inProject(['write', 'look'])
+}
+
+const ways = { write, look, check: () => inProject(['look']) }
+const { [step]: way = make } = ways
+way()

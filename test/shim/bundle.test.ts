@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -86,9 +87,10 @@ test('what runs at every start loads neither execa nor another package it does n
 })
 
 test.skipIf(!EXECVE).each([
-  ['a secret', {}],
-  ['the image’s settings', { DISINTO_REQUIRE_ANY: '1', ...(isRoot ? { DISINTO_USER: '65534' } : {}) }],
-])('a start with %s compiles what is hot, at once, and nothing else', (_, settings) => {
+  ['a secret', 1, {}],
+  ['the image’s settings', 1, { DISINTO_REQUIRE_ANY: '1', ...(isRoot ? { DISINTO_USER: '65534' } : {}) }],
+  ['the sops engine', 2, { DISINTO_ENGINE: 'sops' }],
+])('a start with %s compiles what is hot, at once, and nothing else', (_, scripts, settings) => {
   const project = new Project()
   project.secret('A', MARK)
   const hook = project.path('compiled.cjs')
@@ -109,7 +111,7 @@ test.skipIf(!EXECVE).each([
     },
   )
   expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/error/) })
-  expect(stderr.split('compiled').length - 1).toBe(1)
+  expect(stderr.split('compiled').length - 1).toBe(scripts)
 })
 
 test('a command loads no module of Node that it does not use', () => {
@@ -145,11 +147,8 @@ test('disinto offers only what works', () => {
 describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
   const directory = mkdtempSync(join(tmpdir(), 'disinto-'))
   const tool = join(ROOT, 'tools/code-cache.mjs')
-  const cached = () => {
-    const [cache, ...more] = readdirSync(directory).filter((name) => name.endsWith('.cache'))
-    if (cache === undefined || more.length > 0) throw new Error('not one cache')
-    return join(directory, cache)
-  }
+  /** That of every start: what the sops engine runs besides has another, which is smaller. */
+  let cache = ''
   const start = () => {
     const project = new Project()
     project.secret('A', MARK)
@@ -167,6 +166,10 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
     }
     const { status, stderr } = spawnSync(process.execPath, [tool, directory], { encoding: 'utf8' })
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const caches = readdirSync(directory).filter((name) => name.endsWith('.cache'))
+    expect(caches).toHaveLength(2)
+    const sizes = new Map(caches.map((name) => [statSync(join(directory, name)).size, name]))
+    cache = join(directory, sizes.get(Math.max(...sizes.keys())) ?? '')
   })
 
   test('is taken, and a start by it is a start', () => {
@@ -175,10 +178,10 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
   })
 
   test('that is damaged is not noticed: what it says is what runs', () => {
-    const good = readFileSync(cached())
+    const good = readFileSync(cache)
     const damaged = Buffer.from(good)
     damaged.write('damaged: ', damaged.indexOf('disinto: '), 'latin1')
-    writeFileSync(cached(), damaged)
+    writeFileSync(cache, damaged)
     const project = new Project()
     project.secret('A', MARK)
     const { stderr } = spawnSync(process.execPath, [join(directory, 'entrypoint.js'), '--', 'true'], {
@@ -186,18 +189,17 @@ describe.skipIf(!EXECVE)('the code cache (Node 26)', () => {
       env: { ...project.environment(), DISINTO_SUMMARY: '1' },
       encoding: 'utf8',
     })
-    writeFileSync(cached(), good)
+    writeFileSync(cache, good)
     expect(stderr).toBe('damaged: 1 secret: A\n')
   })
 
   test.each([
-    ['empty', () => writeFileSync(cached(), '')],
-    ['cut off', () => writeFileSync(cached(), readFileSync(cached()).subarray(0, 4096))],
-    ['something else', () => writeFileSync(cached(), 'something else'.repeat(1000))],
+    ['empty', () => writeFileSync(cache, '')],
+    ['cut off', () => writeFileSync(cache, readFileSync(cache).subarray(0, 4096))],
+    ['something else', () => writeFileSync(cache, 'something else'.repeat(1000))],
     [
       'a directory',
       () => {
-        const cache = cached()
         rmSync(cache)
         mkdirSync(cache)
       },
