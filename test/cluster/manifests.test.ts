@@ -171,13 +171,18 @@ test('400 secret files are applied by the server’s side', async () => {
   await rm(many, { recursive: true })
 })
 
-test('ten pods have their node watch each ConfigMap and the Secret once', async () => {
+test('ten pods have their node watch each ConfigMap and the Secret once, and not once each', async () => {
   const namespace = 'ten'
+  const replicas = 10
   await newToken()
-  await project.deploy({ namespace, variant: 'root', standard: 'baseline', replicas: 10, script: STAY })
+  await project.deploy({ namespace, variant: 'root', standard: 'baseline', replicas, script: STAY })
   await project.rolledOut(namespace)
-  expect(await project.readyReplicas(namespace)).toBe(10)
-  expect(await node().watched(namespace)).toEqual([
+  expect(await project.readyReplicas(namespace)).toBe(replicas)
+  const watched = await node().watched(namespace)
+  // A kubelet whose connection was cut, as on a busy machine, begins all of them again.
+  for (const one of watched)
+    expect(watched.filter((other) => other === one).length).toBeLessThan(replicas / 2)
+  expect([...new Set(watched)]).toEqual([
     expect.stringMatching(/^configmaps agents-env-/),
     expect.stringMatching(/^configmaps agents-secrets-/),
     'secrets agents-key',
