@@ -34,7 +34,7 @@ export function areSameGroups(
   return one.length === other.length && one.every((keys, at) => areSameKeys(keys, other[at] ?? []))
 }
 
-/** A rule without what says who may open its files, and without these fields. */
+/** A rule without the keys that may open its files, and without these fields: what it says beside them. */
 function remainder({ raw }: CreationRule, without: readonly string[] = []): string {
   const keys = ['key_groups', ...Object.values(RULE_FIELDS), ...without]
   return JSON.stringify(Object.entries(raw).filter(([name]) => !keys.includes(name)))
@@ -44,7 +44,6 @@ function remainder({ raw }: CreationRule, without: readonly string[] = []): stri
 export function saysTheSame(one: CreationRule, other: CreationRule): boolean {
   return (
     remainder(one, ['path_regex']) === remainder(other, ['path_regex']) &&
-    one.threshold === other.threshold &&
     areSameGroups(one.groups, other.groups)
   )
 }
@@ -80,7 +79,7 @@ class Editor {
   /** Gives a rule its new groups. */
   setGroups(rule: CreationRule, groups: ReadonlyArray<readonly string[]>): void {
     const { isMap, isSeq } = this.#yaml
-    const list = this.#resolved(this.#document.get('creation_rules', true))
+    const list = this.#resolved(this.#document.get('creation_rules'))
     if (!isSeq(list)) return
     const at = list.items[rule.index] as Node | undefined
     const node = this.#own(at, (made) => list.set(rule.index, made))
@@ -96,7 +95,7 @@ class Editor {
 
   /** Whether an alias anywhere stands for this node. */
   #isShared(node: Node): boolean {
-    if (!('anchor' in node) || node.anchor === undefined) return false
+    if (node.anchor === undefined) return false
     let shared = false
     this.#yaml.visit(this.#document, {
       Alias: (_, alias) => {
@@ -111,10 +110,9 @@ class Editor {
    * that takes its place. The node moves to the first alias of it.
    */
   #own(node: Node | undefined, replace: (made: Node) => void): Node | undefined {
-    if (node === undefined) return undefined
     const { isAlias, visit } = this.#yaml
     const real = this.#resolved(node) as Node | undefined
-    if (real === undefined || (!isAlias(node) && !this.#isShared(node))) return real
+    if (real === undefined || (!isAlias(node) && !this.#isShared(real))) return real
     if (this.#sharing === 'together') return real
     const copy = this.#document.createNode(real.toJS(this.#document, { maxAliasCount: 10_000 })) as Node
     replace(copy)
@@ -167,7 +165,7 @@ class Editor {
     const lost = keysWithout(old, keys)
     const inOwn =
       isMap(node) && !merges && lost.every((name) => kindOf(name) === 'age' || kindOf(name) === 'pgp')
-    if (!inOwn || node.get('<<') !== undefined) {
+    if (!inOwn || this.#hasMergeKey(node)) {
       list.set(at, this.#document.createNode(this.#plainGroup(raw, keys)))
       return
     }
@@ -176,6 +174,12 @@ class Editor {
       const wanted = keys.filter((name) => kindOf(name) === kind)
       this.#setList(node, kind, wanted, (entry) => groupEntryName(RULE_FIELDS[kind], entry))
     }
+  }
+
+  /** Whether a map has a `<<`, which its document has for a symbol. */
+  #hasMergeKey(map: YAMLMap): boolean {
+    const { isScalar } = this.#yaml
+    return map.items.some(({ key }) => isScalar(key) && typeof key.value === 'symbol')
   }
 
   /** A group that merges nothing and shares nothing. */
@@ -208,7 +212,7 @@ class Editor {
     const value = this.#own(own, (made) => node.set(field, made))
     if (isScalar(value) && typeof value.value === 'string') {
       const old = value.value.split(',').map((part) => part.trim())
-      const kept = old.filter((part) => part !== '' && hasKey(wanted, nameOf(part)))
+      const kept = old.filter((part) => hasKey(wanted, nameOf(part)))
       const names = kept.map(nameOf)
       value.value = [...kept, ...texts.filter((_, at) => !hasKey(names, wanted[at] ?? ''))].join(',')
     } else if (isSeq(value)) {
@@ -257,7 +261,6 @@ async function tried(
       return (
         before !== undefined &&
         remainder(rule) === remainder(before) &&
-        rule.threshold === before.threshold &&
         areSameGroups(rule.groups, wanted[at] ?? [])
       )
     })
@@ -274,9 +277,7 @@ export async function changeKeys(
   renamed?: { readonly old: string; readonly now: string },
 ): Promise<CreationRules> {
   const wanted = rules.rules.map(change)
-  const changed = rules.rules.filter(
-    (rule, at) => wanted[at] !== rule.groups && !areSameGroups(rule.groups, wanted[at] ?? []),
-  )
+  const changed = rules.rules.filter((rule, at) => !areSameGroups(rule.groups, wanted[at] ?? []))
   if (changed.length === 0) return rules
   if (renamed !== undefined) {
     const made = await tried(rules, wanted, async () => {
@@ -324,7 +325,7 @@ export async function insertRule(
   const list: unknown = document.get('creation_rules')
   const at = index ?? rules.rules.length
   if (isSeq(list)) list.items.splice(at, 0, rule)
-  else if (list === undefined || list === null) document.set('creation_rules', document.createNode([rule]))
+  else if (list === undefined) document.set('creation_rules', document.createNode([rule]))
   else throw failure('rules-uneditable', { path: rules.path })
   const made = await parseRules(rules.path, document.toString({ lineWidth: 0 })).catch(() => undefined)
   if (made === undefined || !hasSameRules(rules.rules, withoutOne(made.rules, at)))

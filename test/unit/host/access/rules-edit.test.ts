@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type CreationRule, parseRules } from '../../../../src/host/access/rules.ts'
-import { changeKeys, insertRule } from '../../../../src/host/access/rules-edit.ts'
+import { changeKeys, insertRule, removeRule, saysTheSame } from '../../../../src/host/access/rules-edit.ts'
 
 const [A, B, C] = ['age1aaa', 'age1bbb', 'age1ccc']
 const rulesOf = (body: string) => parseRules('/p/.sops.yaml', `creation_rules:\n${body}`)
@@ -32,6 +32,17 @@ describe('keys beside each other', () => {
     ['in a list of one line', `  - age: [${A}]\n`, `  - age: [ ${A}, ${C} ]\n`],
     ['where there was no such key', '  - pgp: AB # bob\n', `  - pgp: AB # bob\n    age: ${C}\n`],
     ['where the list was empty', '  - pgp: AB\n    age: ""\n', `  - pgp: AB\n    age: "${C}"\n`],
+    ['where nothing stood', '  - pgp: AB\n    age:\n', `  - pgp: AB\n    age: ${C}\n`],
+    [
+      'beside what a rule merges',
+      `  - &one\n    age: ${A}\n    kms: arn\n  - <<: *one\n`,
+      `  - &one\n    age: ${A},${C}\n    kms: arn\n  - <<: *one\n    age: ${A},${C}\n`,
+    ],
+    [
+      'in a rule that merges them',
+      `  - &one\n    age: ${A}\n  - <<: *one\n    age: ${B}\n`,
+      `  - &one\n    age: ${A},${C}\n  - <<: *one\n    age: ${B},${C}\n`,
+    ],
   ])('one more %s', async (_, before, after) => {
     expect(await edited(before, adding(C))).toBe(after)
   })
@@ -75,6 +86,28 @@ describe('keys beside each other', () => {
     expect(await edited(`  - age: ${A}\n    ${before}\n`, without(key))).toBe(`  - age: ${A}\n    ${after}\n`)
   })
 
+  test('of several kinds come and go at once, and the last of a kind leaves nothing', async () => {
+    const body = `  - age: ${A}\n    pgp: AB,CD\n    kms: arn:1\n`
+    const change = () => [[A, B, C, 'pgp:AB', 'pgp:EF']]
+    expect(await edited(body, change)).toBe(`  - age: ${A},${B},${C}\n    pgp: AB,EF\n    kms: ""\n`)
+    expect(await edited('  - pgp: AB\n', () => [[A, B]])).toBe(`  - pgp: ""\n    age: ${A},${B}\n`)
+  })
+
+  test('that are the same in another order change nothing', async () => {
+    const rules = await rulesOf(`  - age: ${A},${B}\n`)
+    expect(await changeKeys(rules, () => [[B, A]])).toBe(rules)
+    expect(await changeKeys(rules, ({ groups }) => groups)).toBe(rules)
+  })
+
+  test('leave lines as long as they are', async () => {
+    const long = `    encrypted_regex: ${'a b '.repeat(60)}c\n`
+    expect(await edited(`  - age: ${A}\n${long}`, adding(C))).toBe(`  - age: ${A},${C}\n${long}`)
+  })
+
+  test('of a rule that is nothing can’t be set', async () => {
+    await expect(edited('  - null\n', adding(C))).rejects.toEqual(refused)
+  })
+
   test('of one rule leave the text of the others', async () => {
     const body = `  # the first\n  - path_regex: ^a$\n    age: ${A}\n\n  - path_regex: ^b$ # the second\n    age: "${B}"\n`
     expect(await edited(body, (rule) => (rule.index === 0 ? adding(C)(rule) : rule.groups))).toBe(
@@ -91,11 +124,40 @@ describe('keys in groups', () => {
     expect(await edited(GROUPS, change)).toBe(`${GROUPS}          - ${C}\n`)
   })
 
-  test('that go leave the other kinds of the group', async () => {
-    const made = await edited(GROUPS, without('pgp:AB'))
-    expect(made).toContain(`- ${A}`)
-    expect(made).not.toContain('AB')
-    expect(made).toContain('# theirs')
+  test.each([
+    ['pgp:AB', `        pgp: [ CD ]\n`, ''],
+    ['pgp:CD', `        pgp: [ AB ]\n`, ''],
+    [B, `        pgp: [ AB, CD ]\n`, `          - ${B}\n`],
+  ])('that go leave the others of the group, and what is said of them: %s', async (key, pgp, gone) => {
+    const ages = `  - key_groups:\n      - age:\n          - ${A} # mine\n          - ${B}\n`
+    expect(await edited(`${ages}        pgp: [ AB, CD ]\n`, without(key))).toBe(ages.replace(gone, '') + pgp)
+  })
+
+  test('leave a group that does not change as it is written', async () => {
+    const merging = `      - merge:\n          - age: [ ${A} ] # theirs\n`
+    const change = ({ groups: [first = []] }: CreationRule) => [first, [C]]
+    expect(await edited(`  - key_groups:\n${merging}      - null\n`, change)).toBe(
+      `  - key_groups:\n${merging}      - age:\n          - ${C}\n`,
+    )
+  })
+
+  test.each([
+    ['one more', adding(C), { age: [A, B, C], pgp: ['AB'], kms: [{ arn: 'arn:1' }] }],
+    ['one fewer', without(A), { age: [B], pgp: ['AB'], kms: [{ arn: 'arn:1' }] }],
+    ['the last of a kind fewer', without('pgp:AB'), { age: [A, B], kms: [{ arn: 'arn:1' }] }],
+  ])('that a group has from a merge key are written out: %s', async (_, change, group) => {
+    const shared = `keys: &keys\n  age: [${A}, ${B}]\n  pgp: [AB]\n`
+    const body = `  - key_groups:\n      - <<: *keys\n        kms:\n          - arn: arn:1\n`
+    const rules = await parseRules('/p/.sops.yaml', `${shared}creation_rules:\n${body}`)
+    expect((await changeKeys(rules, change)).rules.map(({ raw }) => raw)).toEqual([{ key_groups: [group] }])
+  })
+
+  test('of a KMS go one by one', async () => {
+    const body = `  - key_groups:\n      - age: [${A}]\n        kms: [{arn: "arn:1"}, {arn: "arn:2", context: {a: b}}]\n`
+    const made = await changeKeys(await rulesOf(body), without('kms:arn:1'))
+    expect(made.rules[0]?.raw.key_groups).toEqual([
+      { age: [A], kms: [{ arn: 'arn:2', context: { a: 'b' } }] },
+    ])
   })
 
   test('that a group merges are written out where one of them goes', async () => {
@@ -143,6 +205,44 @@ describe('keys that rules share', () => {
     expect(await edited(SHARED, adding(C))).toBe(SHARED.replace(`[${A}, ${B}]`, `[ ${A}, ${B}, ${C} ]`))
   })
 
+  test.each([
+    ['the list of groups', `    key_groups: &x\n      - age: [${A}]\n`, '    key_groups: *x\n'],
+    ['a group', `    key_groups:\n      - &x\n        age: [${A}]\n`, '    key_groups: [*x]\n'],
+    ['the keys of a group', `    key_groups:\n      - age: &x [${A}]\n`, '    key_groups: [{age: *x}]\n'],
+  ])('as %s become the own ones of either', async (_, own, shared) => {
+    for (const at of [0, 1]) {
+      const rules = await rulesOf(`  - path_regex: a\n${own}  - path_regex: b\n${shared}`)
+      const made = await changeKeys(rules, (rule) => (rule.index === at ? adding(C)(rule) : rule.groups))
+      expect(made.rules.map(({ groups }) => groups)).toEqual(
+        [0, 1].map((index) => (index === at ? [[A, C]] : [[A]])),
+      )
+    }
+  })
+
+  test('as whole rules become the own ones of either', async () => {
+    for (const at of [0, 1]) {
+      const rules = await parseRules('/p/.sops.yaml', `x: &x {age: ${A}}\ncreation_rules: [*x, *x]\n`)
+      const made = await changeKeys(rules, (rule) => (rule.index === at ? adding(C)(rule) : rule.groups))
+      expect(made.rules.map(({ groups }) => groups)).toEqual(
+        [0, 1].map((index) => (index === at ? [[A, C]] : [[A]])),
+      )
+    }
+  })
+
+  test('are told from those that others share', async () => {
+    const body = [`&a [${A}]`, `&b [${B}]`, '*b', '*a'].map((age) => `  - age: ${age}\n`).join('')
+    const made = await changeKeys(await rulesOf(body), (rule) =>
+      rule.index === 0 ? adding(C)(rule) : rule.groups,
+    )
+    expect(made.rules.map(({ groups }) => groups)).toEqual([[[A, C]], [[B]], [[B]], [[A]]])
+  })
+
+  test('stand where the list of rules is an alias of', async () => {
+    const before = `x: &x\n  - age: ${A}\ncreation_rules: *x\n`
+    const { text } = await changeKeys(await parseRules('/p/.sops.yaml', before), adding(C))
+    expect(text).toBe(before.replace(A, `${A},${C}`))
+  })
+
   test('by an anchor of one key lose it in the rule that changes alone', async () => {
     const body = `  - age: [&a ${A}, ${B}]\n    path_regex: ^a$\n  - age: [*a, ${B}]\n`
     const made = await changeKeys(await rulesOf(body), (rule) =>
@@ -158,15 +258,29 @@ describe('a key in the place of another', () => {
     groups.map((keys) => keys.map((key) => (key === A ? C : key)))
 
   test('takes it wherever it stands: rules, anchors, and comments of their own lines', async () => {
-    const body = `  # ${A} is ours\n  - age: &mine "${A}, ${B}"\n    path_regex: ^a$\n  - age: *mine\n`
-    const { text } = await changeKeys(await rulesOf(body), swapped, renamed)
-    expect(text).toBe(`creation_rules:\n${body.replaceAll(A, C)}`)
+    const body = `  # ${A} is ours\n  - age: &mine "${B}, ${A}"\n    path_regex: ^a$\n  - age: *mine\n    shamir_threshold: 1\n`
+    const { text } = await changeKeys(await rulesOf(`${body}    # end\n`), swapped, renamed)
+    expect(text).toBe(`creation_rules:\n${body.replaceAll(A, C)}    # end\n`)
   })
 
   test('leaves what only begins alike', async () => {
     const body = `  - age: ${A},${A}x\n`
     const { text } = await changeKeys(await rulesOf(body), swapped, renamed)
     expect(text).toBe(`creation_rules:\n  - age: ${C},${A}x\n`)
+  })
+
+  test('leaves what is said behind something else', async () => {
+    const body = `  - age: ${A} # once ${A}\n    kms: arn # for ${A}\n`
+    const { text } = await changeKeys(await rulesOf(body), swapped, renamed)
+    expect(text).toBe(`creation_rules:\n${body.replace(A, C)}`)
+  })
+
+  test.each([
+    ['the name of something else', `    note: ${A}\n`],
+    ['a line of a text that begins like a comment', `    note: |\n      # ${A}\n`],
+  ])('leaves it where it is %s', async (_, rest) => {
+    const { text } = await changeKeys(await rulesOf(`  - age: ${A}\n${rest}`), swapped, renamed)
+    expect(text).toBe(`creation_rules:\n  - age: ${C}\n${rest}`)
   })
 
   test('is changed rule by rule where not all are to change', async () => {
@@ -207,10 +321,55 @@ describe('a rule more', () => {
     },
   )
 
-  test('that is none is refused', async () => {
+  test('leaves lines as long as they are', async () => {
+    const long = `  - encrypted_regex: ${'a b '.repeat(60)}c\n`
+    expect((await insertRule(await rulesOf(long), undefined, 'n', { age: A })).text).toContain(long)
+  })
+
+  test('that is none is refused, as is one more in a list that stands elsewhere, or in what is no YAML', async () => {
     const rules = await rulesOf(BODY)
     await expect(insertRule(rules, 0, '^n$', { age: 1 })).rejects.toEqual(refused)
+    await expect(insertRule({ ...rules, text: 'a: [' }, 0, '^n$', { age: A })).rejects.toEqual(refused)
+    const elsewhere = await parseRules('/p/.sops.yaml', `x: &x\n  - age: ${A}\ncreation_rules: *x\n`)
+    await expect(insertRule(elsewhere, 0, '^n$', { age: A })).rejects.toEqual(refused)
   })
+})
+
+describe('a rule fewer', () => {
+  test('leaves the others, and what is said of them, as they are', async () => {
+    const long = `    encrypted_regex: ${'a b '.repeat(60)}c\n`
+    const [first, second] = [`  # one\n  - age: ${A}\n${long}`, `  - age: ${B} # two\n`]
+    expect((await removeRule(await rulesOf(first + second), 1))?.text).toBe(`creation_rules:\n${first}`)
+    expect((await removeRule(await rulesOf(second + first), 0))?.text).toBe(`creation_rules:\n${first}`)
+  })
+
+  test.each([
+    ['an alias of what is in it', [`&x ${A}`, '*x']],
+    // Without the second, the third is for whom the first is.
+    ['an alias that would stand for something else', [B, `&x ${A}`, `&x ${B}`, '*x']],
+  ])('is none where another has %s', async (_, keys) => {
+    const rules = await rulesOf(keys.map((key) => `  - age: ${key}\n`).join(''))
+    expect(await removeRule(rules, keys.length - 2)).toBeUndefined()
+  })
+
+  test('is none where the list of rules stands elsewhere', async () => {
+    const rules = await parseRules('/p/.sops.yaml', `x: &x\n  - age: ${A}\ncreation_rules: *x\n`)
+    expect(await removeRule(rules, 0)).toBeUndefined()
+  })
+})
+
+test.each([
+  ['for other files', `path_regex: ^b$\n    age: ${A}`, true],
+  ['with the keys in another form', `key_groups: [{age: [${A}]}]`, true],
+  ['for others', `age: ${B}`, false],
+  ['for more', `age: ${A},${B}`, false],
+  ['for more groups', `key_groups: [{age: [${A}]}, {age: [${A}]}]`, false],
+  ['for as many groups as are there', `age: ${A}\n    shamir_threshold: 1`, false],
+  ['with another setting', `age: ${A}\n    encrypted_suffix: _x`, false],
+])('a rule %s says the same or not', async (_, other, same) => {
+  const { rules } = await rulesOf(`  - path_regex: ^a$\n    age: ${A}\n  - ${other}\n`)
+  const [one, two] = rules
+  expect(one && two && [saysTheSame(one, two), saysTheSame(two, one)]).toEqual([same, same])
 })
 
 test('a text that goes too deep is no more edited than read', async () => {
