@@ -71,7 +71,7 @@ export async function ensureAccepted(
   // A yes is to all of .sops.yaml.
   const found = await unacceptedReaders(context, rules, context.interactive ? 'all' : paths, except)
   if (found.length === 0) return
-  const files = [...new Set(found.map(({ path }) => relative(context.project.root, path) || path))]
+  const files = [...new Set(found.map(({ path }) => relative(context.project.root, path)))]
   const recipients = uniqueKeys(found.flatMap((one) => one.recipients))
   const refusal =
     recipients.length > 0
