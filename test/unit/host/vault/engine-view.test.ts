@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type Expected, surplusOfEngine } from '../../../../src/host/vault/engine-view.ts'
 import type { Json } from '../../../../src/host/vault/json.ts'
 
@@ -184,4 +184,180 @@ test('a volume that somebody has bound to a directory is refused, and one of whi
   expect(surplusOfEngine(good(), IMAGE, new Map(), EXPECTED)).toEqual([
     expect.stringContaining('says nothing'),
   ])
+})
+
+const say = (change: (container: Good) => object, expected: Partial<Expected> = {}, volumes = VOLUMES) => {
+  const container = good()
+  return surplusOfEngine({ ...container, ...change(container) }, IMAGE, volumes, { ...EXPECTED, ...expected })
+}
+const host = (more: Json) => (container: Good) => ({ HostConfig: { ...container.HostConfig, ...more } })
+const mounts =
+  (...more: Json[]) =>
+  ({ Mounts }: Good) => ({ Mounts: [...Mounts, ...more] })
+const volume = (more: Json): Json => ({
+  Type: 'volume',
+  Name: 'x',
+  Destination: '/x',
+  Driver: 'local',
+  RW: true,
+  ...more,
+})
+
+describe('what the engine would do beyond what was asked for is told', () => {
+  test('by the setting, and what it says', () => {
+    expect(say(host({ PidMode: 'host', CapAdd: ['X'] }))).toEqual(['PidMode ("host")', 'CapAdd (["X"])'])
+    const { IpcMode: _, MaskedPaths: __, ReadonlyPaths: ___, ...rest } = good().HostConfig
+    expect(say(() => ({ HostConfig: rest }))).toEqual(['no IpcMode', 'no MaskedPaths', 'no ReadonlyPaths'])
+    for (const nothing of [{ HostConfig: {} }, { Config: {} }, { Config: undefined }])
+      expect(say(() => nothing)).toEqual(['something the engine does not report'])
+  })
+
+  test.each([
+    ['MaskedPaths', MASKED.filter((path) => path !== '/proc/kcore')],
+    ['MaskedPaths', MASKED.filter((path) => path !== '/proc/keys')],
+    ['MaskedPaths', MASKED.filter((path) => path !== '/sys/firmware')],
+    ['ReadonlyPaths', READONLY.filter((path) => path !== '/proc/sys')],
+    ['ReadonlyPaths', READONLY.filter((path) => path !== '/proc/sysrq-trigger')],
+  ])('when %s is only %j', (name, value) => {
+    expect(say(host({ [name]: value }))).toEqual([`${name} (${JSON.stringify(value)})`])
+  })
+
+  test.each([
+    { IpcMode: 'none' },
+    { RestartPolicy: { Name: '' } },
+    { RestartPolicy: null },
+    { SecurityOpt: ['no-new-privileges:true', 'no-new-privileges=true'] },
+    { SecurityOpt: null },
+    { Tmpfs: null },
+    { CapAdd: null, Binds: [], Sysctls: {}, Privileged: false },
+  ])('but not of %j', (more) => {
+    expect(say(host(more))).toEqual([])
+  })
+
+  test('when a mount is asked of it otherwise than by us', () => {
+    const asked = (more: Json) => {
+      const one = { Type: 'bind', Source: '/srv/scripts', Target: '/scripts', ReadOnly: true }
+      return say(host({ Mounts: [{ ...one, ...more }] }))
+    }
+    expect(asked({})).toEqual([])
+    expect(asked({ BindOptions: { Propagation: 'rprivate' } })).toEqual([])
+    for (const more of [
+      { BindOptions: { Propagation: 'rshared' } },
+      { Type: 'volume' },
+      { Source: '/srv' },
+      { Source: undefined },
+      { Target: '/x' },
+      { ReadOnly: false },
+      { VolumeOptions: { DriverConfig: { Name: 'x' } } },
+    ])
+      expect(asked(more)).toHaveLength(1)
+    const tmpfs = { type: 'tmpfs', source: undefined, target: '/m', readOnly: false } as const
+    expect(
+      say(host({ Mounts: [{ Type: 'tmpfs', Target: '/m' }] }), { mounts: [tmpfs, ...EXPECTED.mounts] }),
+    ).toEqual([])
+  })
+
+  test('when it is in a network that is not ours; the default one has two names', () => {
+    const networks = { NetworkSettings: { Networks: { bridge: {} } } }
+    expect(say(() => networks)).toEqual(['the network bridge'])
+    const byDefault = { networks: ['default'] }
+    const change = (container: Good) => ({ ...host({ NetworkMode: 'default' })(container), ...networks })
+    expect(say(change, byDefault)).toEqual([])
+    expect(say(host({ NetworkMode: 'host' }), { networks: ['host', 'project_default'] })).toEqual([
+      'NetworkMode ("host")',
+    ])
+  })
+
+  test.each<[string, Json, string]>([
+    ['a bind more', bind('/root', '/r'), 'a mount of /root at /r, that was not requested'],
+    [
+      'memory more',
+      { Type: 'tmpfs', Destination: '/etc' },
+      'a mount of tmpfs at /etc, that was not requested',
+    ],
+    ['a pipe', { Type: 'npipe', Destination: '/p' }, 'a mount of npipe at /p, that was not requested'],
+    ['a volume more', volume({}), 'a mount of x at /x, that was not requested'],
+    ['one of another driver', volume({ Driver: 'nfs' }), 'a mount of x at /x, of another driver'],
+    [
+      'a new volume that nobody asked for',
+      volume({ Name: ANONYMOUS }),
+      `a mount of ${ANONYMOUS} at /x, that was not requested`,
+    ],
+    [
+      'a named one where a new one belongs',
+      volume({ Name: `${ANONYMOUS}0`, Destination: '/data' }),
+      `a mount of ${ANONYMOUS}0 at /data, that was not requested`,
+    ],
+    [
+      'another than was named',
+      volume({ Name: 'other', Destination: '/cache' }),
+      'a mount of other at /cache, that was not requested',
+    ],
+    [
+      'one without a name where one was named',
+      { Type: 'volume', Destination: '/cache', Driver: 'local' },
+      'a mount of volume at /cache, that was not requested',
+    ],
+    [
+      'a bind to write',
+      bind('/srv/scripts', '/scripts', { RW: true }),
+      'a mount of /srv/scripts at /scripts, to write',
+    ],
+    ['a bind of elsewhere', bind('/srv', '/scripts'), 'a mount of /srv at /scripts, that was not requested'],
+  ])('when it has %s', (_, mount, what) => {
+    expect(say(mounts(mount))).toEqual([what])
+  })
+
+  test('but not when a virtual machine shows a path below one of its own, or memory is where it was asked for', () => {
+    expect(
+      say(mounts(bind('/host_mnt/srv/scripts', '/scripts'), { Type: 'tmpfs', Destination: '/tmp' })),
+    ).toEqual([])
+    const fresh = { type: 'volume', source: undefined, target: '/new', readOnly: false } as const
+    const more = { mounts: [...EXPECTED.mounts, fresh] }
+    expect(say(mounts(volume({ Name: ANONYMOUS, Destination: '/new' })), more)).toEqual([])
+    expect(say(mounts(volume({ Name: 'x', Destination: '/new' })), more)).toHaveLength(1)
+    const memory = { type: 'tmpfs', source: undefined, target: '/m', readOnly: false } as const
+    expect(
+      say(mounts({ Type: 'tmpfs', Destination: '/m' }), { mounts: [...EXPECTED.mounts, memory] }),
+    ).toEqual([])
+  })
+
+  test('when a volume of ours is not in memory, or one of theirs is more than a directory of the engine', () => {
+    const ours = { type: 'volume', source: 'ours', target: '/o', readOnly: true, inMemory: true } as const
+    const at = (options: Json | null) =>
+      say(
+        mounts(volume({ Name: 'ours', Destination: '/o', RW: false })),
+        { mounts: [...EXPECTED.mounts, ours] },
+        new Map<string, Json>([...VOLUMES, ['ours', { Options: options }]]),
+      )
+    expect(at({ type: 'tmpfs', device: 'tmpfs' })).toEqual([])
+    for (const options of [null, { type: 'tmpfs' }, { device: 'tmpfs' }, { type: 'none', device: '/root' }])
+      expect(at(options)).toEqual(['a mount of ours at /o, that is not in memory'])
+    const options = { type: 'none', o: 'bind', device: '/root' }
+    expect(say(() => ({}), {}, new Map([['cache', { Options: options }]]))).toEqual([
+      'a mount of cache at /cache, that has options of its own',
+    ])
+    expect(say(() => ({}), {}, new Map())).toEqual([
+      'a mount of cache at /cache, that the engine says nothing about',
+    ])
+  })
+
+  test('when it would run something else, as somebody else, or with other values', () => {
+    const config =
+      (more: Json) =>
+      ({ Config }: Good) => ({ Config: { ...Config, ...more } })
+    expect(say(config({ Entrypoint: ['/shim', 'x'] }))).toEqual(['another entrypoint'])
+    expect(say(config({ Entrypoint: null }))).toEqual(['another entrypoint'])
+    expect(say(config({ Cmd: ['./publish.sh', 'x'] }))).toEqual(['another command'])
+    expect(say(config({ Cmd: ['x'] }), { command: undefined })).toEqual([])
+    expect(say(config({ User: 'x' }))).toEqual(['another user'])
+    expect(say(config({ User: undefined }))).toEqual([])
+    expect(say(config({ User: 'x' }), { user: 'x' })).toEqual([])
+    expect(say(config({ User: '' }), { user: 'x' })).toEqual(['another user'])
+    expect(say(config({ Env: ['DISINTO_ONLY=A=B'] }))).toEqual(['another value of DISINTO_ONLY'])
+    expect(
+      say(config({ Env: ['DISINTO_ONLY=A=B'] }), { environment: new Map([['DISINTO_ONLY', 'A=B']]) }),
+    ).toEqual([])
+    expect(say(config({ Env: [] }))).toEqual(['another value of DISINTO_ONLY'])
+  })
 })

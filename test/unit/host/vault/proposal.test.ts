@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { readProposal } from '../../../../src/host/vault/proposal.ts'
 import { proposalIds } from '../../../../src/host/vault/proposal-file.ts'
 import { PROPOSAL, Vault } from './vault.ts'
@@ -156,4 +156,106 @@ test('what lies beside proposals is none', () => {
   vault.write(`${FILE}.result`, '{}')
   mkdirSync(join(vault.root, 'vault/approved/later'))
   expect(proposalIds(vault.root)).toEqual(['p'])
+})
+
+describe('what is wrong with a proposal is told', () => {
+  test.each<[string, object | string, string]>([
+    ['all keys', {}, '"type" is missing; "source" is missing; "payload" is missing; "secrets" is missing'],
+    ['no object', [], 'must be an object with type, source, payload and secrets'],
+    ['no object', '1', 'must be an object with type, source, payload and secrets'],
+    ['no JSON', '{', 'is not JSON'],
+    ['type', { ...PROPOSAL, type: 1 }, '"type" must be text that says what kind of action it is'],
+    ['type', { ...PROPOSAL, type: '' }, '"type" must be text that says what kind of action it is'],
+    ['type', { ...PROPOSAL, type: ' ' }, '"type" must be text that says what kind of action it is'],
+    ['source', { ...PROPOSAL, source: '\t' }, '"source" must be text that says who proposed it'],
+    ['payload', { ...PROPOSAL, payload: null }, '"payload" must say what to do'],
+    ['secrets', { ...PROPOSAL, secrets: 'A' }, '"secrets" must be a list of names'],
+    ['secrets', { ...PROPOSAL, secrets: [1, 2] }, '"secrets" must be a list of names'],
+    ['secrets', { ...PROPOSAL, secrets: [] }, '"secrets" must name at least one secret'],
+    ['secrets', { ...PROPOSAL, secrets: ['A', 'B', 'A'] }, 'asks for A twice'],
+    ['files', { ...PROPOSAL, files: 'A' }, '"files" must be a list of names'],
+    ['files', { ...PROPOSAL, files: [1] }, '"files" must be a list of names'],
+    ['files', { ...PROPOSAL, files: ['A'] }, 'wants A as a file, which is not among its secrets'],
+    ['id', { ...PROPOSAL, id: 1 }, '"id" must be text'],
+    ['id', { ...PROPOSAL, id: 'q' }, 'is for the ID "q"'],
+    ['minutes', { ...PROPOSAL, timeout_minutes: '1' }, '"timeout_minutes" must be a number of minutes'],
+    ['minutes', { ...PROPOSAL, timeout_minutes: 0 }, '"timeout_minutes" must be more than zero'],
+    ['minutes', { ...PROPOSAL, timeout_minutes: 34_561 }, '"timeout_minutes" must be at most 34560 minutes'],
+    ['approval', { ...PROPOSAL, approval: 1 }, '"approval" must be an object with id, expires and command'],
+    ['approval', { ...PROPOSAL, approval: { id: 1 } }, '"approval" must name its proposal'],
+    [
+      'approval',
+      { ...PROPOSAL, approval: { id: 'p', expires: 1 } },
+      '"approval" must have a time in "expires"',
+    ],
+    [
+      'approval',
+      { ...PROPOSAL, approval: { id: 'p', expires: 'soon' } },
+      '"approval" must have a time in "expires", 2026-11-26T12:00:00Z for example',
+    ],
+    [
+      'approval',
+      { ...PROPOSAL, approval: { id: 'p', command: [] } },
+      '"approval" must have a list of words in "command"',
+    ],
+    [
+      'approval',
+      { ...PROPOSAL, approval: { id: 'p', command: 'x' } },
+      '"approval" must have a list of words in "command"',
+    ],
+  ])('%s: %j', (_, content, what) => {
+    expect(reading(content)).toThrow(
+      expect.objectContaining({ code: 'proposal-wrong', message: `${FILE}: ${what}` }),
+    )
+  })
+
+  test('and what an approval says that we don’t know is wrong', () => {
+    expect(reading({ ...PROPOSAL, approval: { id: 'p', more: 1 } })).toThrow(/"approval" /)
+    expect(reading({ ...PROPOSAL, approval: {} })).toThrow(/"approval" /)
+  })
+})
+
+test('a good proposal says what it says', () => {
+  const approval = { id: 'p', expires: '2026-11-26T12:00:00Z', command: ['a', 'b'] }
+  const content = { ...PROPOSAL, timeout_minutes: 34_560, files: ['TOKEN'], more: 1, approval }
+  expect(reading(content)()).toEqual({
+    id: 'p',
+    path: FILE,
+    format: 'json',
+    type: 'publish',
+    source: 'agent-1',
+    secrets: ['TOKEN'],
+    files: ['TOKEN'],
+    minutes: 34_560,
+    terms: approval,
+    namesItself: true,
+    bytes: Buffer.from(JSON.stringify(content)),
+  })
+  expect(reading(PROPOSAL)()).toMatchObject({
+    files: [],
+    minutes: undefined,
+    terms: undefined,
+    namesItself: false,
+  })
+  expect(reading({ ...PROPOSAL, approval: { id: 'p' } })().namesItself).toBe(true)
+})
+
+test('TOML says what it says, its source is its place, and what is wrong is told', () => {
+  const vault = new Vault()
+  const path = 'vault/actions/t.toml'
+  const at = (text: string) => () => {
+    vault.write(path, text)
+    return readIn(vault, 't')
+  }
+  expect(at(`${TOML}files = ["TOKEN"]\n`)()).toMatchObject({
+    source: path,
+    files: ['TOKEN'],
+    namesItself: true,
+  })
+  expect(at('formula = "x"\nsecrets = ["TOKEN"]\n')()).toMatchObject({ namesItself: false })
+  const wrong = (text: string, what: string) =>
+    expect(at(text)).toThrow(expect.objectContaining({ code: 'proposal-wrong', message: `${path}: ${what}` }))
+  wrong('formula = ""\nsecrets = ["TOKEN"]\n', '"formula" must be text that says what kind of action it is')
+  wrong('\n\nformula\n', 'is not TOML (line 3)')
+  wrong(`a = ${'['.repeat(100_000)}\n`, 'is not TOML (line 1)')
 })

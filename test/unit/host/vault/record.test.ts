@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { lastRuns, openRecord, type Started } from '../../../../src/host/vault/record.ts'
@@ -38,8 +40,8 @@ describe('the record of runs', () => {
       run: 'run-1',
       secrets: ['TOKEN'],
       proposal: 'abc',
-      by: expect.any(String),
-      host: expect.any(String),
+      by: userInfo().username,
+      host: hostname(),
       startedAt: '1970-01-01T00:00:00.000Z',
     }
     expect(lines()).toEqual([
@@ -97,5 +99,38 @@ describe('the record of runs', () => {
       ['a', { id: 'a', event: 'end' }],
       ['b', { id: 'b', event: 'start' }],
     ])
+  })
+
+  test('that can’t be written says so, and is closed', () => {
+    const { project, path } = recorded()
+    const record = openRecord(project)
+    record.close()
+    expect(() => record.start(STARTED)).toThrow(
+      expect.objectContaining({
+        code: 'run-unrecorded',
+        message: `${path}: can't be written (EBADF), and every run must be recorded`,
+      }),
+    )
+  })
+
+  test.each([
+    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+    ['a directory', (path: string) => mkdirSync(path)],
+    ['a link', (path: string) => symlinkSync('elsewhere', path)],
+  ])('tells nothing where it is %s, and waits for nobody', (_, make) => {
+    const { project, path } = recorded()
+    writeFileSync(join(path, '../elsewhere'), '{"id":"a"}\n')
+    make(path)
+    expect(lastRuns(project).size).toBe(0)
+  })
+
+  test('is read from its end, however long it is', () => {
+    const { project, path } = recorded()
+    const [first, last] = ['{"id":"a"}\n', '{"id":"b"}\n{"id":"c"}\n']
+    const most = 10 * 1024 * 1024
+    writeFileSync(path, `${first}${' '.repeat(most - first.length - last.length - 1)}\n${last}`)
+    expect([...lastRuns(project).keys()]).toEqual(['a', 'b', 'c'])
+    writeFileSync(path, `${first}${' '.repeat(most - last.length - 1)}\n${last}`)
+    expect([...lastRuns(project).keys()]).toEqual(['b', 'c'])
   })
 })

@@ -86,3 +86,39 @@ test('an archive is one that tar reads', () => {
   execFileSync('tar', ['-xf', '-', '-C', vault.base], { input })
   for (const { path, bytes } of files) expect(readFileSync(join(vault.base, path))).toEqual(bytes)
 })
+
+test('of several streams the last fifty lines are kept, each to its last thousand characters', async () => {
+  const lines = Array.from({ length: 60 }, (_, at) => `line ${at}`)
+  expect(await lastLines([said(`${lines.join('\n')}\n`)], [])).toEqual(lines.slice(10))
+  expect(await lastLines([said(lines.join('\n'))], [])).toEqual(lines.slice(10))
+  expect(await lastLines([said('a\n\nb\r\nc\rd\n')], [])).toEqual(['a', '', 'b', 'c\uFFFDd'])
+  expect(await lastLines([said('a\n'), said('b\n')], [])).toEqual(['a', 'b'])
+  expect(await lastLines([said('')], [])).toEqual([])
+  expect(await lastLines([], [])).toEqual([])
+  const long = `${'x'.repeat(500)}${'y'.repeat(1000)}`
+  expect(await lastLines([said(`${long}\n`)], [])).toEqual(['y'.repeat(1000)])
+})
+
+test('with a line of one character in a value nothing is kept, but an empty line is no such', async () => {
+  expect(await lastLines([said('abc')], [['A', 'long\r\nb']])).toBeUndefined()
+  expect(await lastLines([said('ab long')], [['A', 'long\n\n']])).toEqual(['ab [A]'])
+  expect(await lastLines([said('ab cd')], [['A', 'cd']])).toEqual(['ab [A]'])
+})
+
+test('a result that can’t be written is warned about: the run has been', async () => {
+  const vault = new Vault()
+  const proposal = readProposal(vault.root, 'p', new Set())
+  await writeResult(vault.context, proposal, { exitCode: 0, lines: ['x'] })
+  const path = join(vault.root, 'vault/approved/p.json.result')
+  expect(readFileSync(path, 'utf8')).toBe('{\n  "exitCode": 0,\n  "lines": [\n    "x"\n  ]\n}\n')
+  expect(lstatSync(path).mode & 0o777).toBe(0o644)
+  vault.write('vault/approved/q.json.result/x', '')
+  await writeResult(vault.context, { ...proposal, path: 'vault/approved/q.json' }, {})
+  expect(vault.warnings).toEqual([
+    expect.objectContaining({
+      code: 'result-unwritten',
+      message: expect.stringMatching(/^vault\/approved\/q\.json\.result: no result: ./),
+      hint: expect.any(String),
+    }),
+  ])
+})

@@ -307,3 +307,127 @@ test.each([
 ])('%s are %d seconds', (text, seconds) => {
   expect(secondsOf(text)).toBe(seconds)
 })
+
+test('a service that says nothing has the image that compose builds for it, and nothing else', () => {
+  const here = place()
+  const { service, surplus } = runnerOf({ services: { 'vault-runner': {} } }, [], here.project, NOTHING)
+  expect(surplus).toEqual([])
+  expect(service).toEqual({
+    image: 'project-vault-runner',
+    words: [],
+    environment: new Map(),
+    mounts: [],
+    networks: [],
+    networkMode: undefined,
+    command: [],
+  })
+  expect(runnerOf({ name: 'q', services: {} }, [], here.project, NOTHING).service.image).toBe(
+    'q-vault-runner',
+  )
+})
+
+test('its mounts and networks are what it says, dollars and all', () => {
+  const here = place()
+  const { service, surplus } = read(
+    here,
+    {
+      network_mode: 'none',
+      command: ['a', 1],
+      volumes: [
+        { type: 'bind', source: `${here.root}/$$x`, target: '/b', read_only: true },
+        { type: 'bind', target: '/nothing' },
+        { type: 'tmpfs', target: '/t', source: 'x' },
+        { type: 'volume', source: 'cache', target: '/c', read_only: 'yes' },
+        { type: 'volume', source: 'other', target: '/o' },
+        { type: 'volume', target: '/new' },
+        { type: 'volume', source: '', target: '/new2' },
+      ],
+    },
+    { volumes: { cache: { name: 'p_cache' }, other: { name: '' } } },
+    { mounts: ['$x', 'p_cache', 'other'] },
+  )
+  expect(service.networkMode).toBe('none')
+  expect(service.command).toEqual(['a', '1'])
+  expect(service.mounts).toEqual([
+    { type: 'bind', source: join(here.root, '$x'), target: '/b', readOnly: true },
+    { type: 'bind', source: '/', target: '/nothing', readOnly: false },
+    { type: 'tmpfs', source: undefined, target: '/t', readOnly: false },
+    { type: 'volume', source: 'p_cache', target: '/c', readOnly: false },
+    { type: 'volume', source: 'other', target: '/o', readOnly: false },
+    { type: 'volume', source: undefined, target: '/new', readOnly: false },
+    { type: 'volume', source: undefined, target: '/new2', readOnly: false },
+  ])
+  expect(surplus.every(({ what }) => what.endsWith('(volumes: /)'))).toBe(true)
+})
+
+test.each([
+  [{ driver: 'local' }, []],
+  [{ driver: 'nfs' }, ['a volume with options or a driver of its own (volumes: cache)']],
+  [{ driver_opts: { o: 'x' } }, ['a volume with options or a driver of its own (volumes: cache)']],
+  [{ driver: '', driver_opts: {} }, []],
+])('a volume of %j gives %j', (volume, what) => {
+  const service = { volumes: [{ type: 'volume', source: 'cache', target: '/c' }] }
+  const through = { mounts: ['p_cache'] }
+  expect(refusals(place(), service, { volumes: { cache: { name: 'p_cache', ...volume } } }, through)).toEqual(
+    what,
+  )
+})
+
+test('what it gives is told once for each, with what would let it through', () => {
+  const here = place()
+  const { surplus } = read(here, {
+    volumes: [
+      { type: 'cluster', source: 'x', target: '/c' },
+      { type: 'cluster', source: 'x', target: '/c' },
+    ],
+    environment: {
+      FORGE_TOKEN: 'x',
+      SOPS_AGE_KEY: 'x',
+      A: 'AGE-PLUGIN-X-1',
+      B: '-----BEGIN RSA PRIVATE KEY',
+      C: '-----BEGIN PRIVATE KEY',
+      BASH_ENV: 'x',
+      LD_PRELOAD: '',
+      PLAIN: 'x',
+    },
+  })
+  expect(surplus).toEqual([
+    { what: 'a mount of a kind that vault-run does not know (volumes: /c)' },
+    {
+      what: 'a value of FORGE_TOKEN, which an encrypted file holds (environment:)',
+      allow: '--allow FORGE_TOKEN',
+    },
+    ...['SOPS_AGE_KEY', 'A', 'B', 'C'].map((name) => ({ what: `a key (environment: ${name})` })),
+    {
+      what: 'a variable that names a file that every bash script runs first (environment: BASH_ENV)',
+      allow: '--allow BASH_ENV',
+    },
+  ])
+})
+
+test('a value of another name is looked for in all that it is told, and in what runs only if it is a secret', () => {
+  const kept = new Map([
+    ['API_TOKEN', 'value-1'],
+    ['REGION', 'value-2'],
+    ['ABC', 'abc'],
+  ])
+  const through = { kept, secrets: new Set(['FORGE_TOKEN']) }
+  const told = (service: object, more: Partial<Let> = {}) =>
+    read(place(), service, {}, { ...through, ...more }).surplus
+  const surplus = (name: string, setting: string) => [
+    { what: `a value of ${name} (${setting}:)`, allow: `--allow ${name}` },
+  ]
+  expect(told({ image: 'x:value-1' })).toEqual(surplus('API_TOKEN', 'image'))
+  expect(told({ platform: 'value-1' })).toEqual(surplus('API_TOKEN', 'platform'))
+  expect(told({ image: 'x:value-2', platform: 'value-2' })).toEqual([])
+  expect(told({ working_dir: '/value-2' })).toEqual(surplus('REGION', 'working_dir'))
+  expect(told({ healthcheck: { test: ['x', { deep: 'value-2' }] } })).toEqual(
+    surplus('REGION', 'healthcheck'),
+  )
+  expect(told({ build: { args: { x: 'value-1' } } })).toEqual([])
+  expect(told({ working_dir: '/abc' })).toEqual([])
+  // Of a name that a file holds it is said already.
+  expect(told({ environment: { FORGE_TOKEN: 'value-1' } })).toHaveLength(1)
+  expect(told({ environment: { OTHER: 'value-1' } })).toEqual(surplus('API_TOKEN', 'environment'))
+  expect(told({ working_dir: '/value-2' }, { names: new Set(['REGION']) })).toEqual([])
+})
