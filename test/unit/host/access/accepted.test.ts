@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
@@ -53,9 +53,17 @@ describe('rules that were accepted', () => {
     const before = readFileSync(kept(place), 'utf8')
     await claimPlace(context)
     expect(readFileSync(kept(place), 'utf8')).toBe(before)
-    writeFileSync(kept(place), JSON.stringify({ ...JSON.parse(before), root: '/elsewhere' }))
-    await claimPlace(context)
-    expect(readFileSync(kept(place), 'utf8')).toBe(before)
+    for (const other of [{ root: '/elsewhere' }, { base: '/elsewhere' }]) {
+      writeFileSync(kept(place), JSON.stringify({ ...JSON.parse(before), ...other }))
+      await claimPlace(context)
+      expect(readFileSync(kept(place), 'utf8')).toBe(before)
+    }
+    expect(JSON.parse(before)).toEqual({
+      root: place.root,
+      base: join(place.home, '.config/sops/age'),
+      rules: '.sops.yaml',
+      accepted: rules.text,
+    })
   })
 
   test('are none where the directory is only claimed', async () => {
@@ -65,15 +73,24 @@ describe('rules that were accepted', () => {
     expect(await acceptedRules(place.context())).toBeUndefined()
   })
 
+  test('are none where something else stands in the way', async () => {
+    const place = new Place()
+    place.write('/home/.config', '')
+    expect(await acceptedRules(place.context())).toBeUndefined()
+  })
+
   test.each([
-    ['no JSON', '{'],
-    ['a directory', undefined],
-  ])('are an error where the file is %s, and no text', async (_, content) => {
+    ['no JSON', '{', 'it is not JSON'],
+    ['a directory', undefined, 'EISDIR'],
+  ])('are an error where the file is %s, and no text', async (_, content, reason) => {
     const place = new Place()
     mkdirSync(content === undefined ? kept(place) : dirname(kept(place)), { recursive: true })
     if (content !== undefined) writeFileSync(kept(place), content)
     const context = place.context()
-    await expect(acceptedRules(context)).rejects.toMatchObject({ code: 'key-unusable' })
+    await expect(acceptedRules(context)).rejects.toMatchObject({
+      code: 'key-unusable',
+      message: expect.stringMatching(`^${kept(place)}.*${reason}`),
+    })
     expect(acceptedText(context)).toBeUndefined()
   })
 
@@ -166,7 +183,12 @@ describe('what is new in rules', () => {
     const inRules = await newInRules(context, after)
     const short = (path: string) => path.slice(place.root.length + 1)
     return {
-      inFiles: inFiles.map(({ path, rule, recipients }) => [short(path), rule, ...recipients]),
+      inFiles: inFiles.map(({ path, rule, recipients, loosened }) => [
+        short(path),
+        rule,
+        ...(loosened ? [loosened] : []),
+        ...recipients,
+      ]),
       inRules: inRules.map(({ path, rule, recipients, loosened }) => [
         short(path),
         rule,
@@ -205,6 +227,63 @@ describe('what is new in rules', () => {
     // Whether the files of the rule that is gone are those of the next one, nobody can tell.
     const gone = ['rule 2 as it was accepted, which is gone', -1, false, C]
     expect((await found(before, place, without)).inRules).toEqual([gone])
+    const more = await rulesIn(place, ['^a', A], ['^x', A], ['^b', B], ['^c', C])
+    expect((await found(before, place, more)).inRules).toEqual([['rule 2', 1, false, A]])
+  })
+
+  const inGroups = (threshold: number, ...keys: string[]) =>
+    `  - path_regex: ^a$\n    shamir_threshold: ${threshold}\n    key_groups:\n${keys.map((key) => `      - age: [${key}]\n`).join('')}`
+  const parse = (place: Place, body: string) =>
+    parseRules(join(place.root, '.sops.yaml'), `creation_rules:\n${body}`)
+
+  test('is that fewer keys are enough, by file and by rule', async () => {
+    const place = new Place()
+    const before = await parse(place, inGroups(2, A, B))
+    expect(await found(before, place, await parse(place, inGroups(1, A, B)))).toEqual({
+      inFiles: [['a', 0, true]],
+      inRules: [['rule 1', 0, true]],
+    })
+  })
+
+  test.each<[what: string, after: string, loosened: boolean, recipients: readonly string[]]>([
+    ['everybody', `  - age: ${A},${C}\n`, true, [C]],
+    ['the same, all of whom are needed', inGroups(2, A, B).replace('^a$', '^'), false, []],
+    ['the same, one of whom is enough', inGroups(1, A, B).replace('^a$', '^'), true, []],
+    ['nobody', '', false, []],
+  ])(
+    'is what the files of a rule that is gone have of those for %s',
+    async (_, after, loosened, recipients) => {
+      const place = new Place()
+      const before = await parse(place, inGroups(2, A, B))
+      const { inRules } = await found(before, place, await parse(place, after || '  []\n'))
+      const gone = ['rule 1 as it was accepted, which is gone', -1, loosened, ...recipients]
+      expect(inRules.filter(([path]) => `${path}`.includes('gone'))).toEqual(
+        loosened || recipients.length > 0 ? [gone] : [],
+      )
+    },
+  )
+
+  test('is nothing that a rule has which stood before the one that is gone', async () => {
+    const place = new Place()
+    const before = await rulesIn(place, ['^x', C], ['^a$', A], ['^y', B])
+    const after = await rulesIn(place, ['^x', C], ['^y', `${B},${A}`])
+    expect((await found(before, place, after)).inRules).toEqual([
+      ['rule 2', 1, false, A],
+      ['rule 2 as it was accepted, which is gone', -1, false, B],
+    ])
+  })
+
+  test('is told of rules without a pattern, too', async () => {
+    const place = new Place()
+    const before = await parse(place, `  - path_regex: ^a$\n    age: ${A}\n  - age: ${A}\n`)
+    const after = await parse(place, `  - path_regex: ^a$\n    age: ${A}\n  - age: ${A},${B}\n`)
+    expect(await found(before, place, after)).toEqual({
+      inFiles: [
+        ['b', 1, B],
+        ['none', 1, B],
+      ],
+      inRules: [['rule 2', 1, false, B]],
+    })
   })
 })
 
@@ -230,14 +309,26 @@ describe('the first time', () => {
   test('files that no rule is for are for nobody, and other rules are told only where they name others', async () => {
     const place = new Place()
     await acceptFirst(place.context(), await rulesIn(place, ['^secrets/', A]))
-    expect(place.said.at(-1)).toMatch(/: \.env\.enc can be opened by nobody; new secrets by age1aaa$/)
+    expect(place.said).toEqual([
+      expect.stringMatching(/: \.env\.enc can be opened by nobody; new secrets by age1aaa$/),
+    ])
+  })
+
+  test('it is warned of rules that others can change', async () => {
+    const place = new Place()
+    const rules = await rulesIn(place, ['^secrets/', A])
+    chmodSync(rules.path, 0o606)
+    await acceptFirst(place.context(), rules)
+    expect(place.said[0]).toBe(
+      `warning: ${rules.path}: other users can change it, and so decide who may open what is written`,
+    )
   })
 
   test('a home that can’t be written to is warned about, and every time is the first', async () => {
     const place = new Place()
     place.write('/home/.config', '')
     await acceptFirst(place.context(), await rulesIn(place, ['^a', A]))
-    expect(place.said.at(-1)).toMatch(/^warning: /)
+    expect(place.said.at(-1)).toMatch(/^warning: .*home\/\.config\//)
     expect(await acceptedRules(place.context()).catch(() => undefined)).toBeUndefined()
   })
 })

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { generateKey } from '../../../../src/age/keygen.ts'
-import { namesIn, recipientNames, shortRecipient } from '../../../../src/host/access/recipient-names.ts'
+import { acceptRules } from '../../../../src/host/access/accepted.ts'
+import {
+  namesIn,
+  recipientNames,
+  shortRecipient,
+  withName,
+  withoutName,
+} from '../../../../src/host/access/recipient-names.ts'
+import { parseRules } from '../../../../src/host/access/rules.ts'
 import { Place } from '../../../helpers/place.ts'
 
 const [a, b] = [generateKey().recipient, generateKey().recipient]
@@ -14,8 +22,42 @@ describe('a recipient has the name of', () => {
     ['its anchor', `- &alice ${a}\n`],
     ['a comment that has both', `age: ${a},${b}\n# alice: ${a}\n`],
     ['the same the other way round', `age: ${a},${b}\n# ${a} (alice)\n`],
+    ['the comment behind it, not its anchor or the one above', `# bob\n- &carol ${a} # alice\n`],
+    ['its anchor, not the comment above', `# bob\n- &alice ${a}\n`],
+    ['the first of two', `- ${a} # alice\n# bob: ${a}\n`],
+    ['a comment of nothing but marks and it', `#  -- (alice):\n- ${a} #\n`],
+    ['the comment of the first line', `#alice\n- ${a}`],
+    ['the comment behind a tab', `- ${a}\t#alice\n`],
+    ['the comment above it, whatever names the line below', `# alice\n- ${a}\n- x # ${b}\n`],
   ])('%s', (_, text) => {
     expect(namesIn(text).get(a)).toBe('alice')
+  })
+
+  test.each([
+    ['a name of 40 characters', 'ä'.repeat(40), true],
+    ['a sentence', 'ä'.repeat(41), false],
+    ['characters of two units each', '😀'.repeat(40), true],
+  ])('a comment that is %s, or not', (_, name, isName) => {
+    expect(namesIn(`- ${a} # ${name}\n`).get(a)).toBe(isName ? name : undefined)
+  })
+
+  test.each<[what: string, text: string, name: string | undefined]>([
+    ['a name of several parts', `- &team.a-b_c ${a}\n`, 'team.a-b_c'],
+    ['marks in it', `- ${a} # alice (at work), x:y\n`, 'alice (at work), x:y'],
+    ['a hash in it', `- ${a} # alice #1\n`, 'alice #1'],
+    ['the recipient in the middle', `# for ${a} alone\n`, 'for  alone'],
+    ['no name but the recipient', `# ${a}\n- ${a}\n`, undefined],
+    ['another recipient', `# ${b}: bob\n- ${a}\n`, undefined],
+    ['two recipients', `# alice: ${a} ${b}\n`, undefined],
+    ['an empty line between', `# alice\n\n- ${a}\n`, undefined],
+    ['what is no comment above', `alice: x\n- ${a}\n`, undefined],
+    ['a comment behind something else above', `- x # alice\n- ${a}\n`, undefined],
+  ])('what has %s is told or not', (_, text, name) => {
+    expect(namesIn(text).get(a)).toBe(name)
+  })
+
+  test('nothing, where it is none', () => {
+    expect(namesIn('- age1tooshort # alice\n- xage1 # bob\n').size).toBe(0)
   })
 
   test('nothing, where it would be a guess', () => {
@@ -30,11 +72,14 @@ describe('a recipient has the name of', () => {
   })
 
   test('its comment, if it is an SSH or PGP key', () => {
-    const names = namesIn(`- ${SSH} # alice\n- ${FINGERPRINT} # bob\n`)
+    const rsa = 'ssh-rsa AAAAB3NzaC1yc2E='
+    const names = namesIn(`- ${SSH} # alice\n- ${FINGERPRINT.toLowerCase()} # bob\n- ${rsa} # carol\n`)
     expect([...names]).toEqual([
       [SSH, 'alice'],
       [`pgp:${FINGERPRINT}`, 'bob'],
+      [rsa, 'carol'],
     ])
+    expect(namesIn(`- ${FINGERPRINT}0 # alice\n`).size).toBe(0)
   })
 })
 
@@ -43,6 +88,10 @@ test('a recipient is cut to what tells it from others', () => {
   expect(shortRecipient(`${SSH} bob@laptop`)).toBe('ssh-ed25519 ...xxxxxxxx bob@laptop')
   expect(shortRecipient(`pgp:${FINGERPRINT}`)).toBe('pgp:…19F9B5DAEA91FF86')
   expect(shortRecipient('kms:arn:aws:kms:x')).toBe('kms:arn:aws:kms:x')
+  expect(shortRecipient(SSH)).toBe('ssh-ed25519 ...xxxxxxxx')
+  expect(shortRecipient(`${SSH} bob\u202e`)).toBe('"ssh-ed25519 ...xxxxxxxx bob\u202e"')
+  expect(shortRecipient('pgp:19F9B5DAEA91FF8')).toBe('pgp:19F9B5DAEA91FF8')
+  expect(shortRecipient(`pgp:${FINGERPRINT}\n`)).toBe(`"pgp:${FINGERPRINT}\\n"`)
 })
 
 test('nobody is called "you" by what .sops.yaml says', async () => {
@@ -57,4 +106,85 @@ test('nobody is called "you" by what .sops.yaml says', async () => {
   expect(whole(own)).toBe(`${own}  (you)`)
   expect(short(b)).toBe(`${b.slice(0, 12)}… "you"`)
   expect(whole(b)).toBe(`${b}  ("you")`)
+})
+
+describe('here, a recipient is shown', () => {
+  test('as the service whose key is here, or the name that the accepted rules have, else cut', async () => {
+    const place = new Place()
+    const context = place.context()
+    const service = generateKey()
+    const text = `creation_rules:\n  - age: ${b},${SSH}\n    pgp: ${FINGERPRINT}\n# bob: ${b}\n# carol: ${SSH}\n`
+    await acceptRules(context, await parseRules(place.write('.sops.yaml', text), text))
+    place.write('/home/.config/sops/age/project/web/keys.txt', service.text)
+    place.write('.sops.yaml', text.replace('bob', 'eve'))
+    const { short, whole } = await recipientNames(context)
+    expect([service.recipient, b, `${SSH} at home`, a].map(short)).toEqual([
+      'service web',
+      `${b.slice(0, 12)}… "bob"`,
+      'ssh-ed25519 ...xxxxxxxx at home "carol"',
+      `${a.slice(0, 12)}…`,
+    ])
+    expect([service.recipient, b, `${SSH} at home`, a].map(whole)).toEqual([
+      `${service.recipient}  (service web)`,
+      `${b}  ("bob")`,
+      `${SSH} at home  ("carol")`,
+      a,
+    ])
+  })
+
+  test('without a name where the rules can’t be read, or are not there', async () => {
+    const place = new Place()
+    expect((await recipientNames(place.context())).short(a)).toBe(`${a.slice(0, 12)}…`)
+    place.write('.sops.yaml/x', '')
+    expect((await recipientNames(place.context())).whole(a)).toBe(a)
+  })
+})
+
+describe('a name that is given', () => {
+  const rules = (text: string) => parseRules('/p/.sops.yaml', text)
+  const TEXT = `creation_rules:\n  - age: ${a}`
+
+  test.each(['alice', 'Zoë O’Neill', "bob's-laptop_2 @home+", 'x'.repeat(40)])(
+    'stands in a comment at the end: %s',
+    async (name) => {
+      const named = `${TEXT}\n# ${name}: ${a}\n`
+      expect((await withName(await rules(TEXT), a, name)).text).toBe(named)
+      expect((await withName(await rules(`${TEXT}\n`), a, name)).text).toBe(named)
+      expect(namesIn(named).get(a)).toBe(name)
+    },
+  )
+
+  test('is that of the key, whatever comment an SSH key has', async () => {
+    expect((await withName(await rules(TEXT), `${SSH} me@host`, 'me')).text).toBe(`${TEXT}\n# me: ${SSH}\n`)
+  })
+
+  test.each([
+    '',
+    ' alice',
+    'alice ',
+    'alice:',
+    '-alice',
+    'a\nb',
+    'a#b',
+    'a: b',
+    'a\u202eb',
+    'x'.repeat(41),
+    a,
+    `x ${a}`,
+  ])('is refused: %j', async (name) => {
+    const given = await rules(TEXT)
+    expect(() => withName(given, b, name)).toThrow(
+      expect.objectContaining({
+        code: 'option-value',
+        message: '--name: needs a name of at most 40 letters, digits and blanks',
+        hint: 'disinto help secrets recipients add shows each option with an example',
+      }),
+    )
+  })
+
+  test('goes with the recipient, and nothing else does', () => {
+    const kept = `# ${a}\n- ${a} # alice: ${a}\n# alice: ${a} and so on\n# bob: ${b}\n# the end`
+    expect(withoutName(`${kept}\n  # alice: ${a}\n#me: ${a} \n\n`, a)).toBe(`${kept}\n\n`)
+    expect(withoutName(`# me: ${SSH}\n`, `${SSH} me@host`)).toBe('')
+  })
 })
