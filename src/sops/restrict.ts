@@ -128,14 +128,14 @@ function restrictIni(bytes: Buffer, path: string, allowance: Allowance): Buffer 
   return Buffer.from(jsonText({ members: [...members, ['sops', metadata]] }))
 }
 
-/** What flattened entries were before; key groups, which no INI file of a person's has, are not undone. */
+/** What flattened entries were before; what is nested deeper, which no INI file of a person's has, is not undone. */
 function unflatten(entries: ReadonlyArray<readonly [string, string]>, allowance: Allowance): JsonMap {
   const plain: Array<[string, JsonValue]> = []
   const lists = new Map<string, Map<string, Array<[string, JsonValue]>>>()
   for (const [name, value] of entries) {
-    const [, type, position, field] = /^([a-z_]+?)__list_(\d+)__map_([a-z_]+)$/.exec(name) ?? []
+    const [, type, position, field] = /^([a-z_]+?)__list_(\d+)__map_([a-z]+(?:_[a-z]+)*)$/.exec(name) ?? []
     if (type === undefined || position === undefined || field === undefined) {
-      if (name.includes('__')) allowance.unclear('key groups in INI')
+      if (name.includes('__')) allowance.unclear('key groups or a context in INI')
       plain.push([name, value])
       continue
     }

@@ -72,8 +72,37 @@ describe('JSON', () => {
     ['in capitals, too', `"sops":${JSON.stringify({ ...REST, age: [AGE] })},"SOPS":{"kms":[]}`],
     ['with a long s, too', `"sops":${JSON.stringify({ ...REST, age: [AGE] })},"\\u017fops":{"kms":[]}`],
     ['with an entry twice', `"sops":{"age":[],"age":[]}`],
+    ['of no map', `"sops":[]`],
+    ['in another spelling alone', `"Sops":{"age":[]}`],
   ])('is refused with metadata %s', async (_, members) => {
     await expect(restrict(`{"A":"x",${members}}`)).rejects.toThrow(unclear)
+  })
+
+  test.each([
+    ['{"sops":{},"SOPS":{}}', 'metadata twice'],
+    ['{"sops":null}', 'metadata that is no map'],
+    ['{"sops":{"a":1}}', 'an entry that is unknown here'],
+  ])('%j is told with what is unclear: %s', async (text, what) => {
+    await expect(restrict(text)).rejects.toMatchObject({
+      message: `/x/.env.enc: the types of key it is encrypted to are unclear: its metadata has ${what}`,
+    })
+  })
+
+  test.each(['[]', '"sops"', '{', ''])('%j is not encrypted', async (text) => {
+    await expect(restrict(text)).rejects.toMatchObject({ code: 'source-not-encrypted' })
+  })
+
+  test('of a binary file is called so', async () => {
+    expect((await restrict(json({ age: [AGE] }), 'sops-binary')).type).toBe('binary')
+    expect((await restrict(json({ age: [AGE] }))).type).toBe('json')
+  })
+})
+
+test.each(['age', 'plaintext'] as const)('what is no SOPS file is not encrypted: %s', async (format) => {
+  const document = { ...documentOf('{"sops":{}}', 'sops-json'), format }
+  await expect(restrictKeyTypes(document, new Set(['age']), new Map())).rejects.toMatchObject({
+    code: 'source-not-encrypted',
+    message: '/x/.env.enc: is not encrypted, or is incomplete',
   })
 })
 
@@ -118,8 +147,40 @@ describe('dotenv', () => {
     'sops_new=x',
     'sops_key_groups__list_0__map_kms=x',
     'sops_mac=m',
+    'sops_age__list_01__map_enc=x',
+    'sops_age__list_1000000__map_enc=x',
+    'sops_age__list_1__map_Enc=x',
+    'sops_age__list_1__map_=x',
+    `sops_age__list_1__map_${'e'.repeat(33)}=x`,
+    `sops_kms__list_0__map_context__map_${'e'.repeat(257)}=x`,
+    'sops_xage__list_1__map_enc=x',
+    'sops_key_groups__list_00__map_age__list_0__map_enc=x',
+    'sops_key_groups__list_x__map_age__list_0__map_enc=x',
+    'sops_key_groups__list_0__map_key_groups__list_0__map_age__list_0__map_enc=x',
   ])('is refused with %s', async (line) => {
     await expect(restrict(flat(...age, line), 'sops-dotenv')).rejects.toThrow(unclear)
+  })
+
+  test.each([
+    'sops_age__list_999999__map_enc=x',
+    `sops_age__list_1__map_${'e'.repeat(32)}=x`,
+    `sops_age__list_1__map_context__map_${'e'.repeat(256)}=x`,
+    'sops_age__list_1__map_context__map_A b=x',
+    'sops_key_groups__list_10__map_age__list_10__map_enc=x',
+  ])('keeps %s', async (line) => {
+    const seen = await restrict(flat(...age, line), 'sops-dotenv')
+    expect(seen.bytes.toString()).toBe(flat(...age, line))
+    expect([seen.type, [...seen.held], [...seen.left]]).toEqual(['dotenv', ['age'], []])
+  })
+
+  test('says what is unclear', async () => {
+    for (const [line, what] of [
+      ['sops_new=x', 'an entry that is unknown here'],
+      ['sops_mac=m', 'an entry twice'],
+    ])
+      await expect(restrict(flat(`${line}`), 'sops-dotenv')).rejects.toMatchObject({
+        message: expect.stringMatching(`${what}$`),
+      })
   })
 })
 
@@ -200,6 +261,68 @@ describe('INI', () => {
     expect([...seen.left]).toEqual(['kms'])
   })
 
+  test('is read by its sections, whatever stands between', async () => {
+    const text = [
+      'A=a',
+      '# a comment',
+      '  ; another',
+      '',
+      '  [S 1]  ',
+      'B   =   b\\nc = d ',
+      'C =',
+      '[empty]',
+      '[DEFAULT]',
+      'D = "d',
+      '[sops]',
+      'age__list_1__map_enc = second',
+      'age__list_0__map_enc = first',
+      'age__list_1__map_recipient = age1second',
+      'pgp__list_0__map_fp = F',
+      'mac = m',
+      '[S 1]',
+      'E = e',
+      '[sops]',
+      'version = 3',
+    ]
+    await expect(restrict(text.join('\n'), 'sops-ini')).rejects.toThrow(unclear)
+    const seen = await restrict(text.join('\n').replace('"d', 'd'), 'sops-ini')
+    expect(seen.bytes.toString()).toBe(
+      JSON.stringify({
+        DEFAULT: { A: 'a', D: 'd' },
+        'S 1': { B: 'b\nc = d', C: '', E: 'e' },
+        sops: {
+          age: [{ enc: 'second', recipient: 'age1second' }, { enc: 'first' }],
+          pgp: [{ fp: 'F' }],
+          mac: 'm',
+          version: '3',
+        },
+      }),
+    )
+    expect([[...seen.held], [...seen.left]]).toEqual([['age', 'pgp'], []])
+  })
+
+  test.each([
+    ['[DEFAULT]\nA = a\n', 'source-not-encrypted', 'is not encrypted, or is incomplete'],
+    ['[sops]\n', 'source-not-encrypted', 'is not encrypted, or is incomplete'],
+    [
+      '[sops]\nmac = m\nkey_groups__list_0__map_age__list_0__map_enc = x\n',
+      'key-types-unclear',
+      'key groups or a context in INI',
+    ],
+    [
+      '[sops]\nmac = m\nage__list_0__map_context__map_b = x\n',
+      'key-types-unclear',
+      'key groups or a context in INI',
+    ],
+    ['[sops]\nmac = m\nnothing\n', 'key-types-unclear', 'INI that is not in the form sops writes'],
+    ['[sops]\nmac = m\nmac = n\n', 'key-types-unclear', 'an entry twice'],
+  ])('%j is refused: %s', async (text, code, what) => {
+    await expect(restrict(text, 'sops-ini')).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(`${what}$`),
+    })
+  })
+
   test.each(['"kms__list_0__map_arn" = x', 'kms__list_0__map_arn : x', '`kms` = x', 'A = "x', '[a]b'])(
     'is refused in another form than sops writes: %s',
     async (line) => {
@@ -235,6 +358,19 @@ describe('a Vault', () => {
     expect(seen.bytes.toString()).toBe('A=x\nsops_mac=m\n')
     expect(seen.vaults).toEqual(['https://vault.example'])
     expect([...seen.held]).toEqual([])
+  })
+
+  test('of several, those that are named stay, in key groups too', async () => {
+    const entry = (at: number, address: string) =>
+      `sops_key_groups__list_0__map_hc_vault__list_${at}__map_vault_address=${address}\n` +
+      `sops_key_groups__list_0__map_hc_vault__list_${at}__map_enc=${at}\n`
+    const beside = entry(0, 'https://v.example').replaceAll('key_groups__list_0__map_', '')
+    const good = `A=x\n${beside}${entry(1, 'https://v.example')}`
+    const text = `${good}${entry(10, 'https://w.example')}sops_mac=m\n`
+    const variables = { VAULT_ADDR: 'https://v.example' }
+    const seen = await restrict(text, 'sops-dotenv', ['hc_vault'], variables)
+    expect(seen.bytes.toString()).toBe(`${good}sops_mac=m\n`)
+    expect([[...seen.held], seen.vaults]).toEqual([['hc_vault'], ['https://w.example']])
   })
 
   test.each([{ Vault_address: 'x' }, { 'vault_addre\u017f\u017f': 'x' }, {}])(
