@@ -1,6 +1,14 @@
 import { parse } from 'dotenv'
 import { describe, expect, test } from 'vitest'
-import { parseDotenv, readDotenv, readItems, valuesOf } from '../../../src/load/dotenv.ts'
+import {
+  ForeignName,
+  ownName,
+  parseDotenv,
+  readDotenv,
+  readItems,
+  textOf,
+  valuesOf,
+} from '../../../src/load/dotenv.ts'
 import type { DotenvItem } from '../../../src/nouns.ts'
 import fc from '../../helpers/property.ts'
 
@@ -52,6 +60,93 @@ test('each assignment has the line of its name, and each line that sets nothing 
   expect(others.map(({ line }) => line)).toEqual([6])
 })
 
+/** Characters at the edges of what is a blank, a line end or part of a name, and the ones beside them. */
+const EDGES = [
+  ...[0x00, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x24],
+  ...[0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x39, 0x3a, 0x3b, 0x40, 0x41, 0x5a, 0x5b, 0x5c, 0x5e, 0x5f, 0x60],
+  ...[0x61, 0x7a, 0x7b, 0x84, 0x85, 0x9f, 0xa0, 0xa1, 0x167f, 0x1680, 0x1681, 0x180e, 0x1fff, 0x2000],
+  ...[0x2005, 0x200a, 0x200b, 0x2027, 0x2028, 0x2029, 0x202a, 0x202e, 0x202f, 0x2030, 0x205e, 0x205f],
+  ...[0x2060, 0x2fff, 0x3000, 0x3001, 0xfefe, 0xfeff, 0xff00],
+].map((code) => String.fromCharCode(code))
+
+test('each character means what it means to the dotenv package, wherever it stands', async () => {
+  for (const one of EDGES) {
+    const texts = [
+      ...[`${one}A=1`, `A${one}=1`, `A=1${one}B=2`, `A=${one}"x"`, `A="x"${one}`, `A="x"${one}#y`],
+      ...[`export${one}A=1`, `export ${one}A=1`, `A:${one}x`, `A${one}: x`, `A=x${one}#y`, `#x${one}A=1`],
+      ...[`${one}=1`, `A=${one}x${one}x${one}`, `A='${one}'`, `A=x # y${one}B=2`, `A="x${one}"`, `A=${one}`],
+    ]
+    for (const each of texts)
+      expect([each, Object.fromEntries(await parseDotenv(each))]).toEqual([each, { ...parse(each) }])
+  }
+})
+
+test.each<[text: string, what: object]>([
+  ['A=x', { quote: undefined, text: 'A=x', valueAt: 2 }],
+  ['  export \t A = "x" # c\nB=1', { name: 'A', value: 'x', quote: '"', text: 'A = "x" # c', valueAt: 3 }],
+  ["A: 'x'", { quote: "'", text: "A: 'x'", valueAt: 3 }],
+  ['A=`x`', { quote: '`', value: 'x' }],
+  ['A="x', { quote: undefined, value: '"x' }],
+  ['A="x"y', { quote: undefined, text: 'A="x"y' }],
+  ['A="x\\" y"', { quote: '"', text: 'A="x\\" y"' }],
+  ['A="a" #"b"', { quote: '"', text: 'A="a" #"b"' }],
+  ['A=\n"x"', { quote: '"', text: 'A=\n"x"', value: 'x' }],
+  ['A=\nB=1', { name: 'A', text: 'A=', value: '' }],
+  ['A=x # c\n#d', { text: 'A=x # c', value: 'x' }],
+  ['A=x#c\u2028B=1', { text: 'A=x#c', value: 'x' }],
+  ['A=x\r\nB=1', { text: 'A=x', value: 'x' }],
+  ['export=x', { name: 'export', text: 'export=x', valueAt: 7 }],
+])('%j is read with its quotes and where its value is', async (source, what) => {
+  expect((await readDotenv(source)).assignments[0]).toMatchObject({ line: 1, ...what })
+})
+
+test.each<[text: string, others: ReadonlyArray<readonly [number, string]>]>([
+  [
+    'a b\n\n# c\n  d',
+    [
+      [1, 'a b'],
+      [4, 'd'],
+    ],
+  ],
+  [
+    'export A\nexport\n',
+    [
+      [1, 'export A'],
+      [2, 'export'],
+    ],
+  ],
+  ['A\n=1', []],
+  ['?A=1', [[1, '?A=1']]],
+  [
+    'A:1\r\rB',
+    [
+      [1, 'A:1'],
+      [3, 'B'],
+    ],
+  ],
+])('%j has lines that set nothing', async (source, others) => {
+  expect((await readDotenv(source)).others.map(({ line, text: found }) => [line, found])).toEqual(others)
+})
+
+test('of a name twice the last counts, in the place of the first', async () => {
+  expect(await parseDotenv('A=1\nB=2\nA=3')).toEqual([
+    ['A', '3'],
+    ['B', '2'],
+  ])
+})
+
+test.each([
+  ['A', 'A'],
+  [' A\t', 'A'],
+  ['export A', 'A'],
+  [' export\t A ', 'A'],
+  ['exportA', 'exportA'],
+  ['export', 'export'],
+  ['x export A', 'x export A'],
+])('the name %j stands for %j', (raw, name) => {
+  expect(ownName(raw)).toBe(name)
+})
+
 describe('an item of SOPS dotenv', () => {
   test.each([
     ['a plain one', 'A', 'x', 'x'],
@@ -99,6 +194,29 @@ describe('an item of SOPS dotenv', () => {
       ['B', 'y'],
       ['C', 'z"'],
     ])
+  })
+
+  test('has the line that it has in the file, also where it sets nothing', async () => {
+    const at = (line: number, one: DotenvItem): DotenvItem => ({ ...one, line })
+    const read = await readItems([
+      at(7, item('A', '"x\\ny" z')),
+      at(9, item('A b', '')),
+      at(11, item('C', 'x')),
+    ])
+    expect(read.assignments.map(({ name, line }) => [name, line])).toEqual([
+      ['A', 7],
+      ['C', 11],
+    ])
+    expect(read.others).toEqual([{ line: 9, text: 'A b=' }])
+    const foreign = readItems([at(3, item('A', 'x\rB=evil'))])
+    await expect(foreign).rejects.toEqual(new ForeignName(3))
+    await expect(foreign).rejects.toMatchObject({ line: 3, message: 'line 3 sets another name than its own' })
+  })
+
+  test('is put down as sops decrypt prints it', () => {
+    const comment: DotenvItem = { kind: 'comment', line: 1, bytes: Buffer.from(' x') }
+    expect(textOf([comment, item('A', 'x\\ny'), item('B', '')]).toString()).toBe('# x\nA=x\\ny\nB=\n')
+    expect(textOf([]).toString()).toBe('')
   })
 
   test('comments are not read', async () => {

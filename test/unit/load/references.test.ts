@@ -28,6 +28,13 @@ describe('a reference', () => {
     ['to itself, set above', 'A=1\nA=${A}2', '12'],
     ['to a name twice, which ends up with the last', 'B=1\nA=${B}\nB=2', '2'],
     ['beside another', 'B=b\nC=c\nA=${B}${C}}', 'bc}'],
+    ['to a name whose value looks like one', "B='${C}'\nC=c\nA=${B}", '${C}'],
+    ['to what is empty', 'B=\nA=x${B}y', 'xy'],
+    ['with a default for what is itself not set', 'A=${B:-${C}x}\nC=', 'x'],
+    ['to itself, set above twice', 'A=1\nA=${A}2\nA=${A}3', '123'],
+    ['to itself from another', 'B=${A}\nA=1\nA=${A}2', '12'],
+    ['to HOME, set below', 'A=${HOME}\nHOME=/own', '/own'],
+    ['in double quotes with a line feed', 'B=b\nA="${B}\\nc"', 'b\nc'],
   ])('is filled in: %s', async (_, text, wanted) => {
     expect((await filled(text)).values['A']).toBe(wanted)
   })
@@ -38,6 +45,9 @@ describe('a reference', () => {
     ['without braces', 'B=b\nA=$B', '$B'],
     ['to what nothing sets', 'A=${NOPE}/z', '${NOPE}/z'],
     ['in a circle', 'A=${B}x\nB=${C}\nC=${A}', '${B}x'],
+    ['to itself, set nowhere else', 'A=${A}x', '${A}x'],
+    ['to itself, set below', 'A=${A}x\nB=1', '${A}x'],
+    ['in a default that is taken', 'A=${B:-${C}}', '${C}'],
     ['of another form', 'B=b\nA=${B:?no}${B:+x}', '${B:?no}${B:+x}'],
     ['in another form', 'B=b\nA=${B:+${B}}', '${B:+${B}}'],
     ['that is not closed', 'B=b\nA=${B', '${B'],
@@ -66,6 +76,47 @@ describe('a reference', () => {
       'unresolved 1 A',
       'later 2 B',
     ])
+  })
+
+  test.each<[what: string, text: string, notes: string[]]>([
+    ['a default that is taken is no word', 'A=${B:-d}', []],
+    ['a default that is taken, though it is set below', 'A=${B:-d}\nB=', []],
+    ['one set below that is taken', 'A=${B:-d}\nB=b', ['later 1 A']],
+    ['one set above and below', 'B=1\nA=${B}\nB=2', ['later 2 A']],
+    ['one set below, in a circle with another', 'A=${B}\nB=${A}', ['unresolved 1 A', 'unresolved 2 B']],
+    ['one of a default that is taken', 'A=${B:-${C}}', ['unresolved 1 A']],
+    ['one of a default that is not', 'B=b\nA=${B:-${C}}', []],
+    ['in single quotes and backticks', "A='${B}'\nB=`${C:?x}`", []],
+    ['another form beside one that is none', 'A=${B:?x}${C}', ['form 1 A', 'unresolved 1 A']],
+    ['to HOME', 'A=${HOME}', []],
+    ['of several lines', 'B="x\ny"\nA=${C}', ['unresolved 3 A']],
+  ])('is noted or not: %s', async (_, text, notes) => {
+    expect((await filled(text)).notes.sort()).toEqual(notes)
+  })
+
+  test('changes nothing of the order of names', async () => {
+    for (const reference of ['x', '${C}'])
+      expect(
+        fillReferences((await readDotenv(`A=1\nB=${reference}\nA=2\nC=x`)).assignments, undefined).values,
+      ).toEqual([
+        ['A', '2'],
+        ['B', 'x'],
+        ['C', 'x'],
+      ])
+  })
+
+  test('may make a file as large as any environment is, and no larger', async () => {
+    const half = 5 * 2 ** 20
+    const made = async (more: string) =>
+      fillReferences(
+        (await readDotenv(`X=${'x'.repeat(half)}\nA=\${X}\nPLAIN=${'y'.repeat(half)}\nB=\${X}${more}`))
+          .assignments,
+        undefined,
+      )
+    expect((await made('')).values.at(-1)?.[1]).toHaveLength(half)
+    await expect(made('z')).rejects.toThrow(
+      expect.objectContaining({ line: 4, message: 'line 4 grows beyond 10485760 bytes' }),
+    )
   })
 
   test('can’t fill memory', async () => {

@@ -170,6 +170,7 @@ describe('a name that is given', () => {
     'a\u202eb',
     'x'.repeat(41),
     a,
+    FINGERPRINT,
     `x ${a}`,
   ])('is refused: %j', async (name) => {
     const given = await rules(TEXT)
