@@ -93,8 +93,11 @@ describe('a grant', () => {
     expect(readers(made, 'A', 'B')).toEqual([`${ME} ${BOT} ${WEB}`, ME])
   })
 
-  test('to whom it is granted already changes nothing', async () => {
-    const rules = await rulesOf(OWN + GENERAL)
+  test.each([
+    ['by a rule of the file', OWN],
+    ['by one for several files', rule('^secrets/[AB]\\.enc$', `${ME},${BOT}`)],
+  ])('to whom it is granted already %s changes nothing', async (_, body) => {
+    const rules = await rulesOf(body + GENERAL)
     expect(await withGrant(rules, project, 'A', BOT)).toBe(rules)
   })
 

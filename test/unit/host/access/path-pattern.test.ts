@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { matcherOf } from '../../../../src/host/access/path-pattern.ts'
 import { loadPatterns } from '../../../../src/sops/pattern.ts'
 import fc from '../../../helpers/property.ts'
@@ -43,4 +43,21 @@ describe('a pattern', () => {
       { numRuns: 1000 },
     )
   })
+})
+
+test('patterns like ours do without RE2, which takes long to load', async () => {
+  vi.resetModules()
+  vi.doMock('../../../../src/sops/pattern.ts', () => ({
+    loadPatterns: async () => () => undefined,
+  }))
+  const { matcherOf: withoutRe2 } = await import('../../../../src/host/access/path-pattern.ts')
+  vi.doUnmock('../../../../src/sops/pattern.ts')
+  for (const [pattern, path] of [
+    ['^\\.env(\\.enc)?$', '.env.enc'],
+    ['^secrets/[^/]+\\.enc$', 'secrets/A.enc'],
+    ['(^|/)secrets/.*$', 'x/secrets/A-B_c@web'],
+    ['', ''],
+  ] as const)
+    expect((await withoutRe2(pattern))?.(path)).toBe(true)
+  expect(await withoutRe2('(?i)a')).toBeUndefined()
 })
