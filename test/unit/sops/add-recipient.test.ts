@@ -122,3 +122,135 @@ test.each([
 ])('JSON without age keys is declined: %s', async (text) => {
   await expect(append(text, 'sops-json')).rejects.toThrow(SopsFault)
 })
+
+const ENTRY = { enc: KEY.enc, recipient: KEY.recipient }
+const OLD = { recipient: 'age1old', enc: 'x' }
+
+test.each<[what: string, before: string, after: string]>([
+  [
+    'blanks wherever there may be some',
+    ' { "sops" : { "age" : [ {"enc":"x"} ] } } ',
+    ` { "sops" : { "age" : [ {"enc":"x"},${JSON.stringify(ENTRY)} ] } } `,
+  ],
+  [
+    'no blanks, and more behind',
+    '{"sops":{"age":[{"a":1},{"b":2}],"kms":[{}]},"A":[{}]}',
+    `{"sops":{"age":[{"a":1},{"b":2},${JSON.stringify(ENTRY)}],"kms":[{}]},"A":[{}]}`,
+  ],
+  [
+    'values of each kind in front',
+    '{"a":null,"b":-1.5e3,"c":[],"d":{},"e":[[{"age":[]}],{}],"f":true,"sops":{"mac":"m","age":[{}]}}',
+    `{"a":null,"b":-1.5e3,"c":[],"d":{},"e":[[{"age":[]}],{}],"f":true,"sops":{"mac":"m","age":[{},${JSON.stringify(ENTRY)}]}}`,
+  ],
+  [
+    'brackets and quotes in texts',
+    '{"a]}":"}{\\"[\\\\","sops":{"age":[{"enc":"\\"}]\\\\"}]}}',
+    `{"a]}":"}{\\"[\\\\","sops":{"age":[{"enc":"\\"}]\\\\"},${JSON.stringify(ENTRY)}]}}`,
+  ],
+  [
+    'names in another writing',
+    '{"s\\u006fps":{"\\u0061ge":[{}]}}',
+    `{"s\\u006fps":{"\\u0061ge":[{},${JSON.stringify(ENTRY)}]}}`,
+  ],
+  [
+    'texts that are like names',
+    '{"x":"sops","sops":{"x":"age","age":[{}]},"y":{"sops":{}}}',
+    `{"x":"sops","sops":{"x":"age","age":[{},${JSON.stringify(ENTRY)}]},"y":{"sops":{}}}`,
+  ],
+  [
+    'tabs and line ends between, in one line with the list',
+    '{\r\n\t"sops":\t{"age":\n[{}]}}',
+    `{\r\n\t"sops":\t{"age":\n[{},${JSON.stringify(ENTRY)}]}}`,
+  ],
+  [
+    'numbers at the end of lists',
+    '{"a":[1,2],"b":[1 ],"c":[true\n],"sops":{"age":[{}]}}',
+    `{"a":[1,2],"b":[1 ],"c":[true\n],"sops":{"age":[{},${JSON.stringify(ENTRY)}]}}`,
+  ],
+])('JSON with %s gets one more entry, and every other byte stays', async (_, before, after) => {
+  expect(await append(before, 'sops-json')).toBe(after)
+  expect(await append(before, 'sops-binary')).toBe(after)
+})
+
+test.each([' ', '    ', '\t'])('JSON laid out by %j is so behind several keys, too', async (unit) => {
+  const value = { A: 'x', sops: { kms: null, age: [OLD, OLD], mac: 'm' } }
+  const more = { ...value, sops: { ...value.sops, age: [OLD, OLD, ENTRY] } }
+  expect(await append(JSON.stringify(value, undefined, unit), 'sops-json')).toBe(
+    JSON.stringify(more, undefined, unit),
+  )
+})
+
+test('JSON in which the list begins a line of its own has the entry behind the other', async () => {
+  const text = '{"sops": {"age":\n   [{"enc": "x"}\n]}}'
+  expect(await append(text, 'sops-json')).toBe(text.replace('}\n', `},${JSON.stringify(ENTRY)}\n`))
+})
+
+test('what is no JSON is an error', async () => {
+  await expect(append('{"sops":{"age":[{}]}', 'sops-json')).rejects.toThrow(SyntaxError)
+})
+
+test.each<[format: SopsFormat, text: string, why: string]>([
+  ['sops-json', '{"age":[{}]}', 'it has no list of age keys'],
+  ['sops-json', '{"sops":{"age":[]}}', 'it has no list of age keys'],
+  ['sops-json', '{"sops":{"age":"["}}', 'it has no list of age keys'],
+  ['sops-binary', '{"sops":[{"age":[{}]}]}', 'it has no list of age keys'],
+  ['sops-dotenv', 'age__list_0__map_enc=x\nxsops_age__list_0__map_enc=x\n', 'it has no lines of age keys'],
+  ['sops-ini', '[sops]\nsops_age__list_0__map_enc = x\n', 'it has no lines of age keys'],
+  ['sops-yaml', 'sops:\n    age: x\n', 'its age keys are not written as sops writes them'],
+  ['sops-yaml', 'sops:\n    age:\n        - - enc: x\n', 'its age keys are not written as sops writes them'],
+  ['sops-yaml', 'sops: {age: [enc: x]}\n', 'its age keys are not written as sops writes them'],
+  [
+    'sops-yaml',
+    'sops:\n    age:\n        -\n            enc: x\n',
+    'its age keys are not written as sops writes them',
+  ],
+  ['sops-yaml', '? sops\n: age:\n  ? x\n  : [', 'its age keys are not written as sops writes them'],
+])('%s is declined with why: %j', async (format, text, why) => {
+  await expect(append(text, format)).rejects.toMatchObject({ kind: 'declined', message: why })
+})
+
+test('dotenv has the lines behind the last of the keys, by the highest number, whatever stands between', async () => {
+  const lines = [
+    'sops_age__list_12__map_enc=old',
+    'sops_age__list_12__map_recipient=age1old',
+    'sops_kms__list_0__map_arn=x',
+    'sops_age__list_2__map_enc=older',
+    'sops_version=3',
+  ]
+  const more = [
+    'sops_age__list_13__map_enc=-----BEGIN\\nnew\\n-----END\\n',
+    'sops_age__list_13__map_recipient=age1new',
+  ]
+  expect(await append(lines.join('\n'), 'sops-dotenv')).toBe(
+    [...lines.slice(0, 4), ...more, ...lines.slice(4)].join('\n'),
+  )
+  const cut = lines.slice(0, 2)
+  expect(await append(cut.join('\n'), 'sops-dotenv')).toBe([...cut, ...more].join('\n'))
+})
+
+test('bytes that are no text stay as they are', async () => {
+  const line = 'sops_age__list_0__map_enc=x\n'
+  const bytes = Buffer.concat([Buffer.from([0x41, 0x3d, 0xff, 0xfe, 0x0a]), Buffer.from(line)])
+  const made = await appendAgeKey(bytes, 'sops-dotenv', KEY)
+  expect(made.subarray(0, bytes.length - 1)).toEqual(bytes.subarray(0, -1))
+})
+
+test.each<[what: string, before: string, after: string]>([
+  [
+    'a list that is no deeper than its name',
+    'sops:\n  age:\n  - recipient: age1old\n    enc: x\n  mac: m\n',
+    'sops:\n  age:\n  - recipient: age1old\n    enc: x\n  - enc: |\n      -----BEGIN\n      new\n      -----END\n    recipient: age1new\n  mac: m\n',
+  ],
+  [
+    'a comment behind the entry, and a dash that stands apart',
+    'sops:\n    age:\n        -   recipient: age1old # mine\n    # the end\n    mac: m\n',
+    'sops:\n    age:\n        -   recipient: age1old # mine\n        -   enc: |\n              -----BEGIN\n              new\n              -----END\n            recipient: age1new\n    # the end\n    mac: m\n',
+  ],
+  [
+    'several entries, and empty lines behind',
+    'sops:\n    age:\n        - recipient: age1a\n        - recipient: age1b\n\n\nA: x\n',
+    'sops:\n    age:\n        - recipient: age1a\n        - recipient: age1b\n        - enc: |\n            -----BEGIN\n            new\n            -----END\n          recipient: age1new\n\n\nA: x\n',
+  ],
+])('YAML with %s gets one more, as deep', async (_, before, after) => {
+  expect(await append(before, 'sops-yaml')).toBe(after)
+})
