@@ -68,6 +68,7 @@ describe('a reference', () => {
       ['A', '${HOME}'],
     ])
     expect((await filled('HOME=/h\nA=${HOME}')).values['A']).toBe('/h')
+    expect((await filled('HOME=${HOME}/x')).values['HOME']).toBe('${HOME}/x')
   })
 
   test('that stays, or is set further down, is noted with its line', async () => {
