@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { sealAgeFile } from '../../../src/age/file.ts'
@@ -6,8 +7,9 @@ import { generateKey, generatePostQuantumKey } from '../../../src/age/keygen.ts'
 import { DisintoError } from '../../../src/errors.ts'
 import { textOf } from '../../../src/load/dotenv.ts'
 import { detectFormat } from '../../../src/load/format.ts'
-import type { Document, Format } from '../../../src/nouns.ts'
+import type { Document, Format, KeyType } from '../../../src/nouns.ts'
 import { openBuiltin, prepareBuiltin } from '../../../src/sops/builtin.ts'
+import { encryptValue } from '../../../src/sops/cipher.ts'
 import { CannotHold, sealDotenv, sealJson, unholdableLine } from '../../../src/sops/seal.ts'
 
 const PATH = 'secrets/A.enc'
@@ -158,6 +160,295 @@ describe('the builtin engine', () => {
     expect(await reason(documentOf(sealed), [...plugin, ...identities])).toBeUndefined()
     const damaged = documentOf(Buffer.from('A=x\nsops_mac=x\n'), 'sops-dotenv')
     await expect(reason(damaged)).rejects.toMatchObject({ code: 'file-tampered' })
+  })
+})
+
+/** A SOPS file made by hand, with a data key that is known here. */
+class Crafted {
+  readonly #key = randomBytes(32)
+
+  /** A value of a type that our own sealing never writes. */
+  value(name: string, type: string, plain: string | Buffer): string {
+    return encryptValue(Buffer.from(plain), type, this.#key, `${name}:`)
+  }
+
+  /** A copy of the data key: for `recipient`, and labelled as if it were for `label`. */
+  async copy(recipient: string, label = recipient) {
+    const enc = await sealAgeFile(this.#key, [recipient], { armored: true })
+    return { recipient: label, enc: enc.toString('latin1') }
+  }
+
+  /** JSON of these members, each as it is to stand there, with a MAC over `covered`. */
+  async json(
+    members: ReadonlyArray<readonly [name: string, value: unknown]>,
+    covered: string | Buffer,
+    more: object = {},
+  ): Promise<Buffer> {
+    const sops = { age: [await this.copy(mine.recipient)], ...this.#end(covered), ...more }
+    const lines = [...members, ['sops', sops] as const]
+    return Buffer.from(
+      `{${lines.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`,
+    )
+  }
+
+  async dotenv(lines: string, covered: string | Buffer): Promise<Buffer> {
+    const { recipient, enc } = await this.copy(mine.recipient)
+    const age = { age__list_0__map_recipient: recipient, age__list_0__map_enc: enc.replaceAll('\n', '\\n') }
+    const metadata = Object.entries({ ...age, ...this.#end(covered) })
+    return Buffer.from(`${lines}\n${metadata.map(([name, value]) => `sops_${name}=${value}\n`).join('')}`)
+  }
+
+  #end(covered: string | Buffer) {
+    const lastmodified = '2026-11-25T00:00:00Z'
+    const digest = Buffer.from(createHash('sha512').update(covered).digest('hex').toUpperCase())
+    return { lastmodified, mac: encryptValue(digest, 'str', this.#key, lastmodified), version: '3.13.3' }
+  }
+}
+
+describe('values that sops writes from other formats and by other commands', () => {
+  const file = new Crafted()
+
+  it('are numbers and booleans, as sops prints them', async () => {
+    const json = await file.json(
+      [
+        ['I', file.value('I', 'int', '-5')],
+        ['F', file.value('F', 'float', '1e6')],
+        ['n_unencrypted', 1.5],
+        ['B', file.value('B', 'bool', 'true')],
+      ],
+      '-510000001.5True',
+    )
+    expect(await openBuiltin(documentOf(json), identities)).toEqual({
+      kind: 'values',
+      values: [
+        ['I', '-5'],
+        ['F', '1E+06'],
+        ['n_unencrypted', '1.5'],
+        ['B', 'true'],
+      ],
+      covers: 'all',
+    })
+    const dotenv = await file.dotenv(
+      `I=${file.value('I', 'int', '7')}\nT=${file.value('T', 'str', Buffer.from('a\nb\xff\n', 'latin1'))}`,
+      Buffer.from('7a\nb\xff\n', 'latin1'),
+    )
+    expect(await openBuiltin(documentOf(dotenv), identities)).toEqual({
+      kind: 'items',
+      items: [
+        { kind: 'value', line: 1, name: Buffer.from('I'), bytes: Buffer.from('7') },
+        { kind: 'value', line: 2, name: Buffer.from('T'), bytes: Buffer.from('a\\nb\xff\\n', 'latin1') },
+      ],
+      covers: 'all',
+    })
+  })
+
+  it('are left to sops in forms that only Go reads', async () => {
+    const json = await file.json([['F', file.value('F', 'float', '0x1p-2')]], '0.25')
+    expect(await refusal(json)).toMatchObject({
+      code: 'engine-declines',
+      message: `${PATH}: the builtin engine can't open it: it holds a number in a form that only sops reads`,
+    })
+  })
+
+  it('are refused by name where they are no text', async () => {
+    const json = await file.json([['A', file.value('A', 'str', Buffer.from([0xff]))]], Buffer.from([0xff]))
+    expect(await refusal(json)).toMatchObject({
+      code: 'value-not-utf8',
+      message: `${PATH}: the value of A is not UTF-8 text`,
+    })
+  })
+
+  it('are told by name where they are in the clear and the MAC covers only the others', async () => {
+    const sealed = await sealJson(
+      [
+        ['A', 'x'],
+        ['a_unencrypted', 'y'],
+        ['b_unencrypted', ''],
+      ],
+      [mine.recipient],
+      { macOnlyEncrypted: true },
+    )
+    expect(await openBuiltin(documentOf(sealed), identities)).toMatchObject({
+      kind: 'values',
+      covers: 'encrypted',
+      unproved: ['a_unencrypted'],
+    })
+    const dotenv = await sealDotenv('# c\nA=x\na_unencrypted=y\n', [mine.recipient], {
+      macOnlyEncrypted: true,
+    })
+    expect(await openBuiltin(documentOf(dotenv), identities)).toMatchObject({
+      kind: 'items',
+      covers: 'encrypted',
+      unproved: ['a_unencrypted'],
+    })
+  })
+})
+
+describe('a SOPS binary file', () => {
+  const file = new Crafted()
+  const content = Buffer.from([0, 0xff, 0x0a])
+  const data = file.value('data', 'str', content)
+
+  it('is the bytes of its value `data`', async () => {
+    expect(await openBuiltin(documentOf(await file.json([['data', data]], content)), identities)).toEqual({
+      kind: 'bytes',
+      bytes: content,
+    })
+    const more = await file.json(
+      [
+        ['x_unencrypted', 'x'],
+        ['data', data],
+      ],
+      Buffer.concat([Buffer.from('x'), content]),
+    )
+    expect(await openBuiltin(documentOf(more, 'sops-binary'), identities)).toEqual({
+      kind: 'bytes',
+      bytes: content,
+    })
+  })
+
+  it('is refused without one, with two, and where that is no text', async () => {
+    const open = async (json: Buffer) => openBuiltin(documentOf(json, 'sops-binary'), identities)
+    const noText = {
+      code: 'value-type',
+      message: `${PATH}: data is not the text of a file, not a value an environment can hold`,
+    }
+    await expect(open(await file.json([], ''))).rejects.toMatchObject(noText)
+    await expect(
+      open(await file.json([['data', file.value('data', 'int', '1')]], '1')),
+    ).rejects.toMatchObject(noText)
+    const twice = await file.json(
+      [
+        ['data', data],
+        ['data', data],
+      ],
+      Buffer.concat([content, content]),
+    )
+    await expect(open(twice)).rejects.toMatchObject({
+      code: 'name-twice',
+      message: expect.stringMatching(/^secrets\/A\.enc: data is set twice/),
+    })
+  })
+})
+
+describe('the copies of a data key', () => {
+  const file = new Crafted()
+  const json = async (...age: object[]) => file.json([['A', file.value('A', 'str', SECRET)]], SECRET, { age })
+  const tampered = {
+    code: 'file-tampered',
+    message: `${PATH}: was changed after it was encrypted, or is damaged`,
+  }
+  const broken = { recipient: mine.recipient, enc: 'no age file' }
+  const third = generateKey()
+  const both = [...parseIdentities(third.text), ...identities]
+
+  it('are tried in their order, whatever their labels say, until one opens', async () => {
+    const good = await file.copy(mine.recipient, other.recipient)
+    const opens = { values: [['A', SECRET]] }
+    expect(await openBuiltin(documentOf(await json(good)), identities)).toMatchObject(opens)
+    expect(await openBuiltin(documentOf(await json(broken, good)), both)).toMatchObject(opens)
+  })
+
+  it('are damage where one is broken, or is not for us and says so, and none opens', async () => {
+    const lies = await file.copy(other.recipient, mine.recipient)
+    for (const age of [[broken], [broken, await file.copy(other.recipient)], [lies]]) {
+      expect(await refusal(await json(...age))).toMatchObject(tampered)
+      expect(await refusal(await json(...age), both)).toMatchObject(tampered)
+    }
+  })
+
+  it('are told by their labels where none is for us', async () => {
+    const copies = [await file.copy(other.recipient), await file.copy(third.recipient)]
+    expect(await refusal(await json(...copies))).toMatchObject({
+      code: 'key-wrong',
+      message: `${PATH}: none of the age identities at hand opens it; it is encrypted to ${other.recipient}, ${third.recipient}`,
+    })
+  })
+})
+
+describe('who might open it with sops', () => {
+  const file = new Crafted()
+  const plugin = parseIdentities('AGE-PLUGIN-YUBIKEY-1XXX')
+  const quantum = generatePostQuantumKey()
+  const cannotUse = "there is a plugin identity, which it can't use"
+  const declined = async (document: Document, ids: readonly Identity[]) => {
+    const prepared = await prepareBuiltin(document, ids)
+    return 'declines' in prepared ? prepared.declines : 'nobody else'
+  }
+  const made = async (recipients: readonly string[], more: object = {}) => {
+    const age = recipients.map((recipient) => ({ recipient, enc: 'any' }))
+    return documentOf(await file.json([], '', { age, ...more }))
+  }
+
+  it('is nobody else where one of the recipients is ours, of either kind', async () => {
+    const ours = await quantum
+    const its = parseIdentities(ours.text)
+    const ssh = 'ssh-ed25519 AAAA'
+    expect(await declined(await made([ssh, mine.recipient]), identities)).toBe('nobody else')
+    expect(await declined(await made([ssh, ours.recipient]), its)).toBe('nobody else')
+    expect(await declined(await made([ssh, ours.recipient]), [...identities, ...its])).toBe('nobody else')
+    const other = 'it is encrypted to a recipient of an SSH key or a plugin'
+    expect(await declined(await made([ssh, ours.recipient]), identities)).toBe(other)
+    expect(await declined(await made([ssh, ours.recipient]), plugin)).toBe(other)
+    expect(await declined(await made([ssh, mine.recipient]), its)).toBe(other)
+  })
+
+  it('is whoever has an identity that only sops can use', async () => {
+    const document = await made([other.recipient])
+    expect(await declined(document, identities)).toBe('nobody else')
+    expect(await declined(document, [...identities, ...plugin])).toBe(cannotUse)
+    expect(await declined(document, [])).toBe('nobody else')
+  })
+
+  it('is whoever may use another kind of key, where that is allowed', async () => {
+    const document = await made([mine.recipient], { pgp: [{}], kms: [{}] })
+    const reason = async (allowed: ReadonlySet<KeyType>) => prepareBuiltin(document, identities, allowed)
+    expect(await reason(new Set(['age', 'kms']))).toEqual({ declines: 'it has AWS KMS keys' })
+    expect(await reason(new Set(['pgp']))).toEqual({ declines: 'it has PGP keys' })
+    expect(await reason(new Set(['age']))).toHaveProperty('open')
+  })
+
+  it('is nobody for what is no SOPS file, and sops for formats of its own', async () => {
+    const bytes = Buffer.from('A=1\n')
+    expect(await declined(documentOf(bytes, 'plaintext'), identities)).toBe('it is no SOPS file')
+    expect(await declined(documentOf(bytes, 'sops-yaml'), identities)).toBe('it is SOPS YAML')
+  })
+
+  describe('an age file', () => {
+    const of = (...types: string[]) => {
+      const stanzas = types.map((type) => `-> ${type}\nYWJj\n`).join('')
+      return documentOf(Buffer.from(`age-encryption.org/v1\n${stanzas}--- ${'A'.repeat(43)}\n`))
+    }
+
+    it.each([
+      ['scrypt', ['scrypt']],
+      ['ssh-ed25519, piv-p256', ['ssh-ed25519', 'piv-p256']],
+      ['nothing', []],
+    ])('tells by what it is encrypted: %s', async (title, types) => {
+      expect(await declined(of(...types), identities)).toBe(`it is encrypted by ${title}`)
+    })
+
+    it('is for us where one stanza is of a kind that we open, unless all identities are for others', async () => {
+      for (const type of ['X25519', 'mlkem768x25519']) {
+        const document = of('ssh-ed25519', type)
+        expect(await declined(document, identities)).toBe('nobody else')
+        expect(await declined(document, [...identities, ...plugin])).toBe('nobody else')
+        expect(await declined(document, plugin)).toBe(cannotUse)
+        expect(await declined(document, [])).toBe('nobody else')
+      }
+    })
+
+    it('that is damaged is refused as such', async () => {
+      const bytes = Buffer.from('age-encryption.org/v1\n-> X25519\n')
+      await expect(prepareBuiltin(documentOf(bytes), identities)).rejects.toMatchObject({
+        code: 'file-tampered',
+      })
+      const sealed = await sealAgeFile(Buffer.from(SECRET), [other.recipient])
+      expect(await refusal(sealed)).toMatchObject({
+        code: 'key-wrong',
+        message: `${PATH}: none of the age identities at hand opens it`,
+      })
+    })
   })
 })
 
