@@ -9,7 +9,7 @@ const START = 'ENC[AES256_GCM,data:'
 
 /** Base64 as Go's StdEncoding reads it: padded, and carriage returns skipped. */
 function decode(text: string): Buffer {
-  const plain = text.includes('\r') ? text.replaceAll('\r', '') : text
+  const plain = text.replaceAll('\r', '')
   if (plain.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(plain)) throw damaged('not base64')
   return Buffer.from(plain, 'base64')
 }
@@ -50,19 +50,13 @@ export function decryptValue(text: string, key: Buffer, context: Buffer): Decryp
   const [data, iv, tag, type] = parts
   const nonce = decode(iv)
   // Go appends the tag to the data and takes the last 16 bytes again.
-  let sealed = decode(data)
-  let tagBytes = decode(tag)
-  if (tagBytes.length !== TAG_BYTES) {
-    const joined = Buffer.concat([sealed, tagBytes])
-    if (joined.length < TAG_BYTES) throw damaged('a tag too short')
-    sealed = joined.subarray(0, -TAG_BYTES)
-    tagBytes = joined.subarray(-TAG_BYTES)
-  }
+  const sealed = Buffer.concat([decode(data), decode(tag)])
+  if (sealed.length < TAG_BYTES) throw damaged('a tag too short')
   try {
     const decipher = createDecipheriv(algorithm(key), key, nonce, { authTagLength: TAG_BYTES })
-    decipher.setAuthTag(tagBytes)
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES))
     decipher.setAAD(context)
-    const bytes = decipher.update(sealed)
+    const bytes = decipher.update(sealed.subarray(0, -TAG_BYTES))
     decipher.final()
     return { type, bytes }
   } catch {

@@ -73,18 +73,9 @@ function readKey(value: JsonValue): AgeKey | undefined {
 
 /** Whether a time is in the form that sops writes, and on a day there is. */
 function isPlainTime(text: string): boolean {
-  const [, year, month, day] = TIME.exec(text) ?? []
-  if (
-    year === undefined ||
-    month === undefined ||
-    day === undefined ||
-    month === '00' ||
-    month > '12' ||
-    day === '00'
-  )
-    return false
-  // Every month has 28 days; only for the few others is it worth asking the calendar.
-  return day <= '28' || Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
+  const [, year = '', month = '', day = ''] = TIME.exec(text) ?? []
+  if (month < '01' || month > '12' || day < '01') return false
+  return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
 }
 
 function readTime(text: JsonValue | undefined): string | Declined {

@@ -125,3 +125,97 @@ describe('JSON', () => {
     expect(parseJson('['.repeat(100_000))).toBeUndefined()
   })
 })
+
+describe('the tree', () => {
+  it('is lines or members, each as it stands, with the encoding that brings every byte back', async () => {
+    const dotenv = `#c\\n\nB=x\\ny\n${DOTENV}`
+    expect(await parseEnvelope(Buffer.from(dotenv), 'sops-dotenv')).toMatchObject({
+      format: 'sops-dotenv',
+      encoding: 'utf8',
+      items: [
+        { kind: 'comment', line: 1, text: 'c\\n' },
+        { kind: 'value', line: 2, name: 'B', value: 'x\ny' },
+        { kind: 'value', line: 3, name: 'A', value: 'x' },
+      ],
+      keys: AGE,
+      mac: 'ENC[]',
+    })
+    const bytes = Buffer.from(`A\xff=\xfe\n${DOTENV}`, 'latin1')
+    expect(await parseEnvelope(bytes, 'sops-dotenv')).toMatchObject({
+      encoding: 'latin1',
+      items: [{ name: 'A\xff', value: '\xfe' }, { name: 'A' }],
+    })
+    const json = Buffer.from(JSON.stringify({ B: 'ü', sops: GOOD, A: [1] }))
+    expect(await parseEnvelope(json, 'sops-binary')).toMatchObject({
+      format: 'sops-binary',
+      encoding: 'utf8',
+      items: [
+        { kind: 'value', line: 0, name: 'B', value: 'ü' },
+        { kind: 'value', line: 0, name: 'A', value: [{ number: '1' }] },
+      ],
+    })
+  })
+
+  it('may hold a comment that looks like a timestamp', async () => {
+    const text = `#ENC[AES256_GCM,data:a,iv:a,tag:a,type:time]\n${DOTENV}`
+    expect(await parseEnvelope(Buffer.from(text), 'sops-dotenv')).toHaveProperty('items')
+  })
+
+  it.each([
+    ['not a JSON object', '[]'],
+    ['not a JSON object', '{"A": 1,}'],
+    ['no metadata', '{"A": 1}'],
+    ['no metadata', '{"sops": [1]}'],
+    ['two metadata', '{"sops": {}, "sops": {}}'],
+  ])('is refused in JSON with %s: %s', async (message, text) => {
+    await expect(parseEnvelope(Buffer.from(text), 'sops-json')).rejects.toMatchObject({
+      kind: 'damaged',
+      message,
+    })
+  })
+
+  it('is left to sops in JSON that is not UTF-8', async () => {
+    const bytes = Buffer.from(JSON.stringify({ A: '\xff', sops: GOOD }), 'latin1')
+    expect(await parseEnvelope(bytes, 'sops-json')).toEqual({ declines: 'it is not UTF-8' })
+  })
+})
+
+describe('a pattern about what is encrypted', () => {
+  const withRule = (lines: string, name: string, pattern: string, encoding: BufferEncoding = 'utf8') =>
+    parseEnvelope(Buffer.from(`${lines}\n${DOTENV}sops_${name}=${pattern}\n`, encoding), 'sops-dotenv')
+
+  it('decides, where Go means the same', async () => {
+    const envelope = await withRule('#ü\nB=y', 'encrypted_regex', '^(?:A|ü)$')
+    if ('declines' in envelope) throw new Error(envelope.declines)
+    expect(['A', 'ü', 'B'].map((name) => envelope.selector.value(name))).toEqual([true, true, false])
+  })
+
+  it('is left to sops where it folds letters beside such as are not ASCII, or bytes are no text', async () => {
+    const name = 'unencrypted_comment_regex'
+    const declines = `its ${name} might mean something else here`
+    expect(await withRule('#ü', name, '(?i)x')).toEqual({ declines })
+    expect(await withRule('ü=x', name, '(?i)x')).toEqual({ declines })
+    expect(await withRule('#u', name, '(?i)x')).toHaveProperty('items')
+    // Not in the value: no pattern is held against that.
+    expect(await withRule('u=ü', name, '(?i)x')).toHaveProperty('items')
+    expect(await withRule('u=\xff', name, 'x', 'latin1')).toEqual({
+      declines: `it has an ${name} and is not UTF-8`,
+    })
+    expect(await withRule('u=\xff', 'encrypted_suffix', 'x', 'latin1')).toHaveProperty('items')
+  })
+
+  it('is refused where it would take ages on these names and comments', async () => {
+    // 2 ** 28 steps are the most; with the names comes A, and an end after each.
+    const pattern = 'x'.repeat(2 ** 10)
+    const rest = 2 ** 18 - 'A'.length - 1
+    const name = (length: number) => withRule(`${'N'.repeat(length - 1)}=`, 'encrypted_regex', pattern)
+    const comment = (length: number) => withRule(`#${'c'.repeat(length - 1)}`, 'encrypted_regex', pattern)
+    for (const made of [name, comment]) {
+      expect(await made(rest)).toHaveProperty('items')
+      await expect(made(rest + 1)).rejects.toMatchObject({
+        kind: 'damaged',
+        message: 'a pattern too long for so many names and comments',
+      })
+    }
+  })
+})
