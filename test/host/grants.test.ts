@@ -138,6 +138,8 @@ describe('grant', () => {
     host.well(['secrets', 'migrate'])
     host.well(['secrets', 'grant', 'web', '.env.enc'])
     expect(host.envBySops(keyOf(host, 'web'))).toContain(MARK)
+    // Not by the rule of all that comes later, either.
+    host.add('B', `${MARK}-B`)
     expect(openedBy(host, keyOf(host, 'web'))).toEqual([])
     host.well(['secrets', 'revoke', 'web', '.env.enc'])
     expect(opens(host, keyOf(host, 'web'), '.env.enc')).toBe(false)

@@ -20,7 +20,10 @@ describe('a key that does not open', () => {
   })
 
   test('no HOME to look in', () => {
-    expect(withSecret().refused([], { env: { HOME: undefined } })).toMatch(/no age identity/)
+    const said = withSecret().refused([], { env: { HOME: undefined } })
+    expect(said).toMatch(/no age identity/)
+    // No place is made up.
+    expect(said).toContain('SOPS_AGE_KEY_CMD and no key file, as HOME is not set')
   })
 
   test('another key: the message names the recipients', () => {
