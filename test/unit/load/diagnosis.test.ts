@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   diagnoseItems,
@@ -292,4 +293,20 @@ test('each kind is explained by itself', () => {
     message: 'the name is set twice, and the last one is used',
     hint: 'remove one of the two',
   })
+})
+
+test('no part of a value is ever said, however it is written', async () => {
+  const odd = fc.string({ unit: fc.constantFrom(...'#"\'`$ {}\\=;:-\t'), maxLength: 4 })
+  const line = fc
+    .tuple(fc.constantFrom('A', 'export B', 'C.D', ' E', '\ufeffF', 'G-H', 'DOTENV_KEY'), odd, odd, odd)
+    // Told apart from any name: what stands after an equals sign is a value, or a part of one.
+    .map(([name, before, between, after]) => `${name}=${before}hunter${between}zq7${after}`)
+  const text = fc.array(line, { minLength: 1, maxLength: 5 }).map((lines) => lines.join('\n'))
+  await fc.assert(
+    fc.asyncProperty(text, async (written) => {
+      const told = problemWarnings('/p/.env', await diagnoseText(written))
+      expect(JSON.stringify(told)).not.toMatch(/hunter|zq7/)
+    }),
+    { numRuns: 3000 },
+  )
 })

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { locate } from '../../../src/load/locate.ts'
 import { parseOptions } from '../../../src/load/options.ts'
@@ -153,4 +154,22 @@ describe('the root', () => {
   test('where nothing is has no sources', async () => {
     expect(await new Directory().located()).toEqual({ sources: [], leftover: undefined })
   })
+})
+
+test('with --only every other file is left out, whatever there is, and the env file where all names have files', async () => {
+  const names = ['A', 'B', 'C', 'D']
+  const [there, only] = [fc.subarray(names), fc.subarray(names, { minLength: 1 })]
+  await fc.assert(
+    fc.asyncProperty(there, only, fc.boolean(), async (files, wanted, hasEnvFile) => {
+      const directory = new Directory(
+        'secrets/README',
+        ...files.map((name) => `secrets/${name}.enc`),
+        ...(hasEnvFile ? ['.env.enc'] : []),
+      )
+      const envFile = hasEnvFile && wanted.some((name) => !files.includes(name)) ? ['.env.enc'] : []
+      const secrets = files.filter((name) => wanted.includes(name)).map((name) => `secrets/${name}.enc`)
+      expect(await directory.paths('--only', wanted.join())).toEqual([...envFile, ...secrets])
+    }),
+    { numRuns: 150 },
+  )
 })

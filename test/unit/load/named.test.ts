@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { namedValues } from '../../../src/load/named.ts'
 import type { Covers, Document, DotenvItem, Format, Plaintext, Source } from '../../../src/nouns.ts'
@@ -193,4 +194,31 @@ describe('items', () => {
     }
     expect(await refusal(ENV_FILE, plaintext)).toEqual(code('value-not-utf8', 'A'))
   })
+})
+
+test('a secret file sets its own name, once, or is refused, whatever it holds', async () => {
+  const name = fc.oneof(fc.constantFrom('A', 'B', 'A ', 'export A', 'a', ''), fc.string({ maxLength: 3 }))
+  const held = fc.array(fc.tuple(name, fc.string({ maxLength: 6 })), { maxLength: 4 })
+  await fc.assert(
+    fc.asyncProperty(
+      held,
+      fc.boolean(),
+      fc.constantFrom<Covers>('all', 'encrypted'),
+      async (pairs_, asLines, covers) => {
+        const plaintext = asLines
+          ? items(
+              pairs_.map(([one, value]) => [one.replaceAll(/[\n=]/g, ''), value.replaceAll('\n', '')]),
+              covers,
+            )
+          : pairs(pairs_, covers)
+        const got = await named(SECRET, plaintext).catch((error: { code?: string }) => error.code)
+        if (typeof got === 'string') expect(got).toMatch(/^(?:name-mismatch|name-twice|item-name)$/)
+        else {
+          expect(got).toBeDefined()
+          expect(got?.values.map(([one]) => one)).toEqual(['A'])
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  )
 })
