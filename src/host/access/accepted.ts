@@ -2,96 +2,30 @@
  * The creation rules that were accepted on this machine. Who may read what we write comes from them: whoever
  * can change .sops.yaml in a repository must not become a reader by that alone (DESIGN.md §1, "Authority").
  */
-import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { DisintoError, errnoOf } from '../../errors.ts'
+import { DisintoError } from '../../errors.ts'
 import { quote } from '../../quote.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { writeFile } from '../files/write.ts'
-import { PLACE_FILE, placeOf } from '../place.ts'
-import { makeKeyDirectory, ownersOf } from './keys.ts'
+import { acceptedState, saveAccepted } from './accepted-record.ts'
+import { ownersOf } from './keys.ts'
 import { type CreationRule, type CreationRules, isOurs, parseRules } from './rules.ts'
-
-interface State {
-  /** Relative to the project, so that a project that moves takes it along. */
-  readonly path: string
-  readonly text: string
-}
-
-function stateFile({ project }: HostContext): string | undefined {
-  const directory = project.serviceKeysDir
-  return directory && join(directory, PLACE_FILE)
-}
-
-function fieldsAt(file: string): ReadonlyMap<string, unknown> | undefined {
-  try {
-    return new Map(Object.entries(Object(JSON.parse(readFileSync(file, 'utf8')))))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
-    throw failure('key-unusable', {
-      place: file,
-      reason: error instanceof SyntaxError ? 'it is not JSON' : errnoOf(error),
-    })
-  }
-}
-
-function stateOf(context: HostContext): State | undefined {
-  const file = stateFile(context)
-  const fields = file === undefined ? undefined : fieldsAt(file)
-  const [path, text] = [fields?.get('rules'), fields?.get('accepted')]
-  return typeof path === 'string' && typeof text === 'string' ? { path, text } : undefined
-}
-
-/** Writes down that a directory is this project's, and which rules are accepted, if any are. */
-async function save(context: HostContext, state: State | undefined): Promise<void> {
-  const file = stateFile(context)
-  const { keysDir, root } = context.project
-  if (file === undefined || keysDir === undefined) return
-  makeKeyDirectory(file)
-  const kept = state === undefined ? {} : { rules: state.path, accepted: state.text }
-  await writeFile(file, Buffer.from(`${JSON.stringify({ ...placeOf(root, keysDir), ...kept }, null, 2)}\n`))
-}
-
-/**
- * Marks the directory beside the operator's key as this project's, before a key is put there. What was accepted for a
- * project that was moved, or on the machine that the directory was copied from, stays accepted.
- */
-export async function claimPlace(context: HostContext): Promise<void> {
-  const { keysDir, root } = context.project
-  const file = stateFile(context)
-  if (file === undefined || keysDir === undefined) return
-  const own = placeOf(root, keysDir)
-  const fields = fieldsAt(file)
-  if (fields?.get('root') !== own.root || fields.get('base') !== own.base)
-    await save(context, stateOf(context))
-}
 
 /** Has these rules count as accepted: the operator has made them, or said yes. */
 export async function acceptRules(context: HostContext, rules: CreationRules): Promise<void> {
-  await save(context, { path: relative(context.project.root, rules.path), text: rules.text })
+  await saveAccepted(context, { path: relative(context.project.root, rules.path), text: rules.text })
 }
 
 /** Whether these are the rules that were accepted here, to the letter and at the same place. */
 export function isAcceptedAsIs(context: HostContext, rules: CreationRules): boolean {
-  const state = stateOf(context)
+  const state = acceptedState(context)
   return state?.text === rules.text && state.path === relative(context.project.root, rules.path)
-}
-
-/** The text of the rules that were accepted here, as it was then; undefined when none were, or it can't be read. */
-export function acceptedText(context: HostContext): string | undefined {
-  try {
-    return stateOf(context)?.text
-  } catch (error) {
-    if (error instanceof DisintoError) return undefined
-    throw error
-  }
 }
 
 /** The rules that were accepted here; undefined when none were, or it can't be kept which. */
 export async function acceptedRules(context: HostContext): Promise<CreationRules | undefined> {
-  const state = stateOf(context)
+  const state = acceptedState(context)
   return state && parseRules(join(context.project.root, state.path), state.text)
 }
 

@@ -2,34 +2,32 @@
 import { readIfThere } from '../../load/read.ts'
 import { bareKey, nameKey } from '../../sops/master-key.ts'
 import type { HostContext } from '../context.ts'
-import { failure } from '../errors.ts'
-import { acceptedText } from './accepted.ts'
+import { acceptedText } from './accepted-record.ts'
 import { ownersOf } from './keys.ts'
 import { shownRecipient } from './recipients.ts'
-import { type CreationRules, parseRules } from './rules.ts'
 
 /** Shows a recipient. */
 export type Show = (recipient: string) => string
 
 /** Characters of a name; a comment that is longer is a sentence. */
-const MAX_NAME = 40
+export const MAX_NAME = 40
 /** How a recipient stands in the text of a .sops.yaml. */
 const RECIPIENTS = /\bage1[a-z0-9]{20,}|\bssh-(?:ed25519|rsa) [A-Za-z0-9+/=]+|\b[0-9A-Fa-f]{40}\b/g
 
 /** The master keys (sops/master-key.ts) that a text names. */
-function keysIn(text: string): string[] {
+export function keysIn(text: string): string[] {
   return (text.match(RECIPIENTS) ?? []).map((found) =>
     nameKey(/^[0-9A-Fa-f]{40}$/.test(found) ? 'pgp' : 'age', found),
   )
 }
 
-interface Line {
+export interface Line {
   readonly code: string
   readonly comment: string | undefined
 }
 
 /** A line before its comment, and the comment; undefined where it has none. */
-function cutLine(line: string): Line {
+export function cutLine(line: string): Line {
   const at = line.search(/(?:^|\s)#/)
   if (at === -1) return { code: line, comment: undefined }
   const mark = line.indexOf('#', at)
@@ -37,7 +35,7 @@ function cutLine(line: string): Line {
 }
 
 /** A comment as a name; undefined where it is none. */
-function asName(comment: string | undefined): string | undefined {
+export function asName(comment: string | undefined): string | undefined {
   const name = (comment ?? '').replaceAll(/^[\s:,=(-]+|[\s:,=)-]+$/g, '')
   return name === '' || [...name].length > MAX_NAME ? undefined : name
 }
@@ -118,31 +116,4 @@ export async function recipientNames(
       return `${shownRecipient(recipient)}${name === undefined ? '' : `  (${name})`}`
     },
   }
-}
-
-/** Names that a person can give: nothing that ends the comment, or looks like a recipient. */
-const GIVEN = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} ._@'’+-]*$/u
-
-/** The rules with a comment that names a recipient. Throws option-value for what is no name. */
-export function withName(rules: CreationRules, recipient: string, name: string): Promise<CreationRules> {
-  if (!GIVEN.test(name) || asName(name) !== name || keysIn(name).length > 0)
-    throw failure('option-value', {
-      command: 'secrets recipients add',
-      option: '--name',
-      wanted: `a name of at most ${MAX_NAME} letters, digits and blanks`,
-    })
-  const end = rules.text.endsWith('\n') ? '' : '\n'
-  return parseRules(rules.path, `${rules.text}${end}# ${name}: ${bareKey(recipient)}\n`)
-}
-
-/** The text of rules without the lines that only name a recipient. */
-export function withoutName(text: string, recipient: string): string {
-  const bare = bareKey(recipient)
-  return text
-    .split('\n')
-    .filter((line) => {
-      const { code, comment } = cutLine(line)
-      return code.trim() !== '' || comment?.endsWith(`: ${bare}`) !== true
-    })
-    .join('\n')
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { quote } from '../../../quote.ts'
 import { hasKey } from '../../../sops/master-key.ts'
-import { claimPlace } from '../../access/accepted.ts'
+import { claimPlace } from '../../access/accepted-record.ts'
 import { makeRules, namesNewKeyFile, operatorRecipient } from '../../access/first-use.ts'
 import { keyAt, ownRecipients, warnOfKeyFiles } from '../../access/keys.ts'
 import { findRules } from '../../access/rules.ts'

@@ -3,15 +3,14 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
   acceptedRules,
-  acceptedText,
   acceptFirst,
   acceptRules,
-  claimPlace,
   isAcceptedAsIs,
   newcomersOf,
   newInRules,
   newReaders,
 } from '../../../../src/host/access/accepted.ts'
+import { acceptedText, claimPlace } from '../../../../src/host/access/accepted-record.ts'
 import { type CreationRules, parseRules } from '../../../../src/host/access/rules.ts'
 import { PLACE_FILE } from '../../../../src/host/place.ts'
 import { Place } from '../../../helpers/place.ts'

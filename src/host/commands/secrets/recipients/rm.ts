@@ -2,7 +2,7 @@
 import { quote } from '../../../../quote.ts'
 import { hasKey, keysWithout } from '../../../../sops/master-key.ts'
 import { ownRecipients } from '../../../access/keys.ts'
-import { withoutName } from '../../../access/recipient-names.ts'
+import { withoutName } from '../../../access/recipient-comments.ts'
 import { recipientKnown } from '../../../access/recipients.ts'
 import { type CreationRules, parseRules, rulesOf } from '../../../access/rules.ts'
 import { changeKeys } from '../../../access/rules-edit.ts'
