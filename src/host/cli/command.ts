@@ -33,7 +33,10 @@ export interface HostCommand {
   readonly passesOn?: boolean
   /** Whether words after `--` mean something to it. */
   readonly takesRest?: boolean
-  /** Runs a program of this machine: what the compose file lets through is for containers. */
+  /**
+   * Runs a program of this machine, or checks no name: which names the compose file lets through, for containers, is not
+   * asked.
+   */
   readonly ownNames?: boolean
   /** The project is the working directory, even below another; or none is needed. */
   readonly here?: boolean

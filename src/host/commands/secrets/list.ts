@@ -151,6 +151,7 @@ are shown by name: you, a service, or the comment beside them in .sops.yaml.`,
     { name: 'due', about: 'only those with a due date, the next first' },
     { name: 'verbose', about: 'show recipients in full' },
   ],
+  ownNames: true,
   words: [0, 0],
   run: async ({ context, on }) => {
     const { project, variables, workingDirectory, print, speak } = context
