@@ -31,26 +31,33 @@ export interface Session {
   readonly image?: string
 }
 
+/** The steps with one more line of a block: a command, more of it, or what it prints. */
+function withLine(
+  steps: readonly Step[],
+  text: string,
+  made: Pick<Step, 'line' | 'docker'>,
+): readonly Step[] {
+  if (text.startsWith('$ ')) return [...steps, { ...made, command: text.slice(2), expected: '' }]
+  const last = steps.at(-1)
+  if (last === undefined) return steps
+  const before = steps.slice(0, -1)
+  return last.expected === '' && text.startsWith('> ')
+    ? [...before, { ...last, command: `${last.command}\n${text.slice(2)}` }]
+    : [...before, { ...last, expected: `${last.expected}${text}\n` }]
+}
+
 /** The commands of a page, with what each must print. */
-export function stepsOf(page: string): Step[] {
-  const steps: Step[] = []
+export function stepsOf(page: string): readonly Step[] {
+  let steps: readonly Step[] = []
   let block: { docker: boolean } | undefined
   for (const [at, text] of page.split('\n').entries()) {
     const fence = /^```(.*)$/.exec(text)?.[1]
-    if (fence !== undefined) {
-      block =
-        block === undefined && /^console\b/.test(fence) ? { docker: / docker\b/.test(fence) } : undefined
+    if (fence === undefined) {
+      if (block !== undefined) steps = withLine(steps, text, { line: at + 1, docker: block.docker })
       continue
     }
-    if (block === undefined) continue
-    const last = steps.at(-1)
-    if (text.startsWith('$ ')) {
-      steps.push({ line: at + 1, command: text.slice(2), expected: '', docker: block.docker })
-    } else if (last !== undefined && last.expected === '' && text.startsWith('> ')) {
-      steps[steps.length - 1] = { ...last, command: `${last.command}\n${text.slice(2)}` }
-    } else if (last !== undefined) {
-      steps[steps.length - 1] = { ...last, expected: `${last.expected}${text}\n` }
-    }
+    const opens = block === undefined && /^console\b/.test(fence)
+    block = opens ? { docker: / docker\b/.test(fence) } : undefined
   }
   return steps
 }

@@ -366,8 +366,23 @@ describe('random edits on two branches', () => {
     selector: ([one]) => one,
     minLength: 1,
   })
-  const textOf = (version: ReadonlyArray<readonly [string, number]>) =>
+  type Version = ReadonlyArray<readonly [string, number]>
+  const textOf = (version: Version) =>
     version.map(([name, value]) => `${name}=${MARK}-${name}${value}\n`).join('')
+
+  /** The merge of three maps: what is set, and which names both sides have changed, each in its own way. */
+  function mergeOf(base: Version, ours: Version, theirs: Version) {
+    const [b, o, t] = [new Map(base), new Map(ours), new Map(theirs)]
+    const wanted = new Map<string, number>()
+    const conflicting: string[] = []
+    for (const key of new Set([...o.keys(), ...t.keys()])) {
+      const [was, one, two] = [b.get(key), o.get(key), t.get(key)]
+      if (new Set([was, one, two]).size === 3) conflicting.push(key)
+      const value = one === was ? two : one
+      if (value !== undefined) wanted.set(key, value)
+    }
+    return { wanted, conflicting }
+  }
 
   test(`${PAIRS} pairs: git merge is the merge of the plaintexts by name, and no object holds a value`, {
     timeout: 3_600_000,
@@ -381,15 +396,7 @@ describe('random edits on two branches', () => {
         repository.tryGit(['branch', '--quiet', '-D', 'ours', 'theirs'])
         await branches(repository, { base: textOf(base), ours: textOf(ours), theirs: textOf(theirs) })
         const before = repository.read('.env.enc')
-        const [b, o, t] = [new Map(base), new Map(ours), new Map(theirs)]
-        const wanted = new Map<string, number>()
-        const conflicting: string[] = []
-        for (const key of new Set([...o.keys(), ...t.keys()])) {
-          const [was, one, two] = [b.get(key), o.get(key), t.get(key)]
-          if (one !== two && one !== was && two !== was) conflicting.push(key)
-          const value = one === was ? two : one
-          if (value !== undefined) wanted.set(key, value)
-        }
+        const { wanted, conflicting } = mergeOf(base, ours, theirs)
         const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
         if (conflicting.length > 0) {
           conflicts += 1

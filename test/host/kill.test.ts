@@ -45,6 +45,8 @@ function instants(calls: ReadonlyMap<string, number>): Array<readonly [call: str
 }
 
 interface Again {
+  /** What stands on standard input. */
+  readonly input?: string
   /** Files that hold plaintext as long as nothing is done. */
   readonly plaintext?: readonly string[]
   /** Does it once more, after a kill. */
@@ -63,9 +65,8 @@ function defaultAgain(host: Host, words: readonly string[], input: string): (at:
 function killedEverywhere(
   host: Host,
   words: readonly string[],
-  input: string,
   check: (at: string) => void,
-  { plaintext = [], again = defaultAgain(host, words, input), program = DISINTO }: Again = {},
+  { input = '', plaintext = [], again = defaultAgain(host, words, input), program = DISINTO }: Again = {},
 ): void {
   const start = join(host.base, '..', `${host.base.split('/').at(-1)}-start`)
   cpSync(host.base, start, { recursive: true })
@@ -127,16 +128,16 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
   test('of add, over an old value: the old or the new', () => {
     const host = new Host()
     host.add('TOKEN', `${MARK}-old`)
-    killedEverywhere(host, ['secrets', 'add', 'TOKEN', '--force'], `${MARK}-new`, (at) => {
-      expect([`${MARK}-old`, `${MARK}-new`], at).toContain(host.bySops('TOKEN'))
-    })
+    const check = (at: string) => expect([`${MARK}-old`, `${MARK}-new`], at).toContain(host.bySops('TOKEN'))
+    killedEverywhere(host, ['secrets', 'add', 'TOKEN', '--force'], check, { input: `${MARK}-new` })
   })
 
   test('of the first add: nothing or all of it, and the next one works', () => {
     const host = new Host()
-    killedEverywhere(host, ['secrets', 'add', 'TOKEN'], MARK, (at) => {
+    const check = (at: string) => {
       if (existsSync(host.path('secrets/TOKEN.enc'))) expect(host.bySops('TOKEN'), at).toBe(MARK)
-    })
+    }
+    killedEverywhere(host, ['secrets', 'add', 'TOKEN'], check, { input: MARK })
   })
 
   test('of migrate: the values are in .env, or in the encrypted files, and no third copy', () => {
@@ -147,7 +148,6 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     killedEverywhere(
       host,
       ['secrets', 'migrate'],
-      '',
       (at) => {
         if (existsSync(host.path('.env'))) expect(host.read('.env'), at).toBe(text)
         else {
@@ -168,7 +168,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     const check = (at: string) => {
       for (const name of ['TOKEN', 'OTHER']) expect(host.bySops(name), at).toBe(MARK)
     }
-    killedEverywhere(host, words, '', check, {
+    killedEverywhere(host, words, check, {
       again: (at) => {
         // It may have been done but for its last words.
         expect([0, 1], at).toContain(host.run(words).status)
@@ -193,7 +193,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
       const named = (name: string) => host.read('.sops.yaml').includes(`secrets/${name}\\.enc`)
       for (const name of ['A', 'B']) if (granted(name)) expect(named(name), at).toBe(true)
     }
-    killedEverywhere(host, words, '', check, {
+    killedEverywhere(host, words, check, {
       again: (at) => {
         expect(host.run(words).status, at).toBe(0)
         check(at)
@@ -214,7 +214,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
       for (const name of ['A', 'B', 'C']) expect(host.bySops(name), at).toBe(MARK)
       expect(host.read('secrets/C.enc'), at).toContain(recipient)
     }
-    killedEverywhere(host, words, '', check, {
+    killedEverywhere(host, words, check, {
       again: (at) => {
         // One of the two may have been taken already.
         for (const name of ['A', 'B']) host.run(['secrets', 'revoke', 'qwen', name])
@@ -231,7 +231,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     host.write('.env', `A=${MARK}\n`)
     host.well(['secrets', 'migrate'])
     host.add('TOKEN', MARK)
-    killedEverywhere(host, ['secrets', 'rotate-key'], '', (at) => {
+    killedEverywhere(host, ['secrets', 'rotate-key'], (at) => {
       expect(host.envBySops(), at).toBe(`A=${MARK}\n`)
       expect(host.bySops('TOKEN'), at).toBe(MARK)
     })
@@ -248,7 +248,6 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
     killedEverywhere(
       host,
       words,
-      '',
       (at) => {
         const { status, stderr } = add()
         // Had it been forgotten what was accepted, all would be accepted anew.
@@ -285,7 +284,7 @@ describe.skipIf(spawnSync('strace', ['-V']).error !== undefined)('SIGKILL at any
       const agents = key === undefined ? 'nobody' : host.recipient(join(host.home, key))
       expect(host.read('secrets/TOKEN.enc'), at).not.toContain(agents)
     }
-    killedEverywhere(host, [], '', check, {
+    killedEverywhere(host, [], check, {
       program,
       again: (at) => {
         host.well([], { program })

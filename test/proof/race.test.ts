@@ -20,13 +20,16 @@ interface Start {
   readonly end: string
 }
 
-function starts(
-  project: Project,
-  first: boolean,
-  from: number,
-  to: number,
-  engine: string,
-): readonly Start[] {
+interface Setting {
+  /** Whether the shim is process 1. */
+  readonly first: boolean
+  /** Between which parts of a start the signals come. */
+  readonly from: number
+  readonly to: number
+  readonly engine: string
+}
+
+function starts(project: Project, { first, from, to, engine }: Setting): readonly Start[] {
   const env = {
     PATH: `${dirname(process.env['SOPS_PROGRAM'] ?? '')}:/usr/bin:/bin`,
     SOPS_AGE_KEY_FILE: project.keyFile,
@@ -115,7 +118,7 @@ describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
     (engine) => {
       const project = new Project()
       project.secret('TOKEN', 'value')
-      const results = starts(project, false, 0, 1.15, engine)
+      const results = starts(project, { first: false, from: 0, to: 1.15, engine })
       if (COUNT >= 1000) console.log(table(results))
       expectOrdinaryEnds(results)
       const lost = swallowed(results).filter((start) => !isNodes(start) && !isCaughtToTheEnd(start))
@@ -127,7 +130,7 @@ describe.skipIf(!EXECVE)('a signal at any moment of a start (Node 26)', () => {
   test('as process 1 ends the shim as soon as it can hear, and else is dropped as for any process 1', () => {
     const project = new Project()
     project.secret('TOKEN', 'value')
-    const results = starts(project, true, 0, 1.15, 'builtin')
+    const results = starts(project, { first: true, from: 0, to: 1.15, engine: 'builtin' })
     if (COUNT >= 1000) console.log(table(results))
     expectOrdinaryEnds(results)
     // A shim that is deaf as process 1 swallows all of them. Those that come before its listeners, and between the last

@@ -28,15 +28,15 @@ function tree(...entries: Array<[path: string, uid: number, gid: number, mode: n
 }
 
 describe.runIf(process.getuid?.() === 0)('a user (needs root)', () => {
-  test.each([
-    ['root’s own, 0600', 0, 0, 0o600, false],
-    ['root’s, for everybody', 0, 0, 0o644, true],
-    ['for a group of theirs', 0, 2000, 0o640, true],
-    ['for a group of others', 0, 3000, 0o640, false],
-    ['their own', 1000, 0, 0o400, true],
-    ['their own, closed: the owner can open it', 1000, 0, 0o000, true],
-    ['closed to their group alone', 0, 1000, 0o604, false],
-  ])('can read a file that is %s: %j', (_, uid, gid, mode, can) => {
+  test.each<[what: string, of: [uid: number, gid: number, mode: number], can: boolean]>([
+    ['root’s own, 0600', [0, 0, 0o600], false],
+    ['root’s, for everybody', [0, 0, 0o644], true],
+    ['for a group of theirs', [0, 2000, 0o640], true],
+    ['for a group of others', [0, 3000, 0o640], false],
+    ['their own', [1000, 0, 0o400], true],
+    ['their own, closed: the owner can open it', [1000, 0, 0o000], true],
+    ['closed to their group alone', [0, 1000, 0o604], false],
+  ])('can read a file that is %s: %j', (_, [uid, gid, mode], can) => {
     const root = tree(['d/', 0, 0, 0o755], ['d/keys.txt', uid, gid, mode])
     expect(couldRead(join(root, 'd/keys.txt'), AGENT)).toBe(can)
     chmodSync(join(root, 'd'), 0o700)
@@ -118,13 +118,13 @@ describe.runIf(process.getuid?.() === 0)('a user (needs root)', () => {
 })
 
 describe.runIf(process.getuid?.() === 0)('others than root (need root)', () => {
-  test.each([
-    ['root’s alone', 0, 0, 0o755, false],
-    ['with its group root', 0, 0, 0o775, false],
-    ['with another group', 0, 50, 0o2775, true],
-    ['for everybody', 0, 0, 0o777, true],
-    ['somebody’s', 1000, 0, 0o755, true],
-  ])('can write a directory that is %s: %j', (_, uid, gid, mode, can) => {
+  test.each<[what: string, of: [uid: number, gid: number, mode: number], can: boolean]>([
+    ['root’s alone', [0, 0, 0o755], false],
+    ['with its group root', [0, 0, 0o775], false],
+    ['with another group', [0, 50, 0o2775], true],
+    ['for everybody', [0, 0, 0o777], true],
+    ['somebody’s', [1000, 0, 0o755], true],
+  ])('can write a directory that is %s: %j', (_, [uid, gid, mode], can) => {
     const root = tree(['d/', uid, gid, mode], ['d/sub/', 0, 0, 0o755])
     expect(othersCouldReplace(join(root, 'd'))).toBe(can)
     expect(othersCouldReplace(join(root, 'd/sub'))).toBe(can)
