@@ -498,6 +498,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: names the key of ${quote(service)}, which does not open it: somebody without a key wrote that; nothing was changed`,
     hint: `it may be a copy of a file with fewer recipients: see git log -p -- ${quote(path)}, and restore it (git checkout COMMIT -- ${quote(path)})`,
   }),
+  'merge-readers': ({ path, reader }: Texts<'path' | 'reader'>) => ({
+    message: `${quote(path)}: not merged: only one of the two versions is encrypted to ${quote(reader)}, which would be shown the values of the other`,
+    hint: `see where it comes from (git log -p -- ${quote(path)}); take one side whole, then set what is missing: disinto secrets set NAME, or add NAME`,
+  }),
   'readers-widen': ({
     path,
     reader,

@@ -291,11 +291,83 @@ describe('recipients', () => {
     expect(repository.read('.env.enc')).toBe(ours)
   })
 
-  test('are all of those that the rules name, services as well', async () => {
+  test('are all of those that the rules name and both sides have, services as well', () => {
     const repository = repositoryWith(BASE)
-    await branches(repository, { base: BASE, ours: OURS, theirs: THEIRS })
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    repository.env(THEIRS)
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    repository.env(OURS)
+    repository.commit('ours')
     repository.git('merge', '--no-edit', 'theirs')
+    expect(repository.envBySops()).toBe(BOTH)
     expect(repository.well(['secrets', 'check'])).toMatch(/^1 file, 0 errors\n$/)
+  })
+
+  /** Two branches of one file: `theirs` as it is given, and `ours` as the project itself writes it. */
+  async function put(
+    repository: Repository,
+    path: string,
+    theirs: Buffer,
+    ours: () => void,
+  ): Promise<string> {
+    repository.git('checkout', '--quiet', '-b', 'theirs')
+    repository.write(path, theirs)
+    repository.commit('theirs')
+    repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
+    ours()
+    repository.commit('ours')
+    return repository.read(path)
+  }
+
+  test('are no services where a side is another file, of which nothing is here to compare it with', async () => {
+    const repository = repositoryWith(BASE)
+    const theirs = await sealDotenv(`${BASE}TOKEN=${MARK}\nX=\n`, [repository.recipient()])
+    const ours = await put(repository, '.env.enc', theirs, () => repository.env(`${BASE}N=1\n`))
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toMatch(/only one of the two versions is encrypted to "service agents"/)
+    expect(repository.read('.env.enc')).toBe(ours)
+  })
+
+  test('of a granted secret are not shown another of its name, nor one of another name', async () => {
+    for (const [name, says] of [
+      ['TOKEN', /only one of the two versions is encrypted to "service forge"/],
+      ['DEPLOY', /it holds DEPLOY, which is not its name/],
+    ] as const) {
+      const repository = repositoryWith(BASE)
+      repository.add('TOKEN', `${MARK}-0`)
+      repository.well(['secrets', 'grant', 'forge', 'TOKEN'])
+      repository.commit('granted')
+      const theirs = await sealJson([[name, MARK]], [repository.recipient()])
+      const ours = await put(repository, 'secrets/TOKEN.enc', theirs, () =>
+        repository.well(['secrets', 'grant', 'db', 'TOKEN']),
+      )
+      const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+      expect(status).toBe(1)
+      expect(said).toMatch(says)
+      expect(repository.read('secrets/TOKEN.enc')).toBe(ours)
+    }
+  })
+
+  test('are nobody whom rules name that a branch has brought for a directory of its own', async () => {
+    const repository = repositoryWith(BASE)
+    const { recipient } = repository.stranger()
+    const own = repository.recipient()
+    repository.write('evil/.sops.yaml', `creation_rules:\n  - age: ${own},${recipient}\n`)
+    repository.write('.gitattributes', `${repository.read('.gitattributes')}evil/.env.enc merge=disinto\n`)
+    repository.write('evil/.env.enc', await sealDotenv('X=1\n', [own]))
+    repository.commit('a directory')
+    const theirs = Buffer.from(repository.read('.env.enc'))
+    const again = await sealDotenv('X=1\n', [own])
+    const ours = await put(repository, 'evil/.env.enc', theirs, () =>
+      repository.write('evil/.env.enc', again),
+    )
+    const { status, said } = repository.tryGit(['merge', '--no-edit', 'theirs'])
+    expect(status).toBe(1)
+    expect(said).toContain(recipient)
+    expect(said).toMatch(/nobody has accepted/)
+    expect(repository.read('evil/.env.enc')).toBe(ours)
   })
 })
 
@@ -336,26 +408,20 @@ describe('secret files', () => {
   test('a name with a blank, a quote and a newline in it is merged as any other', async () => {
     const repository = repositoryWith(BASE)
     const name = `it's "a\n$(touch PWNED)`
-    const put = (values: ReadonlyArray<[string, string]>) =>
-      sealJson(values, [repository.recipient()]).then((bytes) =>
+    const put = (value: string) =>
+      sealJson([[name, value]], [repository.recipient()]).then((bytes) =>
         repository.write(`secrets/${name}.enc`, bytes),
       )
-    await put([['A', MARK]])
+    await put('1')
     repository.commit('odd')
     repository.git('checkout', '--quiet', '-b', 'theirs')
-    await put([
-      ['A', MARK],
-      ['B', MARK],
-    ])
+    await put(MARK)
     repository.commit('theirs')
     repository.git('checkout', '--quiet', '-b', 'ours', 'HEAD~1')
-    await put([
-      ['C', MARK],
-      ['A', MARK],
-    ])
+    await put('1')
     repository.commit('ours')
     repository.git('merge', '--no-edit', 'theirs')
-    expect(repository.git('diff', 'HEAD~1')).toContain('B = <')
+    expect(repository.git('diff', 'HEAD~1')).toContain(' = <value ')
     expect(repository.exists('PWNED')).toBe(false)
   })
 })

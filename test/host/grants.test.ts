@@ -332,6 +332,18 @@ describe('a file that an SSH key alone opens', () => {
   })
 })
 
+test('another service than the agents that a stranger’s rule names for .env.enc is asked about', () => {
+  const host = withSecrets(['A'])
+  host.write('.env', `TOKEN=${MARK}\n`)
+  host.well(['secrets', 'migrate'])
+  host.well(['secrets', 'grant', 'qwen', 'A'])
+  const qwen = host.recipient(join(host.home, '.config/sops/age/project/qwen/keys.txt'))
+  host.write('.sops.yaml', host.read('.sops.yaml').replace(/(\.env.*\n\s*age: .*)/, `$1,${qwen}`))
+  const before = host.read('.env.enc')
+  expect(host.fails(['secrets', 'set', 'N'], { input: 'value' })).toContain(qwen)
+  expect(host.read('.env.enc')).toBe(before)
+})
+
 describe('seen by grants and doctor is', () => {
   test('a file that a stranger’s rule names a service for: no grant until it is accepted', () => {
     const host = withSecrets(['A', 'B'])

@@ -7,6 +7,7 @@ import type { Secret } from '../../secret.ts'
 import { type HostContext, ownVariables } from '../context.ts'
 import { failure } from '../errors.ts'
 import { isThere } from '../files/there.ts'
+import { checkWithin } from '../files/write.ts'
 import { AGENTS } from '../project.ts'
 import { ensureServiceKey, grantService } from '../store/grant.ts'
 import { type Grant, grantsOf } from '../store/grants.ts'
@@ -61,6 +62,15 @@ export function envFileOf({ project }: HostContext): EnvFile | undefined {
   if (!isFile) throw failure('source-irregular', { path, kind: 'a directory or a device' })
   const found = { path, name: encrypted ? '.env.enc' : '.env' } as const
   return { ...found, stamp: stampOfEnvFile(found) }
+}
+
+/**
+ * Throws link-out where the env file leads out of the project, and what envFileOf does: the containers would get what
+ * whoever made the link has chosen, another project's secrets or a key of ours.
+ */
+function refuseLinkOut(context: HostContext): void {
+  const found = envFileOf(context)
+  if (found !== undefined) checkWithin(context.project.root, found.path)
 }
 
 /** Says that a plaintext file has values in it; one of comments alone has none. */
@@ -184,7 +194,7 @@ export async function prepareStack(context: HostContext, { allow, allowSecret }:
   const values = await openForStack(context, { names: wanted, allow: letThrough, secrets: allowSecret })
   const model = await readWithValues(context, sources, values)
   checkSources(model, isThere)
-  envFileOf(context)
+  refuseLinkOut(context)
   const images = await imagesForKeys(context, model, values)
   const names = new Set([...values.keys(), ...context.variables.keys(), ...plain])
   await warn(context, { sources, model, images, names, values })

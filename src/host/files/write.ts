@@ -61,7 +61,7 @@ export function syncDirectory(directory: string): void {
 }
 
 /** Throws link-out where a link leads a path out of a directory: a repository must not choose who is given what else. */
-function checkWithin(directory: string, path: string): void {
+export function checkWithin(directory: string, path: string): void {
   const isWithin = realPath(path).startsWith(`${realPath(directory).replace(/\/$/, '')}/`)
   if (!isWithin) throw failure('link-out', { path })
 }

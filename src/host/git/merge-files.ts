@@ -6,13 +6,15 @@ import { parseDotenv } from '../../load/dotenv.ts'
 import { readRegular } from '../../load/read.ts'
 import type { Document, Source } from '../../nouns.ts'
 import { quote } from '../../quote.ts'
-import { areSameKeys, keysWithout } from '../../sops/master-key.ts'
+import { areSameKeys, hasKey, keysWithout } from '../../sops/master-key.ts'
+import { acceptedRules } from '../access/accepted.ts'
+import { ownersOf } from '../access/keys.ts'
 import { type CreationRules, rulesOf } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
 import { projectAt } from '../project.ts'
-import { audienceOfRule } from '../store/audience.ts'
+import { type Audience, audienceOfRule } from '../store/audience.ts'
 import { ensureAccepted } from '../store/consent.ts'
 import { namesOfCopy } from '../store/grant.ts'
 import { outsideOf, readOutsideOf } from '../store/inventory.ts'
@@ -46,6 +48,12 @@ export function placeOf(path: string): { readonly source: Source; readonly root:
   return { source: { role: 'env-file', path, plaintextAllowed: false }, root: directory }
 }
 
+/** A name in a version that is not the one that it should have. */
+function otherName({ entries }: Version, name: string): string | undefined {
+  for (const entry of entries) if (entry.kind === 'value' && entry.name !== name) return entry.name
+  return undefined
+}
+
 /** Opens one version; undefined for an ancestor that does not have the file. */
 async function openVersion(
   context: HostContext,
@@ -65,6 +73,13 @@ async function openVersion(
     const version = versionOf(document, plaintext)
     if ('reason' in version)
       throw failure('merge-impossible', { path: source.path, reason: `${side}: ${version.reason}` })
+    // A secret file that is called otherwise is a copy of another, and would be encrypted for those who may read this one.
+    const other = source.role === 'secret' && version.kind !== 'binary' && otherName(version, source.name)
+    if (typeof other === 'string')
+      throw failure('merge-impossible', {
+        path: source.path,
+        reason: `${side}: it holds ${quote(other)}, which is not its name`,
+      })
     const twice = nameTwice(version.entries)
     if (twice !== undefined)
       throw failure('merge-impossible', {
@@ -84,32 +99,78 @@ async function meantAlike(
   one: readonly Entry[],
   other: readonly Entry[],
 ): Promise<Set<string>> {
-  const valueIn = async (entries: readonly Entry[], name: string): Promise<string | undefined> => {
-    const entry = entries.find((candidate) => candidate.kind === 'value' && candidate.name === name)
-    if (entry?.kind !== 'value') return undefined
-    return new Map(await parseDotenv(entry.content)).get(name)
+  const byName = (entries: readonly Entry[]) =>
+    new Map(entries.flatMap((entry) => (entry.kind === 'value' ? [[entry.name, entry.content]] : [])))
+  const [first, second] = [byName(one), byName(other)]
+  const valueIn = async (
+    contents: ReadonlyMap<string, string>,
+    name: string,
+  ): Promise<string | undefined> => {
+    const content = contents.get(name)
+    return content === undefined ? undefined : new Map(await parseDotenv(content)).get(name)
   }
   const alike = new Set<string>()
   for (const name of names) {
-    const value = await valueIn(one, name)
-    if (value !== undefined && value === (await valueIn(other, name))) alike.add(name)
+    const value = await valueIn(first, name)
+    if (value !== undefined && value === (await valueIn(second, name))) alike.add(name)
   }
   return alike
 }
 
-/** Whether a version is encrypted to the recipients of its rule and nobody else: then it can stay as it is. */
-async function fitsRules(
-  { document }: OpenedVersion,
-  source: Source,
-  rules: CreationRules,
-): Promise<boolean> {
+/** Whether a version is encrypted to an audience and nobody else: then it can stay as it is. */
+async function isFor({ document }: OpenedVersion, audience: Audience): Promise<boolean> {
   const { groups, threshold } = await outsideOf(document.source)
-  const rule = rules.for(source.path)
   return (
-    groups.length === rule.groups.length &&
-    threshold === rule.threshold &&
-    groups.every((keys, at) => areSameKeys(keys, rule.groups[at] ?? []))
+    groups.length === audience.groups.length &&
+    threshold === audience.threshold &&
+    groups.every((keys, at) => areSameKeys(keys, audience.groups[at] ?? []))
   )
+}
+
+async function readersOf(version: OpenedVersion | undefined): Promise<readonly string[]> {
+  return version === undefined ? [] : (await readOutsideOf(version.document.bytes)).recipients
+}
+
+/**
+ * Who the merged version is for: whom the rule names, but no service that could open neither side. Who can open one side
+ * alone would be shown the other's values. A person who came in on a branch is, by the accepted rules; that is refused for a
+ * service, and for anybody whom the other side has left out: so does a copy of a file that is for fewer, put in its place.
+ * Throws merge-readers, readers-none.
+ */
+async function audienceOf(
+  context: HostContext,
+  { base, ours, theirs, merged }: Sides,
+  { path }: Source,
+  rules: CreationRules,
+): Promise<Audience> {
+  const rule = rules.for(path)
+  const owners = await ownersOf(context)
+  const [old, mine, other] = [await readersOf(base), await readersOf(ours), await readersOf(theirs)]
+  const isAll = ({ version }: OpenedVersion) => isDeepStrictEqual(version.entries, merged.entries)
+  const stays = (reader: string): boolean => {
+    const owner = owners.get(reader)
+    const [inOurs, inTheirs] = [hasKey(mine, reader), hasKey(other, reader)]
+    if (owner === 'you' || (inOurs && inTheirs)) return true
+    if (!inOurs && !inTheirs) return owner === undefined
+    // What is merged is all that they could read before.
+    if (isAll(inOurs ? ours : theirs) || (owner === undefined && !hasKey(old, reader))) return true
+    throw failure('merge-readers', { path, reader: owner ?? reader })
+  }
+  const groups = rule.groups.map((keys) => keys.filter(stays))
+  if (groups.some((keys) => keys.length === 0)) throw failure('readers-none', { path })
+  return { ...audienceOfRule(rule), groups }
+}
+
+/**
+ * Throws recipient-unaccepted where the rules were never accepted here and name somebody else than us. What a command
+ * does on first use it says to the person who called it; git calls us for whatever directory a branch has brought.
+ */
+async function refuseFirstUse(context: HostContext, rules: CreationRules, path: string): Promise<void> {
+  if ((await acceptedRules(context)) !== undefined) return
+  const owners = await ownersOf(context)
+  const recipients = keysWithout(rules.for(path).recipients, [...owners.keys()])
+  if (recipients.length > 0)
+    throw failure('recipient-unaccepted', { config: rules.path, recipients, files: [basename(path)] })
 }
 
 /**
@@ -136,10 +197,12 @@ async function checkVersion(
 async function sealed(
   context: HostContext,
   version: Version,
-  source: Source,
-  rules: CreationRules,
+  {
+    source,
+    rules,
+    audience,
+  }: { readonly source: Source; readonly rules: CreationRules; readonly audience: Audience },
 ): Promise<{ readonly bytes: Buffer; check(temporary: string): Promise<void> }> {
-  const audience = audienceOfRule(rules.for(source.path))
   const bytes = await sealContent(context, contentOf(version), { source, rules, audience })
   const check = async (temporary: string): Promise<void> => {
     const again = await openVersion(context, { source, path: temporary }, 'the result')
@@ -148,8 +211,15 @@ async function sealed(
   return { bytes, check }
 }
 
+interface Sides {
+  readonly base: OpenedVersion | undefined
+  readonly ours: OpenedVersion
+  readonly theirs: OpenedVersion
+  readonly merged: Version
+}
+
 /** The two sides, opened, and what they merge to. Throws merge-unopened, merge-impossible and merge-conflict. */
-async function mergedSides(context: HostContext, files: DriverFiles, source: Source) {
+async function mergedSides(context: HostContext, files: DriverFiles, source: Source): Promise<Sides> {
   const shown = { ...source, path: files.path }
   const at = (path: string) => ({ source: shown, path: resolve(context.workingDirectory, path) })
   const base = await openVersion(context, at(files.ancestor), 'the common ancestor')
@@ -171,18 +241,19 @@ async function mergedSides(context: HostContext, files: DriverFiles, source: Sou
     merged = mergeByName(versions, await meantAlike(merged.conflicts, versions.ours, versions.theirs))
   if (merged.conflicts.length > 0)
     throw failure('merge-conflict', { path: files.path, names: merged.conflicts })
-  return { ours, theirs, merged: { kind, entries: merged.entries } }
+  return { base, ours, theirs, merged: { kind, entries: merged.entries } }
 }
 
 /**
  * Merges theirs into ours, and writes the result over the file of ours: encrypted to the recipients of the rules. When
  * it throws, that file is as it was. Throws merge-conflict with the names that both sides changed, merge-unopened,
- * merge-impossible, rules-missing, rule-none, recipient-unaccepted where the rules name somebody new, and what
- * checkVersion does.
+ * merge-impossible, rules-missing, rule-none, recipient-unaccepted where the rules name somebody new, merge-readers, and
+ * what checkVersion does.
  */
 export async function mergeFiles(context: HostContext, files: DriverFiles): Promise<void> {
   const { source, root } = placeOf(resolve(context.workingDirectory, files.path))
-  const { ours, theirs, merged } = await mergedSides(context, files, source)
+  const sides = await mergedSides(context, files, source)
+  const { ours, theirs, merged } = sides
   const rules = await rulesOf(root)
   // git is at work, and its user has asked for a merge: nobody is asked about readers in between.
   const unattended = {
@@ -190,18 +261,20 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
     interactive: false,
     project: projectAt(root, context.variables, context.workingDirectory),
   }
+  await refuseFirstUse(unattended, rules, source.path)
   await ensureAccepted(unattended, rules, [source.path])
   for (const { document } of [ours, theirs])
     await checkVersion(unattended, document, source, rules.for(source.path).recipients)
+  const audience = await audienceOf(unattended, sides, source, rules)
   const over = ours.document.bytes
   const write = (bytes: Buffer, verify?: (bytes: Buffer, temporary: string) => Promise<void>) =>
     writeFile(ours.document.source.path, bytes, { over, ...(verify && { verify }) })
   for (const side of [ours, theirs]) {
     const same = isDeepStrictEqual(side.version.entries, merged.entries)
     // What is as one side has it, and for whom it should be, stays as that side encrypted it.
-    if (same && (await fitsRules(side, source, rules)))
+    if (same && (await isFor(side, audience)))
       return side === ours ? undefined : await write(side.document.bytes)
   }
-  const { bytes, check } = await sealed(unattended, merged, source, rules)
+  const { bytes, check } = await sealed(unattended, merged, { source, rules, audience })
   await write(bytes, (_, temporary) => check(temporary))
 }

@@ -122,7 +122,7 @@ async function writeHooks(repository: Repository, ours: OurFiles): Promise<strin
 
 /**
  * Sets up attributes and drivers, and with `hook` the hooks; returns what it changed, a line each. Throws git-none,
- * git-bundle-inside, git-hook-foreign, and git-attributes-overruled when git does not see our attributes afterwards.
+ * git-bundle-inside, git-hook-foreign, link-out, and git-attributes-overruled when git does not see our attributes afterwards.
  */
 export async function setUpGit(
   context: HostContext,
@@ -144,6 +144,7 @@ export async function setUpGit(
     await writeFile(path, Buffer.from(text), {
       mode: 0o644,
       over: old === undefined ? 'new' : Buffer.from(old),
+      within: context.project.root,
     })
     said.push(`${quote(path)}: .env.enc and secrets/*.enc are compared and merged by name; commit it`)
   }
@@ -173,7 +174,7 @@ export async function undoGit(context: HostContext): Promise<string[]> {
   const text = old === undefined ? undefined : withoutAttributes(old)
   if (old !== undefined && text !== undefined) {
     if (text.trim() === '') rmSync(path)
-    else await writeFile(path, Buffer.from(text), { over: Buffer.from(old) })
+    else await writeFile(path, Buffer.from(text), { over: Buffer.from(old), within: context.project.root })
     said.push(`${quote(path)}: ${text.trim() === '' ? 'removed' : 'our lines removed'}`)
   }
   return said

@@ -15,6 +15,7 @@ import type { CreationRules } from '../access/rules.ts'
 import { confirmed } from '../cli/prompt.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
+import { AGENTS } from '../project.ts'
 import { inventory } from './inventory.ts'
 
 /** All files of the project, and those that it could have. */
@@ -39,10 +40,10 @@ export async function unacceptedReaders(
   ]
   if (named.length === 0) return []
   const owners = await ownersOf(context)
-  // Our own keys need no asking, but that of a service only where services may read.
+  // Our own keys need no asking, nor does the agents' for what they work with. Another service's does: it has what it was granted.
   const oursFor = (path: string) =>
     [...owners].flatMap(([name, owner]) =>
-      owner === 'you' || path === context.project.envFile ? [name] : [],
+      owner === 'you' || (path === context.project.envFile && owner === `service ${AGENTS}`) ? [name] : [],
     )
   return named
     .map((one) => ({

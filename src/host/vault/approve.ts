@@ -13,7 +13,7 @@ import { withTerms } from './approval-text.ts'
 import { spentBy } from './claim.ts'
 import { inPrivateDirectory } from './memory.ts'
 import { type Proposal, parseProposal, readProposal } from './proposal.ts'
-import { besideProposal, readUnlinked } from './proposal-file.ts'
+import { besideProposal, readUnlinked, refuseLink } from './proposal-file.ts'
 import type { ApprovalTerms } from './proposal-schema.ts'
 import { checkPresent } from './request.ts'
 import { findSigningKey, type SigningKey } from './signing-key.ts'
@@ -59,6 +59,7 @@ async function writeBoth({ project }: HostContext, proposal: Proposal, signature
   const before = readUnlinked(project.root, proposal.path)
   if (!before.equals(proposal.bytes)) await writeFile(path, proposal.bytes, { over: before, mode: 0o644 })
   const beside = join(project.root, besideProposal(proposal.path, 'sig'))
+  refuseLink(project.root, besideProposal(proposal.path, 'sig'))
   await writeFile(beside, Buffer.from(signature), { mode: 0o644 })
 }
 
@@ -86,7 +87,7 @@ async function warnUnlessItCounts(context: HostContext, proposal: Proposal, name
 }
 
 /**
- * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used, signers-unusable, signers-elsewhere,
+ * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used, signers-unusable, signers-elsewhere, proposal-link,
  * signing-key-missing and signing-failed; then nothing was written.
  */
 export async function approve(context: HostContext, approving: Approving): Promise<Proposal> {
@@ -102,6 +103,8 @@ export async function approve(context: HostContext, approving: Approving): Promi
   const signed = parseProposal(file, approving.id, approving.allow)
   const spent = spentBy(project, signed)
   if (spent !== undefined) throw failure('approval-used', { path: proposal.path, when: spent.at })
+  // Whoever made a link there would have what it leads to written over: a key of ours, for example.
+  refuseLink(project.root, besideProposal(signed.path, 'sig'))
   const signature = await sign(context, file.bytes, await findSigningKey(context, approving.signingKey))
   await writeBoth(context, signed, signature)
   await warnUnlessItCounts(context, signed, approving.signers)

@@ -28,6 +28,12 @@ export interface ProposalFile {
   readonly format: 'json' | 'toml'
 }
 
+/** Throws proposal-link for a link, be it one that leads nowhere; nothing need be there. */
+export function refuseLink(root: string, path: string): void {
+  if (lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    throw failure('proposal-link', { path })
+}
+
 /** Throws for a link in place of a file or of a directory above it. */
 function refuseLinks(root: string, path: string): void {
   const parts = path.split('/')

@@ -7,7 +7,7 @@ import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { failure } from '../../errors.ts'
-import { syncDirectory } from '../../files/write.ts'
+import { checkWithin, syncDirectory } from '../../files/write.ts'
 import { setDue } from '../../store/due.ts'
 import { followers, openEnvFile, sayRestartIsDue, withoutValue, writeEnvFile } from '../../store/env-file.ts'
 import { allNames, findSecret } from '../../store/find.ts'
@@ -29,6 +29,8 @@ async function removeFromEnvFile(name: string, { context, on }: Invocation): Pro
 
 async function removeFile({ path }: Source, name: string, { context, on }: Invocation): Promise<void> {
   const { project, speak } = context
+  // A link in the place of the file goes, and nothing else; one in the place of its directory has files of others.
+  checkWithin(project.root, project.secretsDir)
   if (!on('force') && !(await confirmed(context, `Remove ${quote(path)}?`, '--force')))
     throw failure('interrupted-nothing')
   try {
