@@ -21,20 +21,31 @@ interface Step {
   readonly above: readonly Stats[]
 }
 
+/** What was found at a path, which several others lead through. */
+export type Seen = Map<string, Stats>
+
+/** lstat(2), once for each path. */
+function look(path: string, seen: Seen): Stats {
+  const found = seen.get(path) ?? lstatSync(path)
+  seen.set(path, found)
+  return found
+}
+
 /** Every name on the way to a file, those of links and of what they lead to included. Throws where it does not exist. */
-function stepsTo(path: string): Step[] {
+function stepsTo(path: string, seen: Seen = new Map()): Step[] {
   const steps: Step[] = []
   const left = resolve(path)
     .split('/')
     .filter((name) => name !== '')
-  const root = statSync('/')
+  const root = look('/', seen)
   let at = '/'
   let directory = root
   let above: readonly Stats[] = []
   for (let links = 0; left.length > 0; ) {
     const name = left.shift() ?? ''
-    const here = resolve(at, name)
-    const entry = lstatSync(here)
+    // No name is "..": what a link leads to is resolved, too.
+    const here = at === '/' ? `/${name}` : `${at}/${name}`
+    const entry = look(here, seen)
     above = [...above, directory]
     steps.push({ directory, entry, above })
     if (!entry.isSymbolicLink()) {
@@ -111,15 +122,18 @@ function isLink(path: string): boolean {
   }
 }
 
-/** Whether somebody who is not root could do so, whoever that is; for a path that does not exist yet, make it. */
-export function othersCouldReplace(path: string): boolean {
+/**
+ * Whether somebody who is not root could do so, whoever that is; for a path that does not exist yet, make it. `seen` is
+ * for who asks of several paths at one time.
+ */
+export function othersCouldReplace(path: string, seen: Seen = new Map()): boolean {
   let there = resolve(path)
   // Everybody can write to it, and nobody can put anything there.
   if (there === '/dev/null') return false
   let steps: Step[] | undefined
   while (steps === undefined) {
     try {
-      steps = stepsTo(there)
+      steps = stepsTo(there, seen)
     } catch {
       // A link to nothing: what it leads to is nobody's yet.
       if (there === '/' || isLink(there)) return true

@@ -4,8 +4,8 @@
  */
 
 import { existsSync } from 'node:fs'
-import { isAbsolute, resolve } from 'node:path'
-import { othersCouldReplace } from './file-access.ts'
+import { isAbsolute } from 'node:path'
+import { othersCouldReplace, type Seen } from './file-access.ts'
 
 type Variables = ReadonlyMap<string, string>
 
@@ -16,18 +16,19 @@ const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /** Whether somebody who is not root could replace a file (file-access.ts). */
 type IsForeign = (path: string) => boolean
 
-/** That, asked once for each path: many variables name the same few files. */
+/** That, asked once for each path and each directory above: many variables name the same few files. */
 function rememberForeign(): IsForeign {
   const known = new Map<string, boolean>()
+  const seen: Seen = new Map()
   return (path) => {
-    const answer = known.get(path) ?? othersCouldReplace(path)
+    const answer = known.get(path) ?? othersCouldReplace(path, seen)
     known.set(path, answer)
     return answer
   }
 }
 
 /** The directories of a PATH from which root may run programs: absolute, and nobody else can write there. */
-export function trustedDirectories(path: string, isForeign: IsForeign = othersCouldReplace): string[] {
+function trustedDirectories(path: string, isForeign: IsForeign): string[] {
   return path.split(':').filter((directory) => isAbsolute(directory) && !isForeign(directory))
 }
 
@@ -41,7 +42,7 @@ function namesForeign(value: string, workingDirectory: string, isForeign: IsFore
   if (value.includes('://')) return false
   return value.split(':').some((part) => {
     if (isAbsolute(part)) return isForeign(part)
-    const path = resolve(workingDirectory, part)
+    const path = `${workingDirectory}/${part}`
     return part !== '' && !part.includes('\0') && existsSync(path) && isForeign(path)
   })
 }
