@@ -113,6 +113,9 @@ describe('a content is encrypted', () => {
     if (content.kind === 'binary') expect(plain).toEqual({ kind: 'bytes', bytes: content.bytes })
     if (content.kind === 'dotenv') expect(plain.kind).toBe('items')
     expect((await outsideOf(place.source(name))).recipients).toEqual([place.me])
+    // A number stays one.
+    const isNumber = content.kind === 'json' && content.literals !== undefined
+    expect(file.bytes.toString().includes(',type:int]')).toBe(isNumber)
   })
 
   test('by sops to the groups of a rule, by its pattern and by what it says of the MAC', async () => {
@@ -274,6 +277,11 @@ describe('a file that is there is written again', () => {
     const seal = async (over?: Buffer) =>
       prepareSealed(place.context(), dotenv('A=2\n'), await place.target('.env.enc'), over)
     await expect(seal(bytes)).rejects.toMatchObject({ code: 'reader-unproved' })
+    // A secret file holds its own name alone, whoever it says that it is for.
+    await place.secret('A', [place.me])
+    place.write('secrets/A.enc', place.read('secrets/A.enc').replaceAll(place.me, recipient))
+    const old = read(place.source('A')).bytes
+    await prepareSealed(place.context(), json(['A', 'x']), await place.target('A'), old)
   })
 
   test('not through a link, and not larger than a file may be', async () => {
@@ -373,7 +381,14 @@ describe('what sops has written', () => {
       message: expect.stringContaining(join(differs.place.root, 'secrets/A.enc')),
     })
     const more = await byPlace(SEVEN, ({ me }) => `${me},${BOB.recipient}`)
-    await expect(more.place.seal(more.content, 'A')).rejects.toMatchObject({ code: 'readers-unchecked' })
+    const unchecked = {
+      code: 'readers-unchecked',
+      message: expect.stringContaining(join(more.place.root, 'secrets/A.enc')),
+    }
+    await expect(more.place.seal(more.content, 'A')).rejects.toMatchObject(unchecked)
+    const groups = [[more.place.me, BOB.recipient], [BOB.recipient]]
+    const audience = { groups, threshold: 1, lost: [], lacking: [] }
+    await expect(more.place.seal(more.content, 'A', { audience })).rejects.toMatchObject(unchecked)
     const { place, content } = await byPlace(SEVEN)
     const bytes = Buffer.from(content.bytes.toString().replace(/data:[^,]+/, 'data:AA=='))
     await expect(place.seal({ ...content, bytes }, 'A')).rejects.toMatchObject({ code: 'written-differs' })
