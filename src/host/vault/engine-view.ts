@@ -124,8 +124,7 @@ interface Surroundings {
 
 /** A bind is of the path that was asked for; a virtual machine shows the host's under a directory of its own. */
 function isBindOf(mount: Json, asked: Mount | undefined): boolean {
-  const source = String(mount['Source'])
-  return asked?.source !== undefined && (source === asked.source || source.endsWith(asked.source))
+  return asked?.source !== undefined && String(mount['Source']).endsWith(asked.source)
 }
 
 /** What is wrong with a volume; undefined when it is one that was asked for, or a new one without a name. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Expected, surplusOfEngine } from '../../../../src/host/vault/engine-view.ts'
-import type { Json } from '../../../../src/host/vault/json.ts'
+import { type Json, objectOf } from '../../../../src/host/vault/json.ts'
 
 const KEYS = '/home/agent/.config/sops/age'
 const MASKED = ['/proc/asound', '/proc/kcore', '/proc/keys', '/proc/timer_list', '/sys/firmware']
@@ -99,6 +99,8 @@ const settings: ReadonlyArray<readonly [name: string, value: unknown]> = [
   ['SecurityOpt', ['seccomp=unconfined']],
   ['SecurityOpt', ['no-new-privileges', 'apparmor=unconfined']],
   ['SecurityOpt', ['label=disable']],
+  ['SecurityOpt', ['no-new-privileges:false']],
+  ['SecurityOpt', ['x=no-new-privileges']],
   ['Sysctls', { 'kernel.shmmax': '1' }],
   ['VolumesFrom', ['x']],
   ['Binds', ['/:/host']],
@@ -251,6 +253,8 @@ describe('what the engine would do beyond what was asked for is told', () => {
       { VolumeOptions: { DriverConfig: { Name: 'x' } } },
     ])
       expect(asked(more)).toHaveLength(1)
+    const [asIs] = good().HostConfig.Mounts
+    expect(say(host({ Mounts: [asIs, { Type: 'bind', Source: '/', Target: '/host' }] }))).toHaveLength(1)
     const tmpfs = { type: 'tmpfs', source: undefined, target: '/m', readOnly: false } as const
     expect(
       say(host({ Mounts: [{ Type: 'tmpfs', Target: '/m' }] }), { mounts: [tmpfs, ...EXPECTED.mounts] }),
@@ -276,6 +280,11 @@ describe('what the engine would do beyond what was asked for is told', () => {
       'a mount of tmpfs at /etc, that was not requested',
     ],
     ['a pipe', { Type: 'npipe', Destination: '/p' }, 'a mount of npipe at /p, that was not requested'],
+    [
+      'a volume where memory was asked for',
+      volume({ Destination: '/tmp' }),
+      'a mount of x at /tmp, that was not requested',
+    ],
     ['a volume more', volume({}), 'a mount of x at /x, that was not requested'],
     ['one of another driver', volume({ Driver: 'nfs' }), 'a mount of x at /x, of another driver'],
     [
@@ -348,10 +357,17 @@ describe('what the engine would do beyond what was asked for is told', () => {
       ({ Config }: Good) => ({ Config: { ...Config, ...more } })
     expect(say(config({ Entrypoint: ['/shim', 'x'] }))).toEqual(['another entrypoint'])
     expect(say(config({ Entrypoint: null }))).toEqual(['another entrypoint'])
+    expect(say(config({ Cmd: ['./publish.sh', 'x'] }), { command: ['./publish.sh', 'y'] })).toEqual([
+      'another command',
+    ])
     expect(say(config({ Cmd: ['./publish.sh', 'x'] }))).toEqual(['another command'])
     expect(say(config({ Cmd: ['x'] }), { command: undefined })).toEqual([])
     expect(say(config({ User: 'x' }))).toEqual(['another user'])
     expect(say(config({ User: undefined }))).toEqual([])
+    const image = { Config: { ...objectOf(IMAGE['Config']), User: '1000' } }
+    const asked = { ...good(), Config: { ...good().Config, User: '1000' } }
+    expect(surplusOfEngine(asked, image, VOLUMES, EXPECTED)).toEqual([])
+    expect(surplusOfEngine(good(), image, VOLUMES, EXPECTED)).toEqual(['another user'])
     expect(say(config({ User: 'x' }), { user: 'x' })).toEqual([])
     expect(say(config({ User: '' }), { user: 'x' })).toEqual(['another user'])
     expect(say(config({ Env: ['DISINTO_ONLY=A=B'] }))).toEqual(['another value of DISINTO_ONLY'])
