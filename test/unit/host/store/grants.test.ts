@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sealAgeFile } from '../../../../src/age/file.ts'
@@ -381,6 +381,32 @@ describe('files are granted', () => {
     expect(existsSync(join(place.home, '.config/sops/age/project/web'))).toBe(false)
   })
 
+  test('each or none, also where one can’t be written: nothing is left of the others', async () => {
+    const place = await new Ruled().usual()
+    await place.secret('A')
+    await place.secret('C', undefined, 'B')
+    symlinkSync('C.enc', join(place.root, 'secrets', 'B.enc'))
+    const rules = place.read('.sops.yaml')
+    await expect(grantFiles(place.context(), 'web', ['A', 'B'])).rejects.toMatchObject({
+      code: 'secret-link',
+    })
+    expect(await place.readers('A')).toEqual([place.me])
+    expect(place.read('.sops.yaml')).toBe(rules)
+    const left = readdirSync(place.root, { recursive: true, encoding: 'utf8' })
+    expect(left.filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  test('and .env.enc only where it is no copy of a secret, and opens', async () => {
+    const place = await new Ruled().usual()
+    await place.secret('A')
+    await place.envFile('A=1\n')
+    const grant = () => grantFiles(place.context(), 'web', ['.env.enc'])
+    await expect(grant()).rejects.toMatchObject({ code: 'readers-widen' })
+    await place.envFile('X=1\n', [generateKey().recipient])
+    await expect(grant()).rejects.toMatchObject({ code: 'key-wrong' })
+    expect(existsSync(join(place.home, '.config/sops/age/project/web'))).toBe(false)
+  })
+
   test('only where each says what it is', async () => {
     const place = await new Ruled().usual()
     const binary = place.write('secrets/A.enc', await sealJson([['data', MARK]], [place.me]))
@@ -467,7 +493,7 @@ describe('files are granted', () => {
 describe('files are taken', () => {
   async function granted(...words: string[]): Promise<Ruled> {
     const place = await new Ruled().usual()
-    for (const name of ['A', 'B', 'A@web']) await place.secret(name)
+    for (const name of ['A', 'B', 'A@web', 'C@web']) await place.secret(name)
     await place.envFile('X=1\n')
     await grantFiles(place.context(), 'web', words)
     place.said.length = 0
@@ -475,10 +501,10 @@ describe('files are taken', () => {
   }
 
   test('out of the rules and in fact, and what may be known is told', async () => {
-    const place = await granted('B', 'A@web', '.env.enc')
+    const place = await granted('B', 'A@web', 'C@web', '.env.enc')
     const { mac } = await outsideOf(sourceOf(place.context().project, 'B'))
     await revokeFiles(place.context(), 'web', ['A', 'B'])
-    expect(await place.states()).toEqual(['web .env.enc granted'])
+    expect(await place.states()).toEqual(['web .env.enc granted', 'web C@web granted'])
     expect(await place.readers('A@web')).toEqual([place.me])
     expect((await outsideOf(sourceOf(place.context().project, 'B'))).mac).not.toBe(mac)
     expect(isAcceptedAsIs(place.context(), await rulesOf(place.root))).toBe(true)
@@ -490,7 +516,7 @@ describe('files are taken', () => {
       expect.stringMatching(/^note: {3}B \(changed /),
     ])
     await revokeFiles(place.context(), 'web', ['.env.enc', '.env.enc'])
-    expect(await place.states()).toEqual([])
+    expect(await place.states()).toEqual(['web C@web granted'])
     expect(await place.readers('.env.enc')).toEqual([place.me])
   })
 
