@@ -1,4 +1,4 @@
-/** What is written down on this machine of a project: which directory it is, and the rules that were accepted for it. */
+/** What this machine keeps of a project: its directory, and the rules that were accepted. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, errnoOf } from '../../errors.ts'

@@ -92,18 +92,25 @@ describe('rules that name somebody more', () => {
     ).rejects.toMatchObject({ code: 'recipient-unaccepted' })
   })
 
-  test('need no asking for our own keys, and for those of services in .env.enc alone', async () => {
+  test('need no asking for our own keys, and for that of the agents in .env.enc alone', async () => {
     const place = await accepted()
     const { project } = place.context()
-    const { recipient } = await keyAt(project.serviceKeyFile('web') ?? '')
+    const keyOf = async (service: string) => (await keyAt(project.serviceKeyFile(service) ?? '')).recipient
+    const [agents, web] = [await keyOf('agents'), await keyOf('web')]
     const me = place.key.recipient
     await acceptRules(place.context(), await rulesIn(place, [ENV, BOB], [SECRETS, BOB]))
-    const rules = await rulesIn(place, [ENV, BOB, me, recipient], [SECRETS, BOB, me])
-    await ensureAccepted(place.context(), rules, [project.envFile, project.secretFile('A')])
-    const more = await rulesIn(place, [ENV, BOB], [SECRETS, BOB, me, recipient])
-    await expect(ensureAccepted(place.context(), more, [project.secretFile('A')])).rejects.toMatchObject({
-      message: expect.stringContaining(`names ${recipient} for`),
-    })
+    const refused = async (env: readonly string[], secrets: readonly string[], path: string) =>
+      ensureAccepted(place.context(), await rulesIn(place, [ENV, BOB, ...env], [SECRETS, BOB, ...secrets]), [
+        path,
+      ]).then(
+        () => undefined,
+        ({ message }: Error) => /names \S+ for/.exec(message)?.[0],
+      )
+    expect(await refused([me, agents], [me], project.envFile)).toBeUndefined()
+    expect(await refused([me, agents], [me], project.secretFile('A'))).toBeUndefined()
+    // Another service has what it was granted.
+    expect(await refused([web], [], project.envFile)).toBe(`names ${web} for`)
+    expect(await refused([], [agents], project.secretFile('A'))).toBe(`names ${agents} for`)
   })
 
   test('are asked about at a terminal, whatever file it is for, and count all with a yes', async () => {

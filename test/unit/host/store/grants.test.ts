@@ -262,11 +262,17 @@ describe('a service is let open .env.enc', () => {
     expect(place.said).toHaveLength(2)
   })
 
-  test('by rules that name it already, which are accepted for that and for nothing else', async () => {
+  test('by rules that name it already, once they are accepted, and for nothing else', async () => {
     const place = await new Ruled().usual()
     await place.envFile('# nothing\n')
     const [web, bob] = [await place.service('web'), generateKey().recipient]
     const secrets: Rule = [SECRETS, place.me, bob]
+    await place.rule([[ENV, place.me, web]], false)
+    await expect(grantService(place.context(), 'web', web)).rejects.toMatchObject({
+      code: 'recipient-unaccepted',
+      message: expect.stringContaining(`names ${web} for`),
+    })
+    await place.rule([[ENV, place.me, web]])
     await place.rule([[ENV, place.me, web], secrets], false)
     await grantService(place.context(), 'web', web)
     expect(place.said).toEqual([
