@@ -208,7 +208,7 @@ describe('YAML', () => {
       '"A": "ENC[AES256_GCM,data:a+/=,iv:b,tag:c,type:str]"\n"n_unencrypted": 3.0\n' +
         '"sops": {"age":[{"recipient":"age1x","enc":"wrapped\\n"}],"mac":"m","version":"3.13.2"}\n',
     )
-    expect([...seen.left]).toEqual(['kms'])
+    expect([seen.type, ...seen.left]).toEqual(['yaml', 'kms'])
   })
 
   test('has no line end but our own in it, whatever other readers take for one', async () => {
@@ -277,7 +277,8 @@ describe('INI', () => {
       'age__list_1__map_enc = second',
       'age__list_0__map_enc = first',
       'age__list_1__map_recipient = age1second',
-      'pgp__list_0__map_fp = F',
+      'pgp__list_10__map_fp = F',
+      'pgp__list_10__map_created_at = t',
       'mac = m',
       '[S 1]',
       'E = e',
@@ -292,7 +293,7 @@ describe('INI', () => {
         'S 1': { B: 'b\nc = d', C: '', E: 'e' },
         sops: {
           age: [{ enc: 'second', recipient: 'age1second' }, { enc: 'first' }],
-          pgp: [{ fp: 'F' }],
+          pgp: [{ fp: 'F', created_at: 't' }],
           mac: 'm',
           version: '3',
         },
@@ -323,12 +324,16 @@ describe('INI', () => {
     })
   })
 
-  test.each(['"kms__list_0__map_arn" = x', 'kms__list_0__map_arn : x', '`kms` = x', 'A = "x', '[a]b'])(
-    'is refused in another form than sops writes: %s',
-    async (line) => {
-      await expect(restrict(ini(line), 'sops-ini')).rejects.toThrow(unclear)
-    },
-  )
+  test.each([
+    '"kms__list_0__map_arn" = x',
+    'kms__list_0__map_arn : x',
+    '`kms` = x',
+    'A = "x',
+    '[a]b',
+    'a b = x',
+  ])('is refused in another form than sops writes: %s', async (line) => {
+    await expect(restrict(ini(line), 'sops-ini')).rejects.toThrow(unclear)
+  })
 })
 
 describe('a Vault', () => {
