@@ -75,9 +75,8 @@ function intoJson(text: string, key: AgeKey): string {
   }
   if (last === undefined) throw declined('it has no list of age keys')
   // As the one before it stands there: on a line of its own, as deep, or all in one line.
-  const lineStart = text.lastIndexOf('\n', last)
-  const indent = text.slice(lineStart + 1, last)
-  const pretty = lineStart >= list && indent.trim() === ''
+  const indent = text.slice(text.lastIndexOf('\n', last) + 1, last)
+  const pretty = indent.trim() === ''
   const unit = indent.startsWith(' ') ? indent.slice(0, Math.max(1, Math.floor(indent.length / 3))) : '\t'
   const entry = JSON.stringify(
     { enc: key.enc, recipient: key.recipient },

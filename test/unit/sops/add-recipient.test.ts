@@ -185,6 +185,11 @@ test('JSON in which the list begins a line of its own has the entry behind the o
   expect(await append(text, 'sops-json')).toBe(text.replace('}\n', `},${JSON.stringify(ENTRY)}\n`))
 })
 
+test('JSON whose last key stands behind another on its line has the entry there, too', async () => {
+  const text = '{"sops":{"age":[\n  {"a":1}, {"b":2}]}}'
+  expect(await append(text, 'sops-json')).toBe(text.replace(']', `,${JSON.stringify(ENTRY)}]`))
+})
+
 test('what is no JSON is an error', async () => {
   await expect(append('{"sops":{"age":[{}]}', 'sops-json')).rejects.toThrow(SyntaxError)
 })
@@ -193,6 +198,7 @@ test.each<[format: SopsFormat, text: string, why: string]>([
   ['sops-json', '{"age":[{}]}', 'it has no list of age keys'],
   ['sops-json', '{"sops":{"age":[]}}', 'it has no list of age keys'],
   ['sops-json', '{"sops":{"age":"["}}', 'it has no list of age keys'],
+  ['sops-json', '{"sops":{"age":"{}"}}', 'it has no list of age keys'],
   ['sops-binary', '{"sops":[{"age":[{}]}]}', 'it has no list of age keys'],
   ['sops-dotenv', 'age__list_0__map_enc=x\nxsops_age__list_0__map_enc=x\n', 'it has no lines of age keys'],
   ['sops-ini', '[sops]\nsops_age__list_0__map_enc = x\n', 'it has no lines of age keys'],
@@ -228,11 +234,16 @@ test('dotenv has the lines behind the last of the keys, by the highest number, w
   expect(await append(cut.join('\n'), 'sops-dotenv')).toBe([...cut, ...more].join('\n'))
 })
 
-test('bytes that are no text stay as they are', async () => {
-  const line = 'sops_age__list_0__map_enc=x\n'
-  const bytes = Buffer.concat([Buffer.from([0x41, 0x3d, 0xff, 0xfe, 0x0a]), Buffer.from(line)])
-  const made = await appendAgeKey(bytes, 'sops-dotenv', KEY)
-  expect(made.subarray(0, bytes.length - 1)).toEqual(bytes.subarray(0, -1))
+test.each<[format: SopsFormat, text: string]>([
+  ['sops-dotenv', 'A=\xff\xfe\nsops_age__list_0__map_enc=x'],
+  ['sops-ini', 'A = \xc3\xbc\nage__list_0__map_enc = x'],
+  ['sops-yaml', 'A: \xc3\xbc\nsops:\n  age:\n    - enc: x\n'],
+  ['sops-json', '{"A":"\xc3\xbc","sops":{"age":[{}'],
+])('bytes that are no ASCII stay as they are in %s', async (format, text) => {
+  const bytes = Buffer.from(text, 'latin1')
+  const whole = format === 'sops-json' ? Buffer.concat([bytes, Buffer.from(']}}')]) : bytes
+  const made = await appendAgeKey(whole, format, KEY)
+  expect(made.subarray(0, bytes.length)).toEqual(bytes)
 })
 
 test.each<[what: string, before: string, after: string]>([
