@@ -206,8 +206,8 @@ type Found = readonly [kind: ProblemKind, lost: boolean]
 function sopsProblems({ quote, text, valueAt, value }: Assignment): Found[] {
   const raw = text.slice(valueAt)
   const escaped = quote === undefined && raw.includes('\\n') && KEY_BEGIN.test(raw)
-  const refers = quote !== "'" && quote !== '`' && value.includes('${')
-  const differs = refers || value !== raw.replaceAll('\\n', '\n')
+  // Quotes of any kind differ by themselves; what stands in none may refer to something.
+  const differs = value.includes('${') || value !== raw.replaceAll('\\n', '\n')
   return [...(escaped ? [['escape', true] as const] : []), ...(differs ? [['sops', false] as const] : [])]
 }
 
@@ -247,11 +247,9 @@ export function diagnose(reading: Reading, { encrypted, notes }: Subject): Probl
     dotenvx: assignments.some(({ name }) => name.startsWith('DOTENV_PUBLIC_KEY')),
     seen: new Map(),
   }
-  const nothing = others
-    .filter(({ line, text }) => line > 1 || text !== '\ufeff')
-    .map(
-      ({ line, text }): Problem => ({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true }),
-    )
+  const nothing = others.map(
+    ({ line, text }): Problem => ({ kind: CONFLICT.test(text) ? 'conflict' : 'nothing', line, lost: true }),
+  )
   const problems = [
     ...nothing,
     ...assignments.flatMap((assignment) => problemsOf(assignment, around)),

@@ -51,6 +51,8 @@ describe('of plaintext', () => {
     ['carriage returns further down', 'A=1\nB=2\r\nC=3\r\n', ['crlf 2 -']],
     ['a byte order mark and carriage returns', '\ufeffA=1\r\n', ['bom 1 -', 'crlf 1 -']],
     ['a byte order mark alone', '\ufeff', ['bom 1 -']],
+    ['carriage returns below what sets nothing', 'some words\nA=1\r\n', ['nothing 1 - lost', 'crlf 2 -']],
+    ['carriage returns at the beginning', '\r\nA=1', ['crlf 1 -']],
     ['a name three times', 'A=1\nA=2\nA=2', ['twice 2 A lost', 'twice 3 A']],
     [
       'a line that sets nothing between others',
@@ -114,6 +116,8 @@ describe('of plaintext', () => {
     ['B=1\nA=${B:-x}${B-y}', false],
     ['B=1\nA=${B:?x}', true],
     ['B=1\nA=${B:+x}', true],
+    ['B=1\nA=${B:-x', true],
+    ['B=1\nA=${B:-x\nC=2', true],
     ['A=${A:-x}', true],
     ['A=1\nA=${A}2', true],
     ['AB=1\nA=${AB}', true],
