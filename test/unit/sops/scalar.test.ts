@@ -43,3 +43,57 @@ describe('numbers and booleans', () => {
     expect(parseGoBool('yes')).toBeUndefined()
   })
 })
+
+const exactly = (text: string) => ({ authenticated: text, shown: text })
+
+describe('the edges of numbers', () => {
+  it.each([
+    ['-9223372036854775808', exactly('-9223372036854775808')],
+    ['-9223372036854775809', undefined],
+    ['9223372036854775808', undefined],
+    ['-0', exactly('0')],
+    ['000', exactly('0')],
+    [`-${'0'.repeat(30)}42`, exactly('-42')],
+    ['10000000000000000000', undefined],
+    ['', undefined],
+    ['+', undefined],
+    ['5 ', undefined],
+    [' 5', undefined],
+    ['5.0', undefined],
+  ])('%j as an integer', (text, read) => {
+    expect(goInt(text)).toEqual(read)
+  })
+
+  it.each([
+    ['.5', { authenticated: '0.5', shown: '0.5' }],
+    ['+5.', { authenticated: '5', shown: '5.0' }],
+    ['-2.5E+3', { authenticated: '-2500', shown: '-2500.0' }],
+    ['-0.00001', { authenticated: '-0.00001', shown: '-1E-05' }],
+    ['0.00012', { authenticated: '0.00012', shown: '0.00012' }],
+    ['12e-11', { authenticated: '0.00000000012', shown: '1.2E-10' }],
+    ['1e100', { authenticated: `1${'0'.repeat(100)}`, shown: '1E+100' }],
+    ['-1234567', { authenticated: '-1234567', shown: '-1.234567E+06' }],
+    ['0', { authenticated: '0', shown: '0.0' }],
+    ['-1e999', undefined],
+    ['', 'odd'],
+    ['.', 'odd'],
+    ['e5', 'odd'],
+    ['1e', 'odd'],
+    ['1 ', 'odd'],
+    [' 1', 'odd'],
+    ['1_0', 'odd'],
+  ])('%j as a float', (text, read) => {
+    expect(goFloat(text)).toEqual(read)
+  })
+
+  it('knows the twelve booleans of Go, whole', () => {
+    const [yes, no] = [
+      ['1', 't', 'T', 'TRUE', 'true', 'True'],
+      ['0', 'f', 'F', 'FALSE', 'false', 'False'],
+    ]
+    for (const text of yes) expect(parseGoBool(text)).toEqual({ authenticated: 'True', shown: 'true' })
+    for (const text of no) expect(parseGoBool(text)).toEqual({ authenticated: 'False', shown: 'false' })
+    for (const text of ['', 'true ', ' true', 'false ', ' false', 'tRUE', '10', '2'])
+      expect(parseGoBool(text)).toBeUndefined()
+  })
+})
