@@ -84,6 +84,15 @@ describe('what builtin declines', () => {
     expect(await more('sops_key_groups__list_0__map_age__list_0__map_enc=x')).toEqual({
       declines: 'it has key groups',
     })
+    const enc = 'sops_age__list_0__map_enc=armor'
+    const rest = DOTENV.replaceAll(/sops_age.*\n/g, '')
+    const lines = DOTENV.replace(enc, `${enc}\\nmore`)
+    expect(await parseEnvelope(Buffer.from(lines), 'sops-dotenv')).toMatchObject({
+      keys: [{ enc: 'armor\nmore' }],
+    })
+    expect(await parseEnvelope(Buffer.from(`${rest}sops_age=x\n`), 'sops-dotenv')).toEqual({
+      declines: 'its age keys are no list',
+    })
     expect(await more('sops_age__list_0__map_more=x')).toEqual({
       declines: 'its age keys have entries unknown here',
     })
@@ -92,23 +101,25 @@ describe('what builtin declines', () => {
 
 describe('what builtin refuses as damaged, as sops does', () => {
   it.each([
-    ['a line twice', `${DOTENV}sops_mac=ENC[]\n`],
-    ['an age key twice', `${DOTENV}sops_age__list_0__map_enc=x\n`],
-    ['a gap in the keys', DOTENV.replaceAll('list_0', 'list_1')],
+    ['a metadata line twice', `${DOTENV}sops_mac=ENC[]\n`],
+    ['a metadata line twice', `${DOTENV}sops_age__list_0__map_enc=x\n`],
+    ['a metadata line that is a list too', `${DOTENV}sops_age=x\n`],
+    ['a metadata line that is a list too', `${DOTENV}sops_kms=x\nsops_kms__list_0__map_arn=x\n`],
+    ['an age key is missing', DOTENV.replaceAll('list_0', 'list_1')],
     ['no MAC', DOTENV.replace(/sops_mac.*\n/, '')],
-    ['no key', DOTENV.replaceAll(/sops_age.*\n/g, '')],
+    ['no keys', DOTENV.replaceAll(/sops_age.*\n/g, '')],
     ['a line that assigns nothing', `nothing\n${DOTENV}`],
-    ['two rules', `${DOTENV}sops_encrypted_suffix=a\nsops_unencrypted_suffix=b\n`],
-    ['another end of lines', DOTENV.replaceAll('\n', '\r\n')],
-  ])('%s', async (_, text) => {
-    let result: unknown
-    try {
-      result = await parseEnvelope(Buffer.from(text), 'sops-dotenv')
-    } catch (error) {
-      result = error
-    }
-    expect(result).toBeInstanceOf(SopsFault)
-    expect(result).toMatchObject({ kind: 'damaged' })
+    [
+      'more than one rule about what is encrypted',
+      `${DOTENV}sops_encrypted_suffix=a\nsops_unencrypted_suffix=b\n`,
+    ],
+    ['lines that end otherwise', DOTENV.replaceAll('\n', '\r\n')],
+  ])('%s: %j', async (message, text) => {
+    await expect(parseEnvelope(Buffer.from(text), 'sops-dotenv')).rejects.toThrow(SopsFault)
+    await expect(parseEnvelope(Buffer.from(text), 'sops-dotenv')).rejects.toMatchObject({
+      kind: 'damaged',
+      message,
+    })
   })
 })
 
@@ -145,13 +156,15 @@ describe('the tree', () => {
       encoding: 'latin1',
       items: [{ name: 'A\xff', value: '\xfe' }, { name: 'A' }],
     })
-    const json = Buffer.from(JSON.stringify({ B: 'ü', sops: GOOD, A: [1] }))
+    const json = Buffer.from(JSON.stringify({ B: 'ü', sops: GOOD, A: [1], C: 5, D: true }))
     expect(await parseEnvelope(json, 'sops-binary')).toMatchObject({
       format: 'sops-binary',
       encoding: 'utf8',
       items: [
         { kind: 'value', line: 0, name: 'B', value: 'ü' },
         { kind: 'value', line: 0, name: 'A', value: [{ number: '1' }] },
+        { name: 'C', value: { number: '5' } },
+        { name: 'D', value: true },
       ],
     })
   })
