@@ -470,6 +470,10 @@ export const HOST_CATALOGUE = {
     message: `${quote(config)}: names ${list(recipients)} for ${list(files)}, which nobody has accepted on this machine`,
     hint: 'find out who owns it, then run: disinto secrets recipients accept',
   }),
+  'rules-gone': ({ path }: Texts<'path'>) => ({
+    message: `${quote(path)}: is gone, and its rules were accepted on this machine`,
+    hint: 'git checkout -- .sops.yaml brings it back; if it is to be made anew: disinto secrets keygen',
+  }),
   'rule-loosened': ({ config, files }: Texts<'config'> & { readonly files: readonly string[] }) => ({
     message: `${quote(config)}: needs fewer keys together for ${list(files)} than was accepted on this machine`,
     hint: 'find out why (git log -p .sops.yaml), then run: disinto secrets recipients accept',

@@ -72,6 +72,8 @@ http {
       proxy_set_header Git-Protocol $http_git_protocol;
       proxy_set_header User-Agent $http_user_agent;
       proxy_hide_header Set-Cookie;
+      # The forge answers; where else to look it does not say: such a path has not been compared with "map".
+      proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset X-Accel-Expires;
       proxy_http_version 1.1;
       proxy_ssl_server_name on;
       proxy_ssl_verify on;
@@ -114,7 +116,7 @@ export const PROXY_SERVICE = `
     restart: unless-stopped
     init: true
     read_only: true
-    tmpfs: [/tmp]
+    tmpfs: ["/tmp:size=1g"]
     security_opt:
       - no-new-privileges
     environment:

@@ -429,6 +429,18 @@ async function grant(host: Host): Promise<string | undefined> {
   }
 }
 
+test('rules that somebody has taken away are not made anew, unless by keygen', () => {
+  const host = new Host()
+  host.well(['secrets', 'add', 'TOKEN'], { input: MARK })
+  const rules = host.read('.sops.yaml')
+  rmSync(host.path('.sops.yaml'))
+  expect(host.fails(['secrets', 'add', 'OTHER'], { input: MARK })).toMatch(/\.sops\.yaml: is gone/)
+  expect(host.exists('.sops.yaml')).toBe(false)
+  host.well(['secrets', 'keygen'])
+  expect(host.read('.sops.yaml')).toBe(rules)
+  host.well(['secrets', 'add', 'OTHER'], { input: MARK })
+})
+
 describe('ciphertext is not bound to its place', () => {
   const withSecret = () => {
     const host = new Host()

@@ -195,6 +195,9 @@ function readRule(raw: RawRule, index: number, config: string, path: string): Cr
 
 /** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
+  // Line ends to sops, which reads YAML 1.1, and none to us: behind a comment with one stands a rule that only sops sees.
+  if (/\r(?!\n)|[\u0085\u2028\u2029]/.test(text))
+    throw failure('sops-config', { path, reason: 'has a line end that is not a line feed' })
   const document = await parseYaml(path, text)
   if (document === undefined) throw failure('sops-config', { path, reason: 'is not YAML' })
   let parsed: unknown

@@ -126,6 +126,8 @@ export function writerScript(files: readonly DeliveredFile[]): string {
   const sources = [...new Set(files.map(({ source }) => `"$${source}_FILE"`))].join(' ')
   return [
     'set -eu; umask 077',
+    // A volume of this name that there was before, or that the file names otherwise, would be on a disk.
+    `grep -q ' ${WRITTEN} tmpfs ' /proc/mounts || { echo 'disinto: error: the volume for these files is not in memory: remove it (docker volume ls), then disinto up' >&2; exit 1; }`,
     `trap 'rm -f ${written}; exit 0' TERM INT`,
     // What an earlier one has left, and nobody asks for any more; the others are there until they are replaced.
     `for f in ${WRITTEN}/* ${WRITTEN}/.*.new; do case "\${f##*/}" in ${kept}) ;; *) rm -f "$f" ;; esac; done`,

@@ -7,24 +7,34 @@ import { isTerminal } from '../terminal.ts'
 import { warning } from '../warnings.ts'
 import { type Container, containersOf } from './by-name.ts'
 import { runDocker } from './docker.ts'
-import { type Image, inspectFields, startsShim } from './images.ts'
+import { type Image, inspectFields, type ShimCall, shimCall } from './images.ts'
 import type { Reached } from './pass-on.ts'
 import { checkService, envFileOf } from './stack.ts'
 
+/** Keys, and the credentials for the kinds that these variables or options of the shim allow. */
+function keptFromCommands({ environment }: Image, shim: ShimCall | undefined): string[] {
+  const types = new Set([...keyTypesOf(environment), ...(shim?.options.keyTypes ?? [])])
+  return [...withheld(types)].filter((name) => environment.has(name))
+}
+
 /** The words for docker exec. */
-function execWords(id: string, image: Image, withSecrets: boolean, command: readonly string[]): string[] {
-  const { entrypoint, environment } = image
+function execWords(
+  id: string,
+  image: Image,
+  shim: ShimCall | undefined,
+  { withSecrets, command }: { readonly withSecrets: boolean; readonly command: readonly string[] },
+): string[] {
   const terminal = isTerminal(0) && isTerminal(1) ? ['--interactive', '--tty'] : ['--interactive']
-  const user = environment.get('DISINTO_USER') ?? ''
-  if (withSecrets) return ['exec', ...terminal, id, ...entrypoint, ...command]
+  // With the options that the service's own start has: its user, and what it may have.
+  if (withSecrets) return ['exec', ...terminal, id, ...(shim?.words ?? []), '--', ...command]
   // Without the shim nobody changes the user for us, and nobody takes away what opens files. What that user runs, the
   // agent can read in /proc.
-  const keys = [...withheld(keyTypesOf(environment))].filter((name) => environment.has(name))
+  const user = shim?.options.user ?? image.environment.get('DISINTO_USER') ?? ''
   return [
     'exec',
     ...terminal,
     ...(user === '' ? [] : ['--user', user]),
-    ...keys.flatMap((name) => ['--env', `${name}=`]),
+    ...keptFromCommands(image, shim).flatMap((name) => ['--env', `${name}=`]),
     id,
     ...command,
   ]
@@ -54,7 +64,8 @@ export async function runInContainer(
   )
   const image = container && (await inspectFields(context, 'container', container.id))
   if (container === undefined || image === undefined) throw failure('service-down', { service })
-  if (withSecrets && !startsShim(image.entrypoint)) throw failure('shell-no-shim', { service })
+  const shim = await shimCall(image)
+  if (withSecrets && shim === undefined) throw failure('shell-no-shim', { service })
   if (withSecrets) warnOfAge(context, container, service)
-  return runDocker(context, execWords(container.id, image, withSecrets, command))
+  return runDocker(context, execWords(container.id, image, shim, { withSecrets, command }))
 }

@@ -54,7 +54,8 @@ export async function summaryOf(bytes: Buffer, marks: Marks = new Map()): Promis
   const outside = await readOutside(bytes, format, readYamlTree)
   let lines: string[]
   if (bytes.length === 0) lines = ['empty']
-  else if (format === undefined) lines = [`NOT ENCRYPTED: ${bytes.length} bytes, none of them shown`]
+  else if (format === undefined)
+    lines = [`NOT ENCRYPTED: ${bytes.length} bytes, none of them shown, ${markOf(bytes.toString('latin1'))}`]
   else if (!outside.whole) lines = [`${format}, damaged: ${markOf(bytes.toString('latin1'))}`]
   else if (format === 'age')
     lines = [

@@ -7,7 +7,7 @@ import { hasKey } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { acceptedRules, acceptRules, isAcceptedAsIs } from '../access/accepted.ts'
 import { claimPlace } from '../access/accepted-record.ts'
-import { makeRules } from '../access/first-use.ts'
+import { makeRules, refuseNewRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
 import { type CreationRules, findRules, overRules } from '../access/rules.ts'
 import { withService } from '../access/service-rule.ts'
@@ -98,7 +98,8 @@ async function nameInRules(
   recipient: string,
 ): Promise<void> {
   const { project, speak } = context
-  await ensureAccepted(context, rules, [project.envFile])
+  // That the service is let in is what was asked for.
+  await ensureAccepted(context, rules, [project.envFile], () => [recipient])
   const changed = await withService(rules, project, recipient, await ownRecipients(context))
   if (changed === rules) return acceptService(context, recipient)
   await writeFile(rules.path, Buffer.from(changed.text), overRules(rules))
@@ -127,6 +128,7 @@ export async function grantService(context: HostContext, service: string, recipi
   await openWith(context)(document)
   const rules = await findRules(project.root)
   if (rules === undefined) {
+    await refuseNewRules(context)
     const [own] = await ownRecipients(context)
     if (own !== undefined) await makeRules(context, own)
   } else await nameInRules(context, rules, service, recipient)

@@ -375,3 +375,14 @@ describe('a file is ours', () => {
     expect(isOurs(link, place.root)).toBe(false)
   })
 })
+
+test.each([
+  ['a next line', '\u0085'],
+  ['a line separator', '\u2028'],
+  ['a paragraph separator', '\u2029'],
+  ['a carriage return', '\r'],
+])('a rule behind %s in a comment, which sops sees, is not read over', async (_, end) => {
+  const text = `creation_rules:\n  # x${end}  - age: ${SSH}\n  - age: ${ME}\n`
+  await expect(rulesOf(text)).rejects.toMatchObject({ code: 'sops-config' })
+  expect((await rulesOf(text.replace(end, '').replaceAll('\n', '\r\n'))).rules).toHaveLength(1)
+})

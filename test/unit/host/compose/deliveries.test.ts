@@ -101,3 +101,10 @@ test('the writer’s script has names, modes and owners in it, and readies nothi
     lines.findLastIndex((line) => line.startsWith('put ')),
   )
 })
+
+test('the writer’s script looks before it writes that the volume is in memory', () => {
+  const [delivery] = deliveriesOf(delivering({ a: 'A' }))
+  const [first = '', second = ''] = writerScript(delivery?.files ?? []).split('\n')
+  expect(first).toBe('set -eu; umask 077')
+  expect(second).toMatch(/^grep -q ' \/run\/disinto-secrets tmpfs ' \/proc\/mounts \|\| \{ .*exit 1; \}$/)
+})

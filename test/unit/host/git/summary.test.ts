@@ -86,3 +86,9 @@ test('whatever the bytes, it ends, and a value that stands in them is not told',
     }),
   )
 })
+
+test('a change of a file that is not encrypted shows, also where its length stays', async () => {
+  const [one, other] = await Promise.all(['age: a\n', 'age: b\n'].map((text) => summaryOf(Buffer.from(text))))
+  expect(one).toMatch(/^NOT ENCRYPTED: 7 bytes/)
+  expect(other).not.toBe(one)
+})
