@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Host, MARK, SOPS } from './host.ts'
+import { AGE, Host, MARK, SOPS } from './host.ts'
 
 /** sops wants a rule for every file where there is a .sops.yaml. */
 const NO_CONFIG = ['--config', '/dev/null']
@@ -330,6 +330,17 @@ describe('a file that an SSH key alone opens', () => {
     expect(host.read('secrets/B.enc')).toBe(before)
     expect(opens(host, other.keyFile, 'secrets/B.enc')).toBe(true)
   })
+})
+
+test('migrate gives a service no age file that it could not open, put in the place of a granted one', () => {
+  const host = withSecrets(['A'])
+  host.well(['secrets', 'grant', 'qwen', 'A'])
+  const sealed = spawnSync(AGE, ['--recipient', host.recipient()], { input: MARK })
+  host.write('secrets/A.enc', sealed.stdout)
+  host.well(['secrets', 'migrate'])
+  expect(host.bySops('A')).toBe(MARK)
+  const qwen = host.recipient(join(host.home, '.config/sops/age/project/qwen/keys.txt'))
+  expect(host.read('secrets/A.enc')).not.toContain(qwen)
 })
 
 test('another service than the agents that a stranger’s rule names for .env.enc is asked about', () => {

@@ -1,7 +1,7 @@
-import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { DISINTO } from '../helpers/parts.ts'
-import { freshValue, must, run, until, useImage } from '../image/image.ts'
+import { freshValue, must, run, scratch, until, useImage } from '../image/image.ts'
 import { asRoot, environmentIn, Stack } from './stack.ts'
 
 useImage()
@@ -23,6 +23,18 @@ test('a project with plaintext goes up without any key, with one warning', async
   expect(stderr).toContain('secrets in plaintext')
   expect(await environmentIn(await stack.container())).toContain(`FORGE_TOKEN=${value}`)
   expect(await rm(stack.keyFile()).catch(() => 'no operator key')).toBe('no operator key')
+})
+
+test('an env file that is a link out of the project is mounted nowhere: it may be a key', async () => {
+  const stack = await Stack.make()
+  const value = freshValue('other')
+  const directory = await scratch()
+  await writeFile(`${directory}/other`, `TOKEN=${value}\n`)
+  await symlink(`${directory}/other`, stack.path('.env'))
+  const { exitCode, stderr } = await stack.run(['up'])
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('leads out of the directory')
+  expect(await stack.containers()).toEqual([])
 })
 
 test('a stack goes on across migrate: restart makes it anew with .env.enc', async () => {

@@ -9,6 +9,20 @@ import { failure } from '../errors.ts'
 import { readOutsideOf } from './inventory.ts'
 import { isForOthers, openWith, plaintextOf, withOnlyKey } from './open.ts'
 
+/** Whether the key of a service on this machine opens a document. Throws what else may be wrong with it. */
+export async function opensFor(context: HostContext, document: Document, service: string): Promise<boolean> {
+  const keyFile = join(context.project.serviceKeysDir ?? '', service, 'keys.txt')
+  const variables = withOnlyKey(context.variables, keyFile)
+  try {
+    await plaintextOf(document, openWith({ ...context, variables }))
+    return true
+  } catch (error) {
+    if (!(error instanceof DisintoError)) throw error
+    if (!isForOthers(error) && error.code !== 'file-tampered') throw error
+    return false
+  }
+}
+
 /**
  * Throws reader-unproved where a file names a service whose key is here and does not open it. Whom a file names is a
  * claim, and a file that was encrypted for fewer, brought here under another name, would be encrypted anew for them.
@@ -19,14 +33,7 @@ export async function checkReaders(context: HostContext, document: Document): Pr
   if (groups.length > 1) return
   for (const [service, own] of await recipientsOfServices(context)) {
     if (!own.some((recipient) => hasKey(recipients, recipient))) continue
-    const keyFile = join(context.project.serviceKeysDir ?? '', service, 'keys.txt')
-    const variables = withOnlyKey(context.variables, keyFile)
-    try {
-      await plaintextOf(document, openWith({ ...context, variables }))
-    } catch (error) {
-      if (!(error instanceof DisintoError)) throw error
-      if (!isForOthers(error) && error.code !== 'file-tampered') throw error
+    if (!(await opensFor(context, document, service)))
       throw failure('reader-unproved', { path: document.source.path, service })
-    }
   }
 }
