@@ -98,8 +98,7 @@ async function nameInRules(
   recipient: string,
 ): Promise<void> {
   const { project, speak } = context
-  // That the service is let in is what was asked for.
-  await ensureAccepted(context, rules, [project.envFile], () => [recipient])
+  await ensureAccepted(context, rules, [project.envFile])
   const changed = await withService(rules, project, recipient, await ownRecipients(context))
   if (changed === rules) return acceptService(context, recipient)
   await writeFile(rules.path, Buffer.from(changed.text), overRules(rules))
