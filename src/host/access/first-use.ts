@@ -6,8 +6,8 @@ import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
 import { AGENTS } from '../project.ts'
-import { acceptedRules, acceptRules } from './accepted.ts'
-import { claimPlace } from './accepted-record.ts'
+import { acceptRules } from './accepted.ts'
+import { acceptedState, claimPlace } from './accepted-record.ts'
 import { newRules } from './first-rules.ts'
 import { foreignKeys, keyAt, ownRecipients, wasFirst } from './keys.ts'
 import { type CreationRules, findRules, rulesOf } from './rules.ts'
@@ -78,16 +78,15 @@ export async function makeRules(context: HostContext, operator: string): Promise
  * Throws rules-gone where rules were accepted here and there are none any more: new ones would be looser, and who took the
  * old away, in a pull request for example, must not decide that.
  */
-export async function refuseNewRules(context: HostContext): Promise<void> {
-  if ((await acceptedRules(context)) !== undefined)
-    throw failure('rules-gone', { path: context.project.sopsConfig })
+export function refuseNewRules(context: HostContext): void {
+  if (acceptedState(context) !== undefined) throw failure('rules-gone', { path: context.project.sopsConfig })
 }
 
 /** The rules of the project; on first use they and the operator key are made. Throws rules-gone. */
 export async function ensureRules(context: HostContext): Promise<CreationRules> {
   const existing = await findRules(context.project.root)
   if (existing !== undefined) return existing
-  await refuseNewRules(context)
+  refuseNewRules(context)
   const { recipient } = await operatorRecipient(context)
   return makeRules(context, recipient)
 }

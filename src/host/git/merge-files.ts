@@ -7,14 +7,14 @@ import { readRegular } from '../../load/read.ts'
 import type { Document, Source } from '../../nouns.ts'
 import { quote } from '../../quote.ts'
 import { areSameKeys, hasKey, keysWithout } from '../../sops/master-key.ts'
-import { acceptedRules } from '../access/accepted.ts'
+import { acceptedState } from '../access/accepted-record.ts'
 import { ownersOf } from '../access/keys.ts'
-import { type CreationRules, rulesOf } from '../access/rules.ts'
+import { type CreationRule, type CreationRules, rulesOf } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
 import { projectAt } from '../project.ts'
-import { type Audience, audienceOfRule } from '../store/audience.ts'
+import { type Audience, audienceWithin } from '../store/audience.ts'
 import { ensureAccepted } from '../store/consent.ts'
 import { namesOfCopy } from '../store/grant.ts'
 import { outsideOf, readOutsideOf } from '../store/inventory.ts'
@@ -48,10 +48,15 @@ export function placeOf(path: string): { readonly source: Source; readonly root:
   return { source: { role: 'env-file', path, plaintextAllowed: false }, root: directory }
 }
 
-/** A name in a version that is not the one that it should have. */
-function otherName({ entries }: Version, name: string): string | undefined {
-  for (const entry of entries) if (entry.kind === 'value' && entry.name !== name) return entry.name
-  return undefined
+/** Returns why a version can't be merged by name; undefined when it can. */
+function whyNot({ kind, entries }: Version, source: Source): string | undefined {
+  if (source.role === 'secret' && kind !== 'binary') {
+    // A file that is called otherwise is a copy of another, and would be encrypted for those who may read this one.
+    const other = entries.find((entry) => entry.kind === 'value' && entry.name !== source.name)
+    if (other?.kind === 'value') return `it holds ${quote(other.name)}, which is not its name`
+  }
+  const twice = nameTwice(entries)
+  return twice === undefined ? undefined : `${quote(twice)} is in it twice`
 }
 
 /** Opens one version; undefined for an ancestor that does not have the file. */
@@ -71,21 +76,11 @@ async function openVersion(
   try {
     const { plaintext } = await openWith(context)(document)
     const version = versionOf(document, plaintext)
-    if ('reason' in version)
-      throw failure('merge-impossible', { path: source.path, reason: `${side}: ${version.reason}` })
-    // A secret file that is called otherwise is a copy of another, and would be encrypted for those who may read this one.
-    const other = source.role === 'secret' && version.kind !== 'binary' && otherName(version, source.name)
-    if (typeof other === 'string')
-      throw failure('merge-impossible', {
-        path: source.path,
-        reason: `${side}: it holds ${quote(other)}, which is not its name`,
-      })
-    const twice = nameTwice(version.entries)
-    if (twice !== undefined)
-      throw failure('merge-impossible', {
-        path: source.path,
-        reason: `${side}: ${quote(twice)} is in it twice`,
-      })
+    const impossible = (reason: string) =>
+      failure('merge-impossible', { path: source.path, reason: `${side}: ${reason}` })
+    if ('reason' in version) throw impossible(version.reason)
+    const reason = whyNot(version, source)
+    if (reason !== undefined) throw impossible(reason)
     return { document, version }
   } catch (error) {
     if (!(error instanceof DisintoError) || error.code === 'merge-impossible') throw error
@@ -140,10 +135,8 @@ async function readersOf(version: OpenedVersion | undefined): Promise<readonly s
 async function audienceOf(
   context: HostContext,
   { base, ours, theirs, merged }: Sides,
-  { path }: Source,
-  rules: CreationRules,
+  rule: CreationRule,
 ): Promise<Audience> {
-  const rule = rules.for(path)
   const owners = await ownersOf(context)
   const [old, mine, other] = [await readersOf(base), await readersOf(ours), await readersOf(theirs)]
   const isAll = ({ version }: OpenedVersion) => isDeepStrictEqual(version.entries, merged.entries)
@@ -154,11 +147,9 @@ async function audienceOf(
     if (!inOurs && !inTheirs) return owner === undefined
     // What is merged is all that they could read before.
     if (isAll(inOurs ? ours : theirs) || (owner === undefined && !hasKey(old, reader))) return true
-    throw failure('merge-readers', { path, reader: owner ?? reader })
+    throw failure('merge-readers', { path: rule.path, reader: owner ?? reader })
   }
-  const groups = rule.groups.map((keys) => keys.filter(stays))
-  if (groups.some((keys) => keys.length === 0)) throw failure('readers-none', { path })
-  return { ...audienceOfRule(rule), groups }
+  return audienceWithin(rule, stays)
 }
 
 /**
@@ -166,7 +157,7 @@ async function audienceOf(
  * does on first use it says to the person who called it; git calls us for whatever directory a branch has brought.
  */
 async function refuseFirstUse(context: HostContext, rules: CreationRules, path: string): Promise<void> {
-  if ((await acceptedRules(context)) !== undefined) return
+  if (acceptedState(context) !== undefined) return
   const owners = await ownersOf(context)
   const recipients = keysWithout(rules.for(path).recipients, [...owners.keys()])
   if (recipients.length > 0)
@@ -265,7 +256,7 @@ export async function mergeFiles(context: HostContext, files: DriverFiles): Prom
   await ensureAccepted(unattended, rules, [source.path])
   for (const { document } of [ours, theirs])
     await checkVersion(unattended, document, source, rules.for(source.path).recipients)
-  const audience = await audienceOf(unattended, sides, source, rules)
+  const audience = await audienceOf(unattended, sides, rules.for(source.path))
   const over = ours.document.bytes
   const write = (bytes: Buffer, verify?: (bytes: Buffer, temporary: string) => Promise<void>) =>
     writeFile(ours.document.source.path, bytes, { over, ...(verify && { verify }) })

@@ -3,13 +3,12 @@
 import type { Entry } from '../../load/decrypt.ts'
 import { read } from '../../load/read.ts'
 import type { Document } from '../../nouns.ts'
-import { hasKey, keysWithout } from '../../sops/master-key.ts'
+import { hasKey } from '../../sops/master-key.ts'
 import { recipientsOfServices } from '../access/keys.ts'
 import type { CreationRules } from '../access/rules.ts'
 import type { HostContext } from '../context.ts'
-import { failure } from '../errors.ts'
 import type { Prepared } from '../files/write.ts'
-import { type Audience, audienceOfRule } from '../store/audience.ts'
+import { type Audience, audienceWithin } from '../store/audience.ts'
 import { ensureAccepted } from '../store/consent.ts'
 import { secretNames, secretSource } from '../store/inventory.ts'
 import { allowed, entriesOf, openWith } from '../store/open.ts'
@@ -47,9 +46,7 @@ async function audienceOfAge(
     const named = own.filter((recipient) => hasKey(rule.recipients, recipient))
     if (named.length > 0 && !(await opensFor(context, document, service))) closed.push(...named)
   }
-  const groups = rule.groups.map((keys) => keysWithout(keys, closed))
-  if (groups.some((keys) => keys.length === 0)) throw failure('readers-none', { path })
-  return { ...audienceOfRule(rule), groups }
+  return audienceWithin(rule, (key) => !hasKey(closed, key))
 }
 
 /** Returns how many there were. All new files are written and opened before the first takes the place of an old one. */

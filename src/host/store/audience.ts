@@ -28,6 +28,13 @@ export function audienceOfRule({ groups, threshold }: CreationRule): Audience {
   return { groups, threshold, lost: [], lacking: [] }
 }
 
+/** Those of a rule who stay, for a file whose rule names more than may have it. Throws readers-none. */
+export function audienceWithin(rule: CreationRule, stays: (key: string) => boolean): Audience {
+  const groups = rule.groups.map((keys) => keys.filter(stays))
+  if (groups.some((keys) => keys.length === 0)) throw failure('readers-none', { path: rule.path })
+  return { ...audienceOfRule(rule), groups }
+}
+
 /**
  * Who a file is for when it is written again. What the file says of its readers only ever takes away: those whom the rule
  * does not name, but for our own keys, are lost, and nobody is gained but those that are `given`. Throws readers-none.

@@ -127,7 +127,7 @@ export async function grantService(context: HostContext, service: string, recipi
   await openWith(context)(document)
   const rules = await findRules(project.root)
   if (rules === undefined) {
-    await refuseNewRules(context)
+    refuseNewRules(context)
     const [own] = await ownRecipients(context)
     if (own !== undefined) await makeRules(context, own)
   } else await nameInRules(context, rules, service, recipient)

@@ -58,9 +58,9 @@ async function writeBoth({ project }: HostContext, proposal: Proposal, signature
   const path = join(project.root, proposal.path)
   const before = readUnlinked(project.root, proposal.path)
   if (!before.equals(proposal.bytes)) await writeFile(path, proposal.bytes, { over: before, mode: 0o644 })
-  const beside = join(project.root, besideProposal(proposal.path, 'sig'))
-  refuseLink(project.root, besideProposal(proposal.path, 'sig'))
-  await writeFile(beside, Buffer.from(signature), { mode: 0o644 })
+  const beside = besideProposal(proposal.path, 'sig')
+  refuseLink(project.root, beside)
+  await writeFile(join(project.root, beside), Buffer.from(signature), { mode: 0o644 })
 }
 
 /** Says so when vault-run would not take what was just signed. */
@@ -87,8 +87,8 @@ async function warnUnlessItCounts(context: HostContext, proposal: Proposal, name
 }
 
 /**
- * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used, signers-unusable, signers-elsewhere, proposal-link,
- * signing-key-missing and signing-failed; then nothing was written.
+ * Approves the proposal as it stands, and returns it as it was signed. Throws what is wrong with it, approval-used,
+ * signers-unusable, signers-elsewhere, proposal-link, signing-key-missing and signing-failed; then nothing was written.
  */
 export async function approve(context: HostContext, approving: Approving): Promise<Proposal> {
   const { project } = context
