@@ -1,24 +1,14 @@
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { generateKey } from '../../../../src/age/keygen.ts'
 import { acceptRules, isAcceptedAsIs } from '../../../../src/host/access/accepted.ts'
 import { keyAt } from '../../../../src/host/access/keys.ts'
 import { type CreationRules, rulesOf } from '../../../../src/host/access/rules.ts'
 import { ensureAccepted, unacceptedReaders } from '../../../../src/host/store/consent.ts'
+import { person } from '../../../helpers/person.ts'
 import { Place } from '../../../helpers/place.ts'
 
-/** Who sits at the terminal: what is answered, and what was asked. */
-const person = vi.hoisted(() => ({ answers: [] as boolean[], asked: [] as string[] }))
-vi.mock('@inquirer/confirm', () => ({
-  default: async (question: { message: string; default: boolean }) => {
-    person.asked.push(`${question.message} ${question.default}`)
-    return person.answers.shift()
-  },
-}))
-beforeEach(() => {
-  person.answers = []
-  person.asked = []
-})
+vi.mock('@inquirer/confirm', async () => (await import('../../../helpers/person.ts')).prompt)
 
 const BOB = generateKey().recipient
 const ENV = '^\\.env(\\.enc)?$'

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { sealAgeFile } from '../../../../src/age/file.ts'
 import { generateKey } from '../../../../src/age/keygen.ts'
 import { acceptRules, isAcceptedAsIs } from '../../../../src/host/access/accepted.ts'
@@ -13,20 +13,10 @@ import { grantsOf, nameFor, sourceOf } from '../../../../src/host/store/grants.t
 import { envSource, outsideOf, readOutsideOf } from '../../../../src/host/store/inventory.ts'
 import { read } from '../../../../src/load/read.ts'
 import { sealJson } from '../../../../src/sops/seal.ts'
+import { person } from '../../../helpers/person.ts'
 import { MARK, Place } from '../../../helpers/place.ts'
 
-/** Who sits at the terminal: what is answered, and what was asked. */
-const person = vi.hoisted(() => ({ answers: [] as boolean[], asked: [] as string[] }))
-vi.mock('@inquirer/confirm', () => ({
-  default: async (question: { message: string; default: boolean }) => {
-    person.asked.push(`${question.message} ${question.default}`)
-    return person.answers.shift()
-  },
-}))
-beforeEach(() => {
-  person.answers = []
-  person.asked = []
-})
+vi.mock('@inquirer/confirm', async () => (await import('../../../helpers/person.ts')).prompt)
 afterEach(() => void vi.restoreAllMocks())
 
 const ENV = '^\\.env(\\.enc)?$'

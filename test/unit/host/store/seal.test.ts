@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { generateKey } from '../../../../src/age/keygen.ts'
 import { acceptRules } from '../../../../src/host/access/accepted.ts'
 import { keyAt } from '../../../../src/host/access/keys.ts'
@@ -13,20 +13,10 @@ import { read } from '../../../../src/load/read.ts'
 import type { Plaintext, Source } from '../../../../src/nouns.ts'
 import { sealDotenv, sealJson } from '../../../../src/sops/seal.ts'
 import { SOPS } from '../../../helpers/parts.ts'
+import { person } from '../../../helpers/person.ts'
 import { MARK, Place } from '../../../helpers/place.ts'
 
-/** Who sits at the terminal: what is answered, and what was asked. */
-const person = vi.hoisted(() => ({ answers: [] as boolean[], asked: [] as string[] }))
-vi.mock('@inquirer/confirm', () => ({
-  default: async (question: { message: string; default: boolean }) => {
-    person.asked.push(`${question.message} ${question.default}`)
-    return person.answers.shift()
-  },
-}))
-beforeEach(() => {
-  person.answers = []
-  person.asked = []
-})
+vi.mock('@inquirer/confirm', async () => (await import('../../../helpers/person.ts')).prompt)
 
 const BOB = generateKey()
 const WITH_SOPS = { PATH: dirname(SOPS) }
