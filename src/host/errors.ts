@@ -328,6 +328,14 @@ export const HOST_CATALOGUE = {
     message: `there is an operator key, but it is ${what}, and nothing here can read its public half`,
     hint: 'put its public half in .sops.yaml yourself (age-keygen -y asks for the passphrase, age-plugin-… -l lists it): encrypting then needs no key, and sops opens the files',
   }),
+  'keys-elsewhere': ({ path, old, config }: Texts<'path' | 'old' | 'config'>) => ({
+    message: `${quote(path)}: holds the keys of the project that was at ${quote(old)} and is gone, which ${quote(config)} names`,
+    hint: `if this is that project: disinto secrets keygen --moved-from ${quote(old)}; if not, its .sops.yaml would have the other's keys used here: take them out of it`,
+  }),
+  'keys-not-from': ({ path, from }: Texts<'path' | 'from'>) => ({
+    message: `${quote(path)}: is where the keys of this project belong, and those of ${quote(from)} are not there`,
+    hint: 'say where the project was before, as an absolute path; if its .sops.yaml names no key that is here, there is nothing to take along',
+  }),
   'key-unusable': ({ place, reason }: Texts<'place' | 'reason'>) => ({
     message: `${quote(place)}: can't be used as a key (${reason})`,
     hint: 'restore it from its backup; a new key would not open the existing files',
@@ -513,6 +521,10 @@ export const HOST_CATALOGUE = {
   }: Texts<'path' | 'reader'> & { readonly names: readonly string[] }) => ({
     message: `${quote(path)}: ${quote(reader)} would be able to open ${list(names)}, which looks like a copy from secrets/`,
     hint: 'if it is one, restore .env.enc from git; if it is not, say so at a terminal: disinto up asks',
+  }),
+  'readers-gone': ({ path, reader }: Texts<'path' | 'reader'>) => ({
+    message: `${quote(path)}: was encrypted to ${quote(reader)} and is not any more: another file may have been put in its place`,
+    hint: `if so, restore it (git log -p -- ${quote(path)}); if you made it anew: disinto secrets grant ${quote(reader)} .env.enc`,
   }),
   'grant-groups': ({ path, secret }: Texts<'path' | 'secret'>) => ({
     message: `${quote(path)}: its rule for ${quote(secret)} needs keys from several groups: a service’s key alone would not open it`,

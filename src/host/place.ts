@@ -16,6 +16,8 @@ export interface Place {
   readonly root: string
   /** The directory that the place was made in: a copy of it, on another machine perhaps, is nobody's yet. */
   readonly base: string
+  /** Tells the project's directory from every other there was: inode(7) and when it was made. A move keeps it. */
+  readonly directory?: string
 }
 
 /** Whose a directory is; undefined when it does not say. */
@@ -73,8 +75,14 @@ function isDirectory(path: string): boolean {
 }
 
 /** A project and its place as they are written down. */
-export function placeOf(root: string, base: string): Place {
-  return { root: realpathSync(root), base: existsSync(base) ? realpathSync(base) : base }
+export function placeOf(root: string, base: string): Place & Required<Pick<Place, 'directory'>> {
+  // An inode is used again, at the same place perhaps; the time tells.
+  const { ino, birthtimeNs } = statSync(root, { bigint: true })
+  return {
+    root: realpathSync(root),
+    base: existsSync(base) ? realpathSync(base) : base,
+    directory: `${ino} ${birthtimeNs}`,
+  }
 }
 
 /**

@@ -314,6 +314,35 @@ describe('two projects whose directories have one name', () => {
     renameSync(moved, host.directory)
   })
 
+  test('does not get those of a project that is gone by naming them, unless its owner says that it is this one', () => {
+    const host = new Host()
+    host.write('.env', `A=${MARK}\n`)
+    host.well(['secrets', 'migrate'])
+    const rules = host.read('.sops.yaml')
+    const keys = () => host.files(host.home).filter((file) => file.includes('agents'))
+    const before = keys()
+    const gone = host.directory
+    renameSync(gone, join(host.base, 'archive'))
+    rmSync(join(host.base, 'archive'), { recursive: true })
+    const cwd = join(host.base, 'stranger')
+    mkdirSync(cwd)
+    writeFileSync(join(cwd, '.sops.yaml'), rules)
+    const run = (...words: string[]) => host.run(['secrets', 'keygen', ...words], { cwd })
+    for (const words of [
+      ['--service', 'agents'],
+      ['--service', 'other'],
+    ]) {
+      const { status, stderr } = run(...words)
+      expect([status, stderr]).toEqual([1, expect.stringContaining(`was at ${gone} and is gone`)])
+    }
+    expect(keys()).toEqual(before)
+    // The hint, as it is printed.
+    const [, hint = ''] =
+      /disinto secrets keygen (--moved-from \S+);/.exec(run('--service', 'agents').stderr) ?? []
+    expect(run(...hint.split(' ')).status).toBe(0)
+    expect(run('--service', 'agents').stderr).toContain('already exists')
+  })
+
   test('so has a second clone of one: naming a key in .sops.yaml does not make it one’s own', () => {
     const host = new Host()
     host.well(['secrets', 'keygen'])

@@ -1,4 +1,4 @@
-/** What this machine keeps of a project: its directory, and the rules that were accepted. */
+/** What this machine keeps of a project: its directory, the rules that were accepted, and whom .env.enc was given to. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, errnoOf } from '../../errors.ts'
@@ -20,7 +20,9 @@ function stateFile({ project }: HostContext): string | undefined {
   return directory && join(directory, PLACE_FILE)
 }
 
-function fieldsAt(file: string): ReadonlyMap<string, unknown> | undefined {
+type Fields = ReadonlyMap<string, unknown>
+
+function fieldsAt(file: string): Fields | undefined {
   try {
     return new Map(Object.entries(Object(JSON.parse(readFileSync(file, 'utf8')))))
   } catch (error) {
@@ -40,28 +42,68 @@ export function acceptedState(context: HostContext): Accepted | undefined {
   return typeof path === 'string' && typeof text === 'string' ? { path, text } : undefined
 }
 
-/** Writes down that a directory is this project's, and which rules are accepted, if any are. */
-export async function saveAccepted(context: HostContext, state: Accepted | undefined): Promise<void> {
+function givenIn(fields: Fields | undefined): readonly string[] {
+  const given = fields?.get('given')
+  return Array.isArray(given) ? given.map(String) : []
+}
+
+/** Whether .env.enc was seen here to be encrypted to a recipient, by us or before. Throws key-unusable. */
+export function wasGiven(context: HostContext, recipient: string): boolean {
+  const file = stateFile(context)
+  return file !== undefined && givenIn(fieldsAt(file)).includes(recipient)
+}
+
+/** Writes down that a directory is this project's, and what is to change of what is kept there. */
+async function save(
+  context: HostContext,
+  {
+    accepted = acceptedState(context),
+    given,
+  }: { readonly accepted?: Accepted; readonly given?: string } = {},
+): Promise<void> {
   const file = stateFile(context)
   const { keysDir, root } = context.project
   if (file === undefined || keysDir === undefined) return
+  const before = givenIn(fieldsAt(file))
+  const all = given === undefined ? before : [...before, given]
   makeKeyDirectory(file)
-  const kept = state === undefined ? {} : { rules: state.path, accepted: state.text }
-  await writeFile(file, Buffer.from(`${JSON.stringify({ ...placeOf(root, keysDir), ...kept }, null, 2)}\n`))
+  const kept = {
+    ...placeOf(root, keysDir),
+    ...(accepted && { rules: accepted.path, accepted: accepted.text }),
+    ...(all.length > 0 && { given: all }),
+  }
+  await writeFile(file, Buffer.from(`${JSON.stringify(kept, null, 2)}\n`))
+}
+
+/** Writes down which rules are accepted. */
+export async function saveAccepted(context: HostContext, accepted: Accepted): Promise<void> {
+  await save(context, { accepted })
+}
+
+/** Writes down that .env.enc is encrypted to a recipient. */
+export async function saveGiven(context: HostContext, recipient: string): Promise<void> {
+  if (!wasGiven(context, recipient)) await save(context, { given: recipient })
 }
 
 /**
- * Marks the directory beside the operator's key as this project's, before a key is put there. What was accepted for a
- * project that was moved, or on the machine that the directory was copied from, stays accepted.
+ * Marks the directory beside the operator's key as this project's, before a key is put there or used. What was accepted for
+ * a project that was moved, or on the machine that the directory was copied from, stays accepted. Throws keys-elsewhere where
+ * it was that of a project which is gone, and which this one was not moved from: any .sops.yaml can name its keys. `from` is
+ * where it was, as its owner says. Throws keys-not-from where it was not there.
  */
-export async function claimPlace(context: HostContext): Promise<void> {
-  const { keysDir, root } = context.project
+export async function claimPlace(context: HostContext, from?: string): Promise<void> {
+  const { keysDir, root, serviceKeysDir } = context.project
   const file = stateFile(context)
   if (file === undefined || keysDir === undefined) return
   const own = placeOf(root, keysDir)
   const fields = fieldsAt(file)
-  if (fields?.get('root') !== own.root || fields.get('base') !== own.base)
-    await saveAccepted(context, acceptedState(context))
+  const old = fields?.get('root')
+  if (from !== undefined && old !== from && old !== own.root)
+    throw failure('keys-not-from', { path: serviceKeysDir ?? '', from })
+  const isAnothers = typeof old === 'string' && old !== own.root && fields?.get('base') === own.base
+  if (isAnothers && fields?.get('directory') !== own.directory && old !== from)
+    throw failure('keys-elsewhere', { path: serviceKeysDir ?? '', old, config: context.project.sopsConfig })
+  if (old !== own.root || fields?.get('base') !== own.base) await save(context)
 }
 
 /** The text of the rules that were accepted here, as it was then; undefined when none were, or it can't be read. */

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { readWhole } from '../../load/read.ts'
 import { quote } from '../../quote.ts'
 import type { Secret } from '../../secret.ts'
+import { claimPlace } from '../access/accepted-record.ts'
 import { type HostContext, ownVariables } from '../context.ts'
 import { failure } from '../errors.ts'
 import { isThere } from '../files/there.ts'
@@ -116,6 +117,7 @@ async function keyFor(
     return path === undefined ? undefined : { ...granted, directory: dirname(path), ours, envFile: true }
   if (name !== AGENTS) {
     if (path === undefined || !isThere(path)) return undefined
+    await claimPlace(context)
     if (!granted.envFile && granted.secrets.length === 0) warnOfNothing(context, name)
     return { ...granted, directory: dirname(path), ours }
   }
@@ -135,6 +137,7 @@ async function keyOfDelivery(
   const secrets = grantedFor(delivery, grantedTo(grants, service))
   const path = context.project.serviceKeyFile(service)
   if (path === undefined) throw failure('no-key-place')
+  await claimPlace(context)
   if ((await inspectFields(context, 'image', image)) === undefined)
     throw failure('files-image', { service, image })
   return { directory: dirname(path), ours: true, envFile: false, secrets }

@@ -6,7 +6,7 @@ import { quote } from '../../quote.ts'
 import { hasKey } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { acceptedRules, acceptRules, isAcceptedAsIs } from '../access/accepted.ts'
-import { claimPlace } from '../access/accepted-record.ts'
+import { claimPlace, saveGiven, wasGiven } from '../access/accepted-record.ts'
 import { makeRules, refuseNewRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
 import { type CreationRules, findRules, overRules } from '../access/rules.ts'
@@ -58,6 +58,17 @@ export async function namesOfCopy(context: HostContext, outside: Outside): Promi
     : []
 }
 
+/** Asks whether a service may open a file all the same; throws the refusal where nobody can be asked, or says no. */
+async function askAnyway(
+  context: HostContext,
+  refusal: ReturnType<typeof failure>,
+  service: string,
+): Promise<void> {
+  if (!context.interactive) throw refusal
+  context.speak.warning(refusal)
+  if (!(await confirmed(context, `Let ${service} open it anyway?`, ''))) throw refusal
+}
+
 /**
  * Returns the names in an env file, unless it looks like a copy of a file that is not for services: that is asked about.
  * Throws readers-widen.
@@ -70,10 +81,8 @@ export async function refuseCopy(
   const outside = await readOutsideOf(document.bytes)
   const names = await namesOfCopy(context, outside)
   if (names.length > 0) {
-    const refusal = failure('readers-widen', { path: document.source.path, reader: service, names })
-    if (!context.interactive) throw refusal
-    context.speak.warning(refusal)
-    if (!(await confirmed(context, `Let ${service} open it anyway?`, ''))) throw refusal
+    const { path } = document.source
+    await askAnyway(context, failure('readers-widen', { path, reader: service, names }), service)
   }
   return [...outside.names]
 }
@@ -108,7 +117,8 @@ async function nameInRules(
 
 /**
  * Lets a service open .env.enc: by its rule in .sops.yaml, and then in fact. Does nothing when all is so, or when there
- * is no .env.enc: plaintext needs no rules, whatever .sops.yaml says. Throws readers-widen for a copy from secrets/.
+ * is no .env.enc: plaintext needs no rules, whatever .sops.yaml says. Throws readers-widen for a copy from secrets/, and
+ * readers-gone for a file that lacks the service which the file here had before: it may be another project's, or an old one.
  */
 export async function grantService(context: HostContext, service: string, recipient: string): Promise<void> {
   const { project, speak } = context
@@ -116,6 +126,7 @@ export async function grantService(context: HostContext, service: string, recipi
   if (document === undefined) return
   const outside = await readOutsideOf(document.bytes)
   if (hasKey(outside.recipients, recipient)) {
+    await saveGiven(context, recipient)
     // The file is as it should be; what its rule says is for doctor, unless it can be mended here.
     const rules = await findRules(project.root).catch(() => undefined)
     if (rules !== undefined && !isAcceptedAsIs(context, rules))
@@ -123,6 +134,8 @@ export async function grantService(context: HostContext, service: string, recipi
     return
   }
   const names = await refuseCopy(context, document, service)
+  if (wasGiven(context, recipient))
+    await askAnyway(context, failure('readers-gone', { path: project.envFile, reader: service }), service)
   // Before anything is changed: whoever can't open the file can't let anyone else open it.
   await openWith(context)(document)
   const rules = await findRules(project.root)
@@ -133,6 +146,7 @@ export async function grantService(context: HostContext, service: string, recipi
   } else await nameInRules(context, rules, service, recipient)
   const prepared = await prepareReader(context, document, recipient, await findRules(project.root))
   prepared.commit()
+  await saveGiven(context, recipient)
   speak.note(
     `${quote(project.envFile)}: encrypted to ${quote(service)}, too: ${names.map(quote).join(', ') || 'all that is in it'}`,
   )

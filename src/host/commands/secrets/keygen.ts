@@ -1,5 +1,6 @@
 /** `disinto secrets keygen`: the operator key with .sops.yaml, or the key of a service. */
 import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { quote } from '../../../quote.ts'
 import { hasKey } from '../../../sops/master-key.ts'
 import { claimPlace } from '../../access/accepted-record.ts'
@@ -41,7 +42,10 @@ export const keygen: HostCommand = {
   details: `The operator key opens everything of a project. It is written as age-keygen
 writes it, to where sops looks for it: ~/.config/sops/age/keys.txt, or
 SOPS_AGE_KEY_FILE. A key or .sops.yaml that exists is used as it is. Prints the recipient,
-the public half, which is no secret.`,
+the public half, which is no secret.
+
+A project that was moved to another file system, or cloned anew elsewhere, takes the
+keys of its services along with --moved-from, where they are asked for.`,
   examples: [
     'disinto secrets keygen',
     'disinto secrets keygen --service agents',
@@ -53,6 +57,11 @@ the public half, which is no secret.`,
       value: 'NAME',
       about: 'make the key of a service instead, which opens what it is granted',
     },
+    {
+      name: 'moved-from',
+      value: 'DIR',
+      about: 'take along the keys of the services of this project, which was in DIR',
+    },
     { name: 'post-quantum', about: 'a key that resists quantum computers (age-keygen -pq)' },
     { name: 'json', about: 'print recipient, file and whether it is new, as JSON' },
   ],
@@ -60,7 +69,8 @@ the public half, which is no secret.`,
   changes: true,
   run: async (invocation) => {
     const { context, on, text } = invocation
-    const service = text('service')
+    const [service, from] = [text('service'), text('moved-from')]
+    if (from !== undefined) await claimPlace(context, resolve(context.workingDirectory, from))
     if (service !== undefined) return serviceKey(invocation, service)
     const { project, speak } = context
     const { recipient, made } = await operatorRecipient(context, {

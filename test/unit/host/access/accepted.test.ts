@@ -10,7 +10,7 @@ import {
   newInRules,
   newReaders,
 } from '../../../../src/host/access/accepted.ts'
-import { acceptedText, claimPlace } from '../../../../src/host/access/accepted-record.ts'
+import { acceptedText, claimPlace, saveGiven, wasGiven } from '../../../../src/host/access/accepted-record.ts'
 import { type CreationRules, parseRules } from '../../../../src/host/access/rules.ts'
 import { PLACE_FILE } from '../../../../src/host/place.ts'
 import { Place } from '../../../helpers/place.ts'
@@ -52,7 +52,7 @@ describe('rules that were accepted', () => {
     const before = readFileSync(kept(place), 'utf8')
     await claimPlace(context)
     expect(readFileSync(kept(place), 'utf8')).toBe(before)
-    for (const other of [{ root: '/elsewhere' }, { base: '/elsewhere' }]) {
+    for (const other of [{ root: '/elsewhere' }, { base: '/elsewhere' }, { root: '/x', base: '/y' }]) {
       writeFileSync(kept(place), JSON.stringify({ ...JSON.parse(before), ...other }))
       await claimPlace(context)
       expect(readFileSync(kept(place), 'utf8')).toBe(before)
@@ -60,6 +60,7 @@ describe('rules that were accepted', () => {
     expect(JSON.parse(before)).toEqual({
       root: place.root,
       base: join(place.home, '.config/sops/age'),
+      directory: expect.stringMatching(/^\d+ \d+$/),
       rules: '.sops.yaml',
       accepted: rules.text,
     })
@@ -68,8 +69,61 @@ describe('rules that were accepted', () => {
   test('are none where the directory is only claimed', async () => {
     const place = new Place()
     await claimPlace(place.context())
-    expect(Object.keys(JSON.parse(readFileSync(kept(place), 'utf8')))).toEqual(['root', 'base'])
+    expect(Object.keys(JSON.parse(readFileSync(kept(place), 'utf8')))).toEqual(['root', 'base', 'directory'])
     expect(await acceptedRules(place.context())).toBeUndefined()
+  })
+
+  describe('of a project that is gone', () => {
+    /** A place that says it is that of a project at /gone, which was some other directory. */
+    async function gone(place: Place, directory?: string): Promise<string> {
+      await acceptRules(place.context(), await rulesIn(place, ['^a$', A]))
+      const fields = { ...JSON.parse(readFileSync(kept(place), 'utf8')), root: '/gone', directory }
+      writeFileSync(kept(place), JSON.stringify(fields))
+      return readFileSync(kept(place), 'utf8')
+    }
+
+    test.each([undefined, '1 1'])('are no other’s, unless its owner says so (%s)', async (directory) => {
+      const place = new Place()
+      const context = place.context()
+      const before = await gone(place, directory)
+      const elsewhere = {
+        code: 'keys-elsewhere',
+        message: `${dirname(kept(place))}: holds the keys of the project that was at /gone and is gone, which ${join(place.root, '.sops.yaml')} names`,
+        hint: expect.stringContaining('disinto secrets keygen --moved-from /gone;'),
+      }
+      await expect(claimPlace(context)).rejects.toMatchObject(elsewhere)
+      await expect(claimPlace(context, '/other')).rejects.toMatchObject({
+        code: 'keys-not-from',
+        message: `${dirname(kept(place))}: is where the keys of this project belong, and those of /other are not there`,
+      })
+      expect(readFileSync(kept(place), 'utf8')).toBe(before)
+      await claimPlace(context, '/gone')
+      expect(JSON.parse(readFileSync(kept(place), 'utf8'))).toMatchObject({
+        root: place.root,
+        rules: '.sops.yaml',
+      })
+      // Said again, it is so.
+      await claimPlace(context, '/gone')
+      await claimPlace(context)
+    })
+  })
+
+  test('and whom .env.enc was given to are kept beside each other', async () => {
+    const place = new Place()
+    const context = place.context()
+    expect(wasGiven(context, A)).toBe(false)
+    await saveGiven(context, A)
+    await saveGiven(context, A)
+    const rules = await rulesIn(place, ['^a$', A])
+    await acceptRules(context, rules)
+    await saveGiven(context, B)
+    expect([A, B, C].map((key) => wasGiven(context, key))).toEqual([true, true, false])
+    expect(JSON.parse(readFileSync(kept(place), 'utf8'))).toMatchObject({
+      given: [A, B],
+      accepted: rules.text,
+    })
+    writeFileSync(kept(place), JSON.stringify({ root: place.root, given: 'x' }))
+    expect(wasGiven(context, 'x')).toBe(false)
   })
 
   test('are none where something else stands in the way', async () => {
@@ -108,6 +162,8 @@ describe('rules that were accepted', () => {
     const context = place.context({ HOME: '' })
     await acceptRules(context, await rulesIn(place, ['^a$', A]))
     await claimPlace(context)
+    await saveGiven(context, A)
+    expect(wasGiven(context, A)).toBe(false)
     expect(await acceptedRules(context)).toBeUndefined()
   })
 })

@@ -293,6 +293,33 @@ describe('a service is let open .env.enc', () => {
     expect(place.said).toEqual([])
   })
 
+  test.each(['given', 'found'])(
+    'that it had (%s), and has another in place of which it has not: that is asked about',
+    async (how) => {
+      const place = await new Ruled().usual()
+      const web = await place.service('web')
+      await place.envFile('A=1\n', how === 'found' ? [place.me, web] : undefined)
+      await grantService(place.context(), 'web', web)
+      await place.envFile('B=2\n', [place.me])
+      const other = place.read('.env.enc')
+      place.said.length = 0
+      const message = `${join(place.root, '.env.enc')}: was encrypted to web and is not any more: another file may have been put in its place`
+      const gone = { code: 'readers-gone', message }
+      await expect(grantService(place.context(), 'web', web)).rejects.toMatchObject(gone)
+      const asking = { ...place.context(), interactive: true }
+      person.answers = [false, true]
+      await expect(grantService(asking, 'web', web)).rejects.toMatchObject(gone)
+      expect(place.read('.env.enc')).toBe(other)
+      await grantService(asking, 'web', web)
+      expect(person.asked).toEqual(['Let web open it anyway? false', 'Let web open it anyway? false'])
+      expect(await place.readers('.env.enc')).toEqual([place.me, web])
+      // Another service is another matter, and whoever says it in so many words is not asked.
+      await place.envFile('B=2\n', [place.me])
+      await grantFiles(place.context(), 'web', ['.env.enc'])
+      await grantService(place.context(), 'db', await place.service('db'))
+    },
+  )
+
   test('with rules that are made where there are none', async () => {
     const place = new Ruled()
     await place.envFile('A=1\n')
