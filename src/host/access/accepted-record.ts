@@ -13,6 +13,8 @@ export interface Accepted {
   /** Relative to the project, so that a project that moves takes it along. */
   readonly path: string
   readonly text: string
+  /** What the text was read as, and by which version: so the text need not be read again. */
+  readonly read?: { readonly by: string; readonly rules: unknown }
 }
 
 function stateFile({ project }: HostContext): string | undefined {
@@ -39,7 +41,9 @@ export function acceptedState(context: HostContext): Accepted | undefined {
   const file = stateFile(context)
   const fields = file === undefined ? undefined : fieldsAt(file)
   const [path, text] = [fields?.get('rules'), fields?.get('accepted')]
-  return typeof path === 'string' && typeof text === 'string' ? { path, text } : undefined
+  if (typeof path !== 'string' || typeof text !== 'string') return undefined
+  const [by, read] = [fields?.get('readBy'), fields?.get('read')]
+  return { path, text, ...(typeof by === 'string' && { read: { by, rules: read } }) }
 }
 
 function givenIn(fields: Fields | undefined): readonly string[] {
@@ -70,6 +74,7 @@ async function save(
   const kept = {
     ...placeOf(root, keysDir),
     ...(accepted && { rules: accepted.path, accepted: accepted.text }),
+    ...(accepted?.read && { readBy: accepted.read.by, read: accepted.read.rules }),
     ...(all.length > 0 && { given: all }),
   }
   await writeFile(file, Buffer.from(`${JSON.stringify(kept, null, 2)}\n`))

@@ -3,18 +3,57 @@
  * can change .sops.yaml in a repository must not become a reader by that alone (DESIGN.md §1, "Authority").
  */
 import { join, relative } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { DisintoError } from '../../errors.ts'
 import { quote } from '../../quote.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
-import { acceptedState, saveAccepted } from './accepted-record.ts'
+import { type Accepted, acceptedState, saveAccepted } from './accepted-record.ts'
 import { ownersOf } from './keys.ts'
-import { type CreationRule, type CreationRules, isOurs, parseRules } from './rules.ts'
+import { type CreationRule, type CreationRules, findRules, isOurs, parseRules, rulesFrom } from './rules.ts'
+import type { RawRule } from './rules-text.ts'
+
+declare const DISINTO_VERSION: string
 
 /** Has these rules count as accepted: the operator has made them, or said yes. */
 export async function acceptRules(context: HostContext, rules: CreationRules): Promise<void> {
-  await saveAccepted(context, { path: relative(context.project.root, rules.path), text: rules.text })
+  const raw = rules.rules.map((rule) => rule.raw)
+  // What JSON can't hold, a date for example, is read again each time.
+  const read = isDeepStrictEqual(JSON.parse(JSON.stringify(raw)), raw) && { by: DISINTO_VERSION, rules: raw }
+  const path = relative(context.project.root, rules.path)
+  await saveAccepted(context, { path, text: rules.text, ...(read && { read }) })
+}
+
+/** It was checked before it was kept, and whoever can change it has the operator's key. */
+function isRules(value: unknown): value is readonly RawRule[] {
+  return Array.isArray(value) && value.every((rule) => typeof rule === 'object' && rule !== null)
+}
+
+/** What accepted rules were read as, by this version. */
+function readAs({ read }: Accepted): readonly RawRule[] | undefined {
+  return read?.by === DISINTO_VERSION && isRules(read.rules) ? read.rules : undefined
+}
+
+/**
+ * The rules in force, as findRules returns them. Rules that were accepted are not read as YAML again, which takes longer than
+ * all else that `secrets add` does.
+ */
+export async function rulesInForce(context: HostContext): Promise<CreationRules | undefined> {
+  const state = acceptedState(context)
+  const { root } = context.project
+  const known = state && readAs(state)
+  const isState = (path: string, text: string) => text === state?.text && relative(root, path) === state.path
+  const rules = await findRules(root, (path, text) => (isState(path, text) ? known : undefined))
+  if (rules === undefined || known !== undefined || !isState(rules.path, rules.text)) return rules
+  try {
+    // Accepted by another version.
+    await acceptRules(context, rules)
+  } catch (error) {
+    // Where nothing can be kept it is read again the next time.
+    if (!(error instanceof DisintoError)) throw error
+  }
+  return rules
 }
 
 /** Whether these are the rules that were accepted here, to the letter and at the same place. */
@@ -26,7 +65,9 @@ export function isAcceptedAsIs(context: HostContext, rules: CreationRules): bool
 /** The rules that were accepted here; undefined when none were, or it can't be kept which. */
 export async function acceptedRules(context: HostContext): Promise<CreationRules | undefined> {
   const state = acceptedState(context)
-  return state && parseRules(join(context.project.root, state.path), state.text)
+  if (state === undefined) return undefined
+  const [path, known] = [join(context.project.root, state.path), readAs(state)]
+  return known === undefined ? parseRules(path, state.text) : rulesFrom(path, state.text, known)
 }
 
 export interface Newcomers {

@@ -6,11 +6,11 @@ import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { writeFile } from '../files/write.ts'
 import { AGENTS } from '../project.ts'
-import { acceptRules } from './accepted.ts'
+import { acceptRules, rulesInForce } from './accepted.ts'
 import { acceptedState, claimPlace } from './accepted-record.ts'
 import { newRules } from './first-rules.ts'
 import { foreignKeys, keyAt, ownRecipients, wasFirst } from './keys.ts'
-import { type CreationRules, findRules, rulesOf } from './rules.ts'
+import { type CreationRules, rulesOf } from './rules.ts'
 import { refuseKeyBySudo } from './sudo.ts'
 
 /** Whether SOPS_AGE_KEY_FILE names a file that is not there: who asks for a key there wants no other. */
@@ -84,7 +84,7 @@ export function refuseNewRules(context: HostContext): void {
 
 /** The rules of the project; on first use they and the operator key are made. Throws rules-gone. */
 export async function ensureRules(context: HostContext): Promise<CreationRules> {
-  const existing = await findRules(context.project.root)
+  const existing = await rulesInForce(context)
   if (existing !== undefined) return existing
   refuseNewRules(context)
   const { recipient } = await operatorRecipient(context)

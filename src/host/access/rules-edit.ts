@@ -14,9 +14,9 @@ import {
   groupEntryName,
   keyNamed,
   parseRules,
-  type RawGroup,
   RULE_FIELDS,
 } from './rules.ts'
+import type { RawGroup } from './rules-text.ts'
 
 /** The key groups that a rule is to have; the array that it has for no change. New keys are age recipients. */
 export type Change = (rule: CreationRule) => ReadonlyArray<readonly string[]>

@@ -1,53 +1,13 @@
 /** The creation rules of .sops.yaml: who may open which file. Read as sops reads them (config/config.go). */
 import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import * as v from 'valibot'
 import { readIfThere } from '../../load/read.ts'
 import { type KeyKind, nameAzureKey, nameKey, uniqueKeys } from '../../sops/master-key.ts'
 import type { Matches } from '../../sops/pattern.ts'
 import { DEFAULT_SUFFIX, RULE_NAMES, type Rule } from '../../sops/rule.ts'
-import { parseYaml } from '../../yaml.ts'
 import { failure } from '../errors.ts'
 import { matcherOf } from './path-pattern.ts'
-
-const Text = v.nullish(v.string())
-/** A text with commas, or a list of texts (config.go, parseKeyField). */
-const Keys = v.nullish(v.union([v.string(), v.array(v.string())]))
-const List = v.nullish(v.array(v.string()))
-
-export interface RawGroup {
-  readonly merge?: readonly RawGroup[] | null | undefined
-  readonly [kind: string]: unknown
-}
-
-const GroupSchema: v.GenericSchema<RawGroup> = v.looseObject({
-  merge: v.nullish(v.array(v.lazy(() => GroupSchema))),
-  age: List,
-  pgp: List,
-  hc_vault: List,
-  kms: v.nullish(v.array(v.looseObject({ arn: Text, role: Text, aws_profile: Text }))),
-  gcp_kms: v.nullish(v.array(v.looseObject({ resource_id: Text }))),
-  hckms: v.nullish(v.array(v.looseObject({ key_id: Text }))),
-  azure_keyvault: v.nullish(v.array(v.looseObject({ vaultUrl: Text, key: Text, version: Text }))),
-})
-
-const RuleSchema = v.looseObject({
-  path_regex: Text,
-  age: Keys,
-  pgp: Keys,
-  kms: Keys,
-  gcp_kms: Keys,
-  hckms: List,
-  azure_keyvault: Keys,
-  hc_vault_transit_uri: Keys,
-  aws_profile: Text,
-  key_groups: v.nullish(v.array(v.nullable(GroupSchema))),
-  shamir_threshold: v.nullish(v.number()),
-  mac_only_encrypted: v.nullish(v.boolean()),
-  ...v.entriesFromList(RULE_NAMES, Text),
-})
-const ConfigSchema = v.looseObject({ creation_rules: v.nullish(v.array(v.nullable(RuleSchema))) })
-export type RawRule = v.InferOutput<typeof RuleSchema>
+import type { RawGroup, RawRule } from './rules-text.ts'
 
 /** Who may open what a rule is for. */
 export interface RuleKeys {
@@ -193,29 +153,19 @@ function readRule(raw: RawRule, index: number, config: string, path: string): Cr
   }
 }
 
+/** Loaded where a text has to be read: YAML and its schema are a third of the code of a command that writes. */
+async function readText(path: string, text: string): Promise<readonly RawRule[]> {
+  const { readRules } = await import('./rules-text.ts')
+  return readRules(path, text)
+}
+
 /** Reads the text of a .sops.yaml. Throws sops-config for what sops does not read either, or not surely alike. */
 export async function parseRules(path: string, text: string): Promise<CreationRules> {
-  // Line ends to sops, which reads YAML 1.1, and none to us: behind a comment with one stands a rule that only sops sees.
-  if (/\r(?!\n)|[\u0085\u2028\u2029]/.test(text))
-    throw failure('sops-config', { path, reason: 'has a line end that is not a line feed' })
-  const document = await parseYaml(path, text)
-  if (document === undefined) throw failure('sops-config', { path, reason: 'is not YAML' })
-  let parsed: unknown
-  try {
-    parsed = document.toJS({ maxAliasCount: -1 })
-  } catch {
-    // `<<` of what is no map.
-    throw failure('sops-config', { path, reason: 'is not YAML' })
-  }
-  const result = v.safeParse(ConfigSchema, parsed ?? {})
-  if (!result.success) {
-    const [issue] = result.issues
-    throw failure('sops-config', {
-      path,
-      reason: `not what sops expects${issue === undefined ? '' : ` at ${v.getDotPath(issue) ?? 'its top'}`}`,
-    })
-  }
-  const raw = (result.output.creation_rules ?? []).map((rule) => rule ?? {})
+  return rulesFrom(path, text, await readText(path, text))
+}
+
+/** What a text of rules means that was read before, as `raw`: the same as by parseRules. */
+export async function rulesFrom(path: string, text: string, raw: readonly RawRule[]): Promise<CreationRules> {
   const matchers: Array<Matches | undefined> = []
   for (const { path_regex: pattern } of raw) matchers.push(pattern ? await matcherOf(pattern) : () => true)
   const directory = dirname(path)
@@ -272,14 +222,18 @@ export function isOurs(path: string, root: string): boolean {
 
 /**
  * The creation rules that are in force for a project: of its .sops.yaml, or of the nearest above, as for a sops that runs
- * in it; one above the project that others can write does not count. undefined: there are none. Throws sops-config or
- * source-unreadable.
+ * in it; one above the project that others can write does not count. undefined: there are none. `before` returns what a
+ * text was read as, where that is known. Throws sops-config or source-unreadable.
  */
-export async function findRules(root: string): Promise<CreationRules | undefined> {
+export async function findRules(
+  root: string,
+  before: (path: string, text: string) => readonly RawRule[] | undefined = () => undefined,
+): Promise<CreationRules | undefined> {
   for (let directory = root; ; directory = dirname(directory)) {
     const path = join(directory, '.sops.yaml')
     const text = readIfThere(path)?.toString()
-    if (text !== undefined && (directory === root || isOurs(path, root))) return parseRules(path, text)
+    if (text !== undefined && (directory === root || isOurs(path, root)))
+      return rulesFrom(path, text, before(path, text) ?? (await readText(path, text)))
     if (directory === dirname(directory)) return undefined
   }
 }

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   acceptedRules,
   acceptFirst,
@@ -9,11 +9,25 @@ import {
   newcomersOf,
   newInRules,
   newReaders,
+  rulesInForce,
 } from '../../../../src/host/access/accepted.ts'
 import { acceptedText, claimPlace, saveGiven, wasGiven } from '../../../../src/host/access/accepted-record.ts'
 import { type CreationRules, parseRules } from '../../../../src/host/access/rules.ts'
+import { failure } from '../../../../src/host/errors.ts'
 import { PLACE_FILE } from '../../../../src/host/place.ts'
 import { Place } from '../../../helpers/place.ts'
+
+/** What writing a file throws, where it can't be written: root may write everywhere. */
+const disk = vi.hoisted(() => ({ error: undefined as Error | undefined }))
+vi.mock('../../../../src/host/files/write.ts', async (load) => {
+  const real = await load<typeof import('../../../../src/host/files/write.ts')>()
+  const writeFile: typeof real.writeFile = (...given) =>
+    disk.error === undefined ? real.writeFile(...given) : Promise.reject(disk.error)
+  return { ...real, writeFile }
+})
+afterEach(() => {
+  disk.error = undefined
+})
 
 const [A, B, C] = ['age1aaa', 'age1bbb', 'age1ccc']
 
@@ -63,6 +77,81 @@ describe('rules that were accepted', () => {
       directory: expect.stringMatching(/^\d+ \d+$/),
       rules: '.sops.yaml',
       accepted: rules.text,
+      readBy: '0.0.0-test',
+      read: [{ path_regex: '^a$', age: A }],
+    })
+  })
+
+  describe('are not read as YAML again', () => {
+    const keep = (place: Place, fields: object) =>
+      writeFileSync(
+        kept(place),
+        JSON.stringify({ ...JSON.parse(readFileSync(kept(place), 'utf8')), ...fields }),
+      )
+    const recipientsOf = async (place: Place) => {
+      const rules = await rulesInForce(place.context())
+      return rules?.for(join(place.root, 'a')).recipients
+    }
+    /** What was kept is told from what the text says by who is in it. */
+    const KEPT = [{ age: B }]
+
+    test('but taken from what is kept', async () => {
+      const place = new Place()
+      expect(await rulesInForce(place.context())).toBeUndefined()
+      await acceptRules(place.context(), await rulesIn(place, ['^a$', A]))
+      expect(await recipientsOf(place)).toEqual([A])
+      keep(place, { read: KEPT })
+      expect(await recipientsOf(place)).toEqual([B])
+      expect((await acceptedRules(place.context()))?.for(join(place.root, 'a')).recipients).toEqual([B])
+    })
+
+    test.each([
+      ['another version kept it', { readBy: '0.0.0', read: KEPT }],
+      ['none was kept', { readBy: undefined, read: undefined }],
+      ['it is something else', { read: 'x' }],
+      ['it is a list of something else', { read: [1] }],
+    ])('unless %s, and then it is kept', async (_, fields) => {
+      const place = new Place()
+      await acceptRules(place.context(), await rulesIn(place, ['^a$', A]))
+      const before = readFileSync(kept(place), 'utf8')
+      keep(place, fields)
+      expect((await acceptedRules(place.context()))?.for(join(place.root, 'a')).recipients).toEqual([A])
+      expect(await recipientsOf(place)).toEqual([A])
+      expect(readFileSync(kept(place), 'utf8')).toBe(before)
+    })
+
+    test('unless they are other rules, which are not accepted by the way, or stand elsewhere', async () => {
+      const place = new Place()
+      await acceptRules(place.context(), await rulesIn(place, ['^a$', A]))
+      keep(place, { read: KEPT })
+      await rulesIn(place, ['^a$', C])
+      const before = readFileSync(kept(place), 'utf8')
+      expect(await recipientsOf(place)).toEqual([C])
+      expect(readFileSync(kept(place), 'utf8')).toBe(before)
+      await rulesIn(place, ['^a$', A])
+      keep(place, { rules: '../.sops.yaml' })
+      expect(await recipientsOf(place)).toEqual([A])
+    })
+
+    test('unless JSON can’t hold what they were read as', async () => {
+      const place = new Place()
+      const text = `creation_rules:\n  - age: ${A}\n    since: .inf\n`
+      const rules = await parseRules(place.write('.sops.yaml', text), text)
+      await acceptRules(place.context(), rules)
+      expect(readFileSync(kept(place), 'utf8')).not.toContain('"read"')
+      expect(await recipientsOf(place)).toEqual([A])
+    })
+
+    test('unless it can’t be kept', async () => {
+      const place = new Place()
+      await acceptRules(place.context(), await rulesIn(place, ['^a$', A]))
+      keep(place, { readBy: '0' })
+      const before = readFileSync(kept(place), 'utf8')
+      disk.error = failure('write-failed', { path: kept(place), reason: 'EROFS' })
+      expect(await recipientsOf(place)).toEqual([A])
+      disk.error = new TypeError('a bug')
+      await expect(rulesInForce(place.context())).rejects.toBe(disk.error)
+      expect(readFileSync(kept(place), 'utf8')).toBe(before)
     })
   })
 
