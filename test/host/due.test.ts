@@ -45,6 +45,22 @@ test('what sops does to the files changes no day and breaks no MAC, and the shim
   expect(host.run(['doctor', '--json']).stdout).not.toContain('due.json')
 })
 
+test('where a day can’t be written down, no value is stored', () => {
+  const host = new Host()
+  host.well(['secrets', 'add', 'A'], { input: MARK })
+  host.write('secrets/due.json', '{')
+  for (const words of [
+    ['secrets', 'add', 'B', '--due', '90d'],
+    ['secrets', 'add', 'A', '--force', '--due', '90d'],
+    ['secrets', 'set', 'C', '--due', '90d'],
+  ]) {
+    const before = host.files()
+    expect(host.fails(words, { input: MARK })).toContain('due.json: it is not JSON')
+    expect(host.files()).toEqual(before)
+  }
+  host.well(['secrets', 'add', 'B'], { input: MARK })
+})
+
 test('a new value has its own day or none, and what is removed has none', () => {
   const host = project()
   expect(host.run(['secrets', 'add', 'TOKEN', '--force'], { input: 'x' }).stderr).toContain(

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { SHIM } from '../helpers/parts.ts'
+import { AGE, SHIM } from '../helpers/parts.ts'
 import { Host, MARK } from './host.ts'
 
 /** A host with a .env.enc of this text. */
@@ -183,6 +183,32 @@ describe('import', () => {
     )
     host.well(['secrets', 'import', 'other.yaml'])
     expect(host.envBySops()).toBe(`${TEXT}N=8080\nT='${MARK}#'\n`)
+  })
+
+  test.each(['sops', 'age'])('names and asks about who could not open an encrypted file (%s)', (kind) => {
+    const host = withEnv(TEXT)
+    host.write('plain', `N=${MARK}\n`)
+    const me = host.recipient()
+    const words = [
+      '--config',
+      '/dev/null',
+      'encrypt',
+      '--age',
+      me,
+      '--input-type',
+      'dotenv',
+      '--output-type',
+      'dotenv',
+      'plain',
+    ]
+    const byAge = () => spawnSync(AGE, ['-r', me, host.path('plain')]).stdout
+    host.write('other.enc', kind === 'sops' ? host.sops(...words) : byAge())
+    const before = host.envBySops()
+    const told = host.fails(['secrets', 'import', 'other.enc'])
+    expect(told).toContain("other.enc can't be opened by service agents: let them have N in .env.enc?")
+    expect(host.envBySops()).toBe(before)
+    host.well(['secrets', 'import', 'other.enc', '--force'])
+    expect(host.envBySops()).toBe(`${before}N=${MARK}\n`)
   })
 
   test.each([

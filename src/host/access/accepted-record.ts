@@ -1,4 +1,4 @@
-/** What this machine keeps of a project: its directory, the rules that were accepted, and whom .env.enc was given to. */
+/** What this machine keeps of a project: its place, accepted rules, whom .env.enc was given. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DisintoError, errnoOf } from '../../errors.ts'

@@ -1,4 +1,4 @@
-/** The text of a .sops.yaml, with aliases and merge keys written out, checked against what sops expects. */
+/** The text of a .sops.yaml: aliases and merge keys written out, checked against a schema. */
 import * as v from 'valibot'
 import { RULE_NAMES } from '../../sops/rule.ts'
 import { parseYaml } from '../../yaml.ts'

@@ -64,7 +64,10 @@ async function writeProxy({ project, speak }: HostContext): Promise<void> {
   for (const [name, { text, mode }] of PROXY_FILES) {
     const path = join(project.root, name)
     checkNoLink(dirname(path))
-    if (existsSync(path)) continue
+    if (existsSync(path)) {
+      speak.note(`there is already ${name}: left as it is`)
+      continue
+    }
     mkdirSync(dirname(path), { recursive: true })
     await writeFile(path, Buffer.from(text), { mode, over: 'new' })
     speak.note(`wrote ${name}`)

@@ -122,7 +122,8 @@ export function grantedFor({ service, files }: Delivery, granted: Granted): Gran
 /** What the writer runs: names, modes and owners, and no value. */
 export function writerScript(files: readonly DeliveredFile[]): string {
   const written = files.map(({ file }) => `"${WRITTEN}/${file}"`).join(' ')
-  const kept = files.map(({ file }) => file).join('|')
+  // In quotes: `esac` is a word of the shell's.
+  const kept = files.map(({ file }) => `"${file}"`).join('|')
   const sources = [...new Set(files.map(({ source }) => `"$${source}_FILE"`))].join(' ')
   return [
     'set -eu; umask 077',

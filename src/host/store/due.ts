@@ -15,6 +15,8 @@ import { DUE_FILE, type Project } from '../project.ts'
 export const SOON_DAYS = 14
 
 const DAY_MS = 86_400_000
+/** Room for ten thousand names; what is deeper or wider fills memory when it is parsed. */
+const MOST_BYTES = 2 ** 20
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*(?:@[A-Za-z0-9_.-]+)?$/
 
 /** The midnight (UTC) at which a day YYYY-MM-DD begins, in milliseconds; undefined for what is no day. */
@@ -46,6 +48,7 @@ export function readDueDates(project: Project): DueDates {
   try {
     const text = readIfThere(fileOf(project))?.toString()
     if (text === undefined) return { dates: new Map(), problems: [] }
+    if (text.length > MOST_BYTES) return { dates: new Map(), problems: ['it is larger than a megabyte'] }
     const parsed: unknown = JSON.parse(text)
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
       return { dates: new Map(), problems: ['it is not a JSON object'] }
@@ -64,14 +67,23 @@ export function readDueDates(project: Project): DueDates {
   return { dates, problems }
 }
 
+/**
+ * Throws due-unreadable where a date could not be written down: what a person wrote there by hand must not get lost. For a
+ * command that stores a value before it does that.
+ */
+export function checkDue(project: Project, name: string, day: string | undefined): void {
+  const { dates, problems } = readDueDates(project)
+  const [problem] = problems
+  if (problem !== undefined && dates.get(name) !== day)
+    throw failure('due-unreadable', { path: fileOf(project), problem })
+}
+
 /** Writes down by when a value is due, or that it is not any more. Throws due-unreadable, and write-failed. */
 export async function setDue({ project }: HostContext, name: string, day: string | undefined): Promise<void> {
   const path = fileOf(project)
-  const { dates, problems } = readDueDates(project)
+  const { dates } = readDueDates(project)
   if (dates.get(name) === day) return
-  // What a person wrote there by hand must not get lost.
-  const [problem] = problems
-  if (problem !== undefined) throw failure('due-unreadable', { path, problem })
+  checkDue(project, name, day)
   const next = new Map(dates)
   if (day === undefined) next.delete(name)
   else next.set(name, day)

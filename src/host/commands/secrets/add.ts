@@ -14,7 +14,7 @@ import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import type { HostContext } from '../../context.ts'
 import { failure } from '../../errors.ts'
 import { checkUnlinked } from '../../files/write.ts'
-import { DUE_OPTION, dayGiven, setDueOfNew } from '../../store/due.ts'
+import { checkDue, DUE_OPTION, dayGiven, setDueOfNew } from '../../store/due.ts'
 import { grantFiles } from '../../store/grant-files.ts'
 import { envSource, outsideOf, secretSource } from '../../store/inventory.ts'
 import { allowed } from '../../store/open.ts'
@@ -86,6 +86,7 @@ service of the stack, in secrets/NAME@SERVICE.enc, and granted to it.`,
     const source = secretSource(project, name)
     checkSecretName(name, source.path, allowed(context.variables, texts('allow')))
     checkUnlinked(project.root, source.path)
+    checkDue(project, name, due)
     const before = readIfThere(source.path)
     // Before the prompt: who is not going to overwrite it should not have to type it.
     if (before !== undefined && !(await mayOverwrite(name, source.path, invocation))) {

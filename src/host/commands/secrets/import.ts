@@ -5,6 +5,10 @@ import { diagnoseText, problemWarnings } from '../../../load/diagnosis.ts'
 import { read } from '../../../load/read.ts'
 import type { Document } from '../../../nouns.ts'
 import { quote } from '../../../quote.ts'
+import { keysWithout } from '../../../sops/master-key.ts'
+import { ensureRules } from '../../access/first-use.ts'
+import { ownRecipients } from '../../access/keys.ts'
+import { recipientNames } from '../../access/recipient-names.ts'
 import type { HostCommand, Invocation } from '../../cli/command.ts'
 import { confirmed } from '../../cli/prompt.ts'
 import { failure } from '../../errors.ts'
@@ -19,6 +23,7 @@ import {
   writeEnvFile,
 } from '../../store/env-file.ts'
 import { meaningOf, withLine } from '../../store/env-text.ts'
+import { envSource, readOutsideOf } from '../../store/inventory.ts'
 import { allowed, entriesOf, openWith } from '../../store/open.ts'
 
 function documentAt(path: string): Document {
@@ -54,16 +59,42 @@ async function mayReplace({ context, on }: Invocation, names: readonly string[])
   return confirmed(context, `.env.enc has ${names.map(quote).join(', ')} already: replace?`, '--force')
 }
 
+/** Whether those may have the values of an encrypted file who can open .env.enc, and could not open that file. */
+async function mayWiden(
+  { context, on }: Invocation,
+  document: Document,
+  envFile: Document | undefined,
+  names: readonly string[],
+): Promise<boolean> {
+  const source = envSource(context.project)
+  const readers = envFile
+    ? (await readOutsideOf(envFile.bytes)).recipients
+    : (await ensureRules(context)).for(source.path).recipients
+  const { recipients } = await readOutsideOf(document.bytes)
+  const own = await ownRecipients(context)
+  const gained = keysWithout(readers, [...recipients, ...own])
+  if (gained.length === 0 || on('force')) return true
+  const { short } = await recipientNames(context)
+  const whom = gained.map(short).join(', ')
+  const what = names.map(quote).join(', ')
+  return confirmed(
+    context,
+    `${quote(document.source.path)} can't be opened by ${whom}: let them have ${what} in .env.enc?`,
+    '--force',
+  )
+}
+
 export const importFile: HostCommand = {
   name: 'secrets import',
   about: 'copy the values of another env file into .env.enc',
   usage: 'FILE [OPTION ...]',
   details: `Reads dotenv text, or a file that SOPS has encrypted, as the shim reads it, and
 sets each of its names in .env.enc; all other lines there stay as they are, and the same
-keys can open it. FILE itself is left where it is.`,
+keys can open it. FILE itself is left where it is. Who can open .env.enc and could not
+open an encrypted FILE is named, and asked about.`,
   examples: ['disinto secrets import ../old/.env', 'disinto secrets import .env.production --force'],
   options: [
-    { name: 'force', about: 'replace values without asking' },
+    { name: 'force', about: 'replace values, and let others have them, without asking' },
     { name: 'allow', value: 'NAME', about: 'allow a refused name, as the shim does' },
   ],
   words: [1, 1],
@@ -82,6 +113,8 @@ keys can open it. FILE itself is left where it is.`,
     const problems = isPlain ? await diagnoseText(document.bytes.toString()) : []
     for (const told of problemWarnings(path, problems)) context.speak.warning(told)
     const file = await openEnvFile(context)
+    if (!isPlain && !(await mayWiden(invocation, document, file.document, [...values.keys()])))
+      throw failure('interrupted-nothing')
     const old = namesIn(file.content)
     if (
       !(await mayReplace(

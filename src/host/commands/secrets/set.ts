@@ -9,7 +9,7 @@ import { confirmed } from '../../cli/prompt.ts'
 import { secretNameOf } from '../../cli/secret-name.ts'
 import { readValue, VALUE_OPTIONS } from '../../cli/value.ts'
 import { failure } from '../../errors.ts'
-import { DUE_OPTION, dayGiven, setDueOfNew } from '../../store/due.ts'
+import { checkDue, DUE_OPTION, dayGiven, setDueOfNew } from '../../store/due.ts'
 import {
   followers,
   namesIn,
@@ -47,6 +47,7 @@ secrets add NAME stores any value.`,
     const dueText = text('due')
     const due = dueText === undefined ? undefined : dayGiven(dueText, 'secrets set')
     checkName(name, project.envFile, allowed(context.variables, texts('allow')))
+    checkDue(project, name, due)
     const file = await openEnvFile(context)
     const isThere = namesIn(file.content).has(name)
     if (isThere && !on('force')) {

@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { deliveriesOf, grantedFor, writerScript } from '../../../../src/host/compose/deliveries.ts'
 import { readModel } from '../../../../src/host/compose/model.ts'
 
@@ -107,4 +111,19 @@ test('the writer’s script looks before it writes that the volume is in memory'
   const [first = '', second = ''] = writerScript(delivery?.files ?? []).split('\n')
   expect(first).toBe('set -eu; umask 077')
   expect(second).toMatch(/^grep -q ' \/run\/disinto-secrets tmpfs ' \/proc\/mounts \|\| \{ .*exit 1; \}$/)
+})
+
+test('the writer’s script keeps the files that are asked for, whatever they are called', () => {
+  const files = ['esac', 'in', 'a.b']
+  const [delivery] = deliveriesOf(delivering(Object.fromEntries(files.map((name) => [name, 'A']))))
+  const directory = mkdtempSync(join(tmpdir(), 'disinto-writer-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  for (const name of [...files, 'old', '.a.b.new']) writeFileSync(join(directory, name), '')
+  const clean = writerScript(delivery?.files ?? [])
+    .split('\n')
+    .filter((line) => line.startsWith('for '))
+  expect(clean).toHaveLength(1)
+  const script = clean.join('').replaceAll('/run/disinto-secrets', directory)
+  expect(spawnSync('sh', ['-c', script], { encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  expect(new Set(readdirSync(directory))).toEqual(new Set(files))
 })

@@ -85,6 +85,7 @@ describe('secrets/due.json', () => {
     ['{"A": "2027-02-30"}', 'A has no date like 2027-01-31'],
     ['{"a b": "2027-01-31"}', '"a b" has no date like 2027-01-31'],
     [`{${MARK}`, 'it is not JSON'],
+    [`{}${' '.repeat(2 ** 20)}`, 'it is larger than a megabyte'],
   ])('that holds %j is a problem to tell, and is not written over', async (text, problem) => {
     const place = new Place()
     const path = place.write('secrets/due.json', text)
