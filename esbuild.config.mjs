@@ -52,7 +52,7 @@ const ARGUMENTS = `
 
 // --- one script, for tools/coverage.mjs: no source map says what a chunk was made from ---
 
-/** Writes a program as one script, and its source map. */
+/** Writes a program as one script beside a file that runs it, from a code cache where one lies there, and its source map. */
 async function bundleScript(name, directory) {
   const { outputFiles = [] } = await build({
     ...common,
@@ -67,12 +67,15 @@ async function bundleScript(name, directory) {
   const textOf = (end) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? ''
   const script = `(function(require){${textOf('.js')}\n})`
   const file = `((require, file) => {
-const script = ${JSON.stringify(script)}
+const { existsSync, readFileSync } = require('node:fs')
 const { Script } = require('node:vm')
-new Script(script, { filename: file }).runInThisContext()(require)
+const script = readFileSync(file + '.script', 'latin1')
+const cachedData = existsSync(file + '.cache') ? readFileSync(file + '.cache') : undefined
+new Script(script, { filename: file, cachedData }).runInThisContext()(require)
 })(${ARGUMENTS})
 `
   writeFileSync(new URL(`${name}.js`, directory), file)
+  writeFileSync(new URL(`${name}.js.script`, directory), script)
   writeFileSync(new URL(`${name}.js.map`, directory), textOf('.js.map'))
 }
 

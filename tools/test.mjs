@@ -165,7 +165,7 @@ async function vitest(title, node, suite, { more = [], env = {} } = {}) {
 const engine = spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 20_000 }).status === 0
 const counting = everything && process.env.CI !== undefined
 build()
-if (counting) prepareCounting()
+if (counting) prepareCounting(parts.node26)
 
 /** Builds Kubernetes, each of which takes 5 to 14 minutes once, one after the other; resolves to where the good ones are. */
 async function buildKubernetes() {

@@ -21,7 +21,7 @@ import { deep, seed } from './reference.ts'
 const SHIM = fileURLToPath(new URL('../../entrypoint/entrypoint.js', import.meta.url))
 const DISINTO = fileURLToPath(new URL('../../entrypoint/disinto.js', import.meta.url))
 const SOPS = process.env['SOPS_PROGRAM'] ?? 'sops'
-const TEXTS = Number(process.env['TEXTS'] ?? (deep ? 5000 : 500))
+const TEXTS = Number(process.env['TEXTS'] ?? (deep ? 5000 : 150))
 const NAMES = ['A', 'B', 'C', 'LONG_NAME', 'd']
 
 const base = mkdtempSync(join(tmpdir(), 'disinto-texts-'))

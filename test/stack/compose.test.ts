@@ -50,11 +50,17 @@ test('down, status, logs, ps, stop and shell work in every state of the files', 
   await stack.must('up')
   for (const [what, make] of states) {
     await make()
-    expect((await stack.must('status')).stdout, what).toContain(`${stack.name}-agents-1`)
-    expect((await stack.must('ps', '--quiet')).stdout, what).not.toBe('')
-    expect((await stack.must('logs', '--tail', '1')).stdout, what).toContain('agents')
-    expect((await stack.must('shell', '--', 'echo', 'inside')).stdout, what).toBe('inside')
-    expect((await stack.must('exec', 'agents', 'echo', 'there')).stdout, what).toBe('there')
+    const [status, ps, logs, shell, exec] = await Promise.all([
+      stack.must('status'),
+      stack.must('ps', '--quiet'),
+      stack.must('logs', '--tail', '1'),
+      stack.must('shell', '--', 'echo', 'inside'),
+      stack.must('exec', 'agents', 'echo', 'there'),
+    ])
+    expect(status.stdout, what).toContain(`${stack.name}-agents-1`)
+    expect(ps.stdout, what).not.toBe('')
+    expect(logs.stdout, what).toContain('agents')
+    expect([shell.stdout, exec.stdout], what).toEqual(['inside', 'there'])
   }
   await stack.must('stop', '--timeout', '0')
   await stack.must('down', '--timeout', '0')
