@@ -81,12 +81,13 @@ new Script(script, { filename: file, cachedData }).runInThisContext()(require)
 
 // --- the programs: chunks, of which each run needs a few ---
 
-/** Packages that next to no run needs. */
+/** Packages that next to no run needs; YAML the host command needs often, and a start where a file is YAML. */
 const PACKED = /\bnode_modules\/(?:age-encryption|re2js)\//
+const PACKED_IN_SHIM = /\bnode_modules\/(?:age-encryption|re2js|yaml)\//
 
 /** What of the shim only some options, kinds of files and faults need. The rest is hot. */
 const COLD =
-  /\bnode_modules\/(?!fastest-levenshtein)|^src\/(?:yaml|catalogue|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/restrict-yaml|handover\/(?:supervise|value-files))\.ts$/
+  /\bnode_modules\/(?!fastest-levenshtein|minimist)|^src\/(?:yaml|catalogue|redact\/.*|load\/(?:diagnosis|leftover|references)|sops\/restrict-yaml|handover\/(?:supervise|value-files))\.ts$/
 
 /** What starts with the sops engine run besides. All other hot code nearly every start runs. */
 const OF_SOPS = /^src\/sops\/(?:program|outside|restrict)\.ts$/
@@ -236,9 +237,10 @@ ${groups.length > 0 ? 'linkHot(0)(0)' : 'exportsOf(chunkOf(0), link)'}
 /**
  * Writes a program as chunks.
  * @param {string} name
- * @param {(inputs: string[]) => string | undefined} groupOf which hot chunks a chunk is one of, by what it is made from
+ * @param {RegExp} packedFiles what is packed, by what a chunk is made from
+ * @param {(inputs: string[]) => string | undefined} groupOf which hot chunks a chunk is one of, by the same
  */
-async function bundleProgram(name, groupOf) {
+async function bundleProgram(name, packedFiles, groupOf) {
   const { outputFiles = [], metafile } = await build({
     ...common,
     format: 'esm',
@@ -261,19 +263,19 @@ async function bundleProgram(name, groupOf) {
   const chunks = names.map(async (name) => {
     const { inputs, exports } = outputs[name]
     const code = await chunkFunction(numbered(texts.get(basename(name)) ?? ''))
-    const packed = Object.keys(inputs).some((input) => PACKED.test(input))
+    const packed = Object.keys(inputs).some((input) => packedFiles.test(input))
     return { exports, packed, group: groupOf(Object.keys(inputs)), text: packed ? pack(code) : code }
   })
   writeFileSync(new URL(`${name}.js`, outdir), programFile(await Promise.all(chunks)))
 }
 
 mkdirSync(outdir, { recursive: true })
-await bundleProgram('entrypoint', (inputs) => {
+await bundleProgram('entrypoint', PACKED_IN_SHIM, (inputs) => {
   if (inputs.some((input) => COLD.test(input))) return undefined
   return inputs.some((input) => OF_SOPS.test(input)) ? 'sops' : 'all'
 })
 // Of the host command each run needs other chunks.
-await bundleProgram('disinto', () => undefined)
+await bundleProgram('disinto', PACKED, () => undefined)
 const [counted] = process.argv.slice(2)
 if (counted !== undefined) {
   for (const name of ['entrypoint', 'disinto'])

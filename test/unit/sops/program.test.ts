@@ -324,6 +324,17 @@ describe('a program called sops', () => {
     })
   })
 
+  test.each([
+    ['less than a megabyte', 2 ** 20 - 1, {}, '400'],
+    ['a megabyte', 2 ** 20, {}, ''],
+    ['what the environment decides for', 1, { GOGC: '50' }, '50'],
+  ])('collects memory less often for %s', async (_, size, more, expected) => {
+    const { place, variables } = withProgram('cat >/dev/null; printf %s "$GOGC"')
+    const run = sopsRunner(new Map(Object.entries({ ...variables, ...more })), place.root)
+    const task = { path: PATH, missing: () => new Error('missing') as never, input: Buffer.alloc(size) }
+    expect((await run(['decrypt'], task)).stdout.toString()).toBe(expected)
+  })
+
   test('is looked for once, and started in no directory of a stranger’s, with no editor', async () => {
     const { place, variables } = withProgram('pwd; echo "$@"; echo "$EDITOR $SOPS_EDITOR"; cat')
     const run = sopsRunner(new Map(Object.entries({ ...variables, EDITOR: 'vi' })), place.root)
