@@ -19,10 +19,14 @@ export function openWith({ variables, workingDirectory }: HostContext): Open {
     withProgress(variables, `opening ${quote(document.source.path)}`, () => Promise.resolve(open(document)))
 }
 
+function withOneKey(variables: ReadonlyMap<string, string>, name: string, key: string): Map<string, string> {
+  const kept = [...variables].filter(([other]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(other))
+  return new Map([...kept, [name, key]])
+}
+
 /** The variables of a run in which this key file is the only key. */
 export function withOnlyKey(variables: ReadonlyMap<string, string>, keyFile: string): Map<string, string> {
-  const kept = [...variables].filter(([name]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(name))
-  return new Map([...kept, ['SOPS_AGE_KEY_FILE', keyFile]])
+  return withOneKey(variables, 'SOPS_AGE_KEY_FILE', keyFile)
 }
 
 /** The variables of a run in which this identity is the only key. */
@@ -30,8 +34,7 @@ export function withOnlyIdentity(
   variables: ReadonlyMap<string, string>,
   identity: string,
 ): Map<string, string> {
-  const kept = [...variables].filter(([name]) => !/^(?:SOPS_AGE_.*|XDG_CONFIG_HOME|HOME)$/.test(name))
-  return new Map([...kept, ['SOPS_AGE_KEY', identity]])
+  return withOneKey(variables, 'SOPS_AGE_KEY', identity)
 }
 
 /** The names that DISINTO_ALLOW and --allow let through. */
