@@ -4,7 +4,7 @@
  *
  *   npm run mutate [-- ROOM ...]      ROOM: a directory or file of src, "host/vault" or "handover/user.ts"; default: all of ROOMS
  *
- * Fails where fewer than 80 % are noticed. It takes hours, so CI does not run it. What has survived is in
+ * CONCURRENCY=2 tries two changes at once. Fails where fewer than 80 % are noticed. It takes hours, so CI does not run it. What has survived is in
  * .mutants/<ROOM>.txt, with the line as it was changed. Needs Node 22 or later.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -33,7 +33,7 @@ function optionsFor(room) {
     tsconfigFile: 'none',
     ignorePatterns: ['.tools', 'coverage', '.github', 'docs', 'deploy', 'man'],
     tempDirName: '.mutants',
-    concurrency: 1,
+    concurrency: Number(process.env.CONCURRENCY ?? 1),
     timeoutMS: 10_000,
     reporters: ['progress-append-only'],
     allowEmpty: true,
@@ -65,6 +65,8 @@ function changed(linesBefore, { fileName, location: { start, end }, replacement 
 
 /** Tries a room; returns its share of noticed changes in percent. */
 async function mutate(room) {
+  // Read by test/helpers/property.ts.
+  process.env.PROPERTY_MS ??= '300'
   // Read by mutate.vitest.mjs.
   process.env.MUTATE_TESTS = `test/unit/${room.replace(/\/[^/]+\.ts$/, '')}`
   const linesBefore = linesOf(room)
