@@ -81,8 +81,8 @@ export const SUITES = [
 /** What runs beside each other, by names of suites: those of a lane run one after another, in its order. */
 export const LANES = [
   ['shim', 'host'],
-  ['kms', 'proof', 'image', 'stack'],
+  ['kms', 'image', 'stack'],
   ['unit', 'docs', 'differential'],
-  // Most of their time they wait.
-  ['ship', 'runtimes', 'cluster'],
+  // The last one waits for its Kubernetes, and then for pods.
+  ['proof', 'ship', 'runtimes', 'cluster'],
 ]
