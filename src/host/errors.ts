@@ -522,8 +522,12 @@ export const HOST_CATALOGUE = {
     message: `${quote(path)}: ${quote(reader)} would be able to open ${list(names)}, which looks like a copy from secrets/`,
     hint: 'if it is one, restore .env.enc from git; if it is not, say so at a terminal: disinto up asks',
   }),
-  'readers-gone': ({ path, reader }: Texts<'path' | 'reader'>) => ({
-    message: `${quote(path)}: was encrypted to ${quote(reader)} and is not any more: another file may have been put in its place`,
+  'readers-gone': ({
+    path,
+    reader,
+    names,
+  }: Texts<'path' | 'reader'> & { readonly names: readonly string[] }) => ({
+    message: `${quote(path)}: was encrypted to ${quote(reader)} and is not any more, and ${names.length === 0 ? 'does not say its names' : `holds ${list(names)}, which ${quote(reader)} never had`}: another file may have been put in its place`,
     hint: `if so, restore it (git log -p -- ${quote(path)}); if you made it anew: disinto secrets grant ${quote(reader)} .env.enc`,
   }),
   'grant-groups': ({ path, secret }: Texts<'path' | 'secret'>) => ({

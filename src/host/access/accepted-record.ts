@@ -46,15 +46,20 @@ export function acceptedState(context: HostContext): Accepted | undefined {
   return { path, text, ...(typeof by === 'string' && { read: { by, rules: read } }) }
 }
 
-function givenIn(fields: Fields | undefined): readonly string[] {
-  const given = fields?.get('given')
-  return Array.isArray(given) ? given.map(String) : []
+function givenIn(fields: Fields | undefined): ReadonlyMap<string, readonly string[]> {
+  const given = Object.entries(Object(fields?.get('given')))
+  return new Map(
+    given.map(([recipient, names]) => [recipient, Array.isArray(names) ? names.map(String) : []]),
+  )
 }
 
-/** Whether .env.enc was seen here to be encrypted to a recipient, by us or before. Throws key-unusable. */
-export function wasGiven(context: HostContext, recipient: string): boolean {
+/**
+ * Returns the names of .env.enc that a recipient was seen to have here, given by us or before; undefined where it had none.
+ * Throws key-unusable.
+ */
+export function namesGiven(context: HostContext, recipient: string): readonly string[] | undefined {
   const file = stateFile(context)
-  return file !== undefined && givenIn(fieldsAt(file)).includes(recipient)
+  return file === undefined ? undefined : givenIn(fieldsAt(file)).get(recipient)
 }
 
 /** Writes down that a directory is this project's, and what is to change of what is kept there. */
@@ -62,20 +67,22 @@ async function save(
   context: HostContext,
   {
     accepted = acceptedState(context),
-    given,
-  }: { readonly accepted?: Accepted; readonly given?: string } = {},
+    given = [],
+  }: {
+    readonly accepted?: Accepted | undefined
+    readonly given?: ReadonlyArray<readonly [recipient: string, names: readonly string[]]>
+  } = {},
 ): Promise<void> {
   const file = stateFile(context)
   const { keysDir, root } = context.project
   if (file === undefined || keysDir === undefined) return
-  const before = givenIn(fieldsAt(file))
-  const all = given === undefined ? before : [...before, given]
+  const all = new Map([...givenIn(fieldsAt(file)), ...given])
   makeKeyDirectory(file)
   const kept = {
     ...placeOf(root, keysDir),
     ...(accepted && { rules: accepted.path, accepted: accepted.text }),
     ...(accepted?.read && { readBy: accepted.read.by, read: accepted.read.rules }),
-    ...(all.length > 0 && { given: all }),
+    ...(all.size > 0 && { given: Object.fromEntries(all) }),
   }
   await writeFile(file, Buffer.from(`${JSON.stringify(kept, null, 2)}\n`))
 }
@@ -85,9 +92,15 @@ export async function saveAccepted(context: HostContext, accepted: Accepted): Pr
   await save(context, { accepted })
 }
 
-/** Writes down that .env.enc is encrypted to a recipient. */
-export async function saveGiven(context: HostContext, recipient: string): Promise<void> {
-  if (!wasGiven(context, recipient)) await save(context, { given: recipient })
+/** Writes down that a recipient has these names of .env.enc, besides those that it had before. */
+export async function saveGiven(
+  context: HostContext,
+  recipient: string,
+  names: readonly string[],
+): Promise<void> {
+  const before = namesGiven(context, recipient)
+  const all = [...new Set([...(before ?? []), ...names])]
+  if (before === undefined || all.length > before.length) await save(context, { given: [[recipient, all]] })
 }
 
 /**

@@ -6,7 +6,7 @@ import { quote } from '../../quote.ts'
 import { hasKey } from '../../sops/master-key.ts'
 import type { Outside } from '../../sops/outside.ts'
 import { acceptedRules, acceptRules, isAcceptedAsIs } from '../access/accepted.ts'
-import { claimPlace, saveGiven, wasGiven } from '../access/accepted-record.ts'
+import { claimPlace, namesGiven, saveGiven } from '../access/accepted-record.ts'
 import { makeRules, refuseNewRules } from '../access/first-use.ts'
 import { keyAt, ownRecipients } from '../access/keys.ts'
 import { type CreationRules, findRules, overRules } from '../access/rules.ts'
@@ -118,7 +118,8 @@ async function nameInRules(
 /**
  * Lets a service open .env.enc: by its rule in .sops.yaml, and then in fact. Does nothing when all is so, or when there
  * is no .env.enc: plaintext needs no rules, whatever .sops.yaml says. Throws readers-widen for a copy from secrets/, and
- * readers-gone for a file that lacks the service which the file here had before: it may be another project's, or an old one.
+ * readers-gone for one that lacks the service which the file here had, and holds what that never had: it may be another
+ * project's.
  */
 export async function grantService(context: HostContext, service: string, recipient: string): Promise<void> {
   const { project, speak } = context
@@ -126,7 +127,7 @@ export async function grantService(context: HostContext, service: string, recipi
   if (document === undefined) return
   const outside = await readOutsideOf(document.bytes)
   if (hasKey(outside.recipients, recipient)) {
-    await saveGiven(context, recipient)
+    await saveGiven(context, recipient, outside.names)
     // The file is as it should be; what its rule says is for doctor, unless it can be mended here.
     const rules = await findRules(project.root).catch(() => undefined)
     if (rules !== undefined && !isAcceptedAsIs(context, rules))
@@ -134,8 +135,13 @@ export async function grantService(context: HostContext, service: string, recipi
     return
   }
   const names = await refuseCopy(context, document, service)
-  if (wasGiven(context, recipient))
-    await askAnyway(context, failure('readers-gone', { path: project.envFile, reader: service }), service)
+  const before = namesGiven(context, recipient)
+  const newNames = names.filter((name) => before?.includes(name) !== true)
+  // What it had before it may have again: the file was made anew. A file that does not say its names may be any.
+  if (before !== undefined && (newNames.length > 0 || names.length === 0)) {
+    const refusal = failure('readers-gone', { path: project.envFile, reader: service, names: newNames })
+    await askAnyway(context, refusal, service)
+  }
   // Before anything is changed: whoever can't open the file can't let anyone else open it.
   await openWith(context)(document)
   const rules = await findRules(project.root)
@@ -146,7 +152,7 @@ export async function grantService(context: HostContext, service: string, recipi
   } else await nameInRules(context, rules, service, recipient)
   const prepared = await prepareReader(context, document, recipient, await findRules(project.root))
   prepared.commit()
-  await saveGiven(context, recipient)
+  await saveGiven(context, recipient, names)
   speak.note(
     `${quote(project.envFile)}: encrypted to ${quote(service)}, too: ${names.map(quote).join(', ') || 'all that is in it'}`,
   )

@@ -11,7 +11,12 @@ import {
   newReaders,
   rulesInForce,
 } from '../../../../src/host/access/accepted.ts'
-import { acceptedText, claimPlace, saveGiven, wasGiven } from '../../../../src/host/access/accepted-record.ts'
+import {
+  acceptedText,
+  claimPlace,
+  namesGiven,
+  saveGiven,
+} from '../../../../src/host/access/accepted-record.ts'
 import { type CreationRules, parseRules } from '../../../../src/host/access/rules.ts'
 import { failure } from '../../../../src/host/errors.ts'
 import { PLACE_FILE } from '../../../../src/host/place.ts'
@@ -200,19 +205,27 @@ describe('rules that were accepted', () => {
   test('and whom .env.enc was given to are kept beside each other', async () => {
     const place = new Place()
     const context = place.context()
-    expect(wasGiven(context, A)).toBe(false)
-    await saveGiven(context, A)
-    await saveGiven(context, A)
+    expect(namesGiven(context, A)).toBeUndefined()
+    await saveGiven(context, A, ['X'])
+    await saveGiven(context, A, ['Y', 'X'])
     const rules = await rulesIn(place, ['^a$', A])
     await acceptRules(context, rules)
-    await saveGiven(context, B)
-    expect([A, B, C].map((key) => wasGiven(context, key))).toEqual([true, true, false])
+    await saveGiven(context, B, [])
+    expect([A, B, C].map((key) => namesGiven(context, key))).toEqual([['X', 'Y'], [], undefined])
+    const before = readFileSync(kept(place), 'utf8')
+    await saveGiven(context, A, ['Y'])
+    await saveGiven(context, B, [])
+    expect(readFileSync(kept(place), 'utf8')).toBe(before)
     expect(JSON.parse(readFileSync(kept(place), 'utf8'))).toMatchObject({
-      given: [A, B],
+      given: { [A]: ['X', 'Y'], [B]: [] },
       accepted: rules.text,
     })
-    writeFileSync(kept(place), JSON.stringify({ root: place.root, given: 'x' }))
-    expect(wasGiven(context, 'x')).toBe(false)
+    for (const given of ['x', ['x'], null, 1]) {
+      writeFileSync(kept(place), JSON.stringify({ root: place.root, given }))
+      expect(namesGiven(context, 'x')).toBeUndefined()
+    }
+    writeFileSync(kept(place), JSON.stringify({ given: { x: 1 } }))
+    expect(namesGiven(context, 'x')).toEqual([])
   })
 
   test('are none where something else stands in the way', async () => {
@@ -251,8 +264,8 @@ describe('rules that were accepted', () => {
     const context = place.context({ HOME: '' })
     await acceptRules(context, await rulesIn(place, ['^a$', A]))
     await claimPlace(context)
-    await saveGiven(context, A)
-    expect(wasGiven(context, A)).toBe(false)
+    await saveGiven(context, A, [])
+    expect(namesGiven(context, A)).toBeUndefined()
     expect(await acceptedRules(context)).toBeUndefined()
   })
 })

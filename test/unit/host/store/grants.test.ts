@@ -300,10 +300,13 @@ describe('a service is let open .env.enc', () => {
       const web = await place.service('web')
       await place.envFile('A=1\n', how === 'found' ? [place.me, web] : undefined)
       await grantService(place.context(), 'web', web)
-      await place.envFile('B=2\n', [place.me])
+      // Made anew with what it had.
+      await place.envFile('A=2\n', [place.me])
+      await grantService(place.context(), 'web', web)
+      await place.envFile('A=1\nB=2\n', [place.me])
       const other = place.read('.env.enc')
       place.said.length = 0
-      const message = `${join(place.root, '.env.enc')}: was encrypted to web and is not any more: another file may have been put in its place`
+      const message = `${join(place.root, '.env.enc')}: was encrypted to web and is not any more, and holds B, which web never had: another file may have been put in its place`
       const gone = { code: 'readers-gone', message }
       await expect(grantService(place.context(), 'web', web)).rejects.toMatchObject(gone)
       const asking = { ...place.context(), interactive: true }
@@ -313,6 +316,14 @@ describe('a service is let open .env.enc', () => {
       await grantService(asking, 'web', web)
       expect(person.asked).toEqual(['Let web open it anyway? false', 'Let web open it anyway? false'])
       expect(await place.readers('.env.enc')).toEqual([place.me, web])
+      await place.envFile('B=3\n', [place.me])
+      await grantService(place.context(), 'web', web)
+      const binary = await sealJson([['data', MARK]], [place.me])
+      place.write('.env.enc', binary)
+      await expect(grantService(place.context(), 'web', web)).rejects.toMatchObject({
+        code: 'readers-gone',
+        message: expect.stringContaining('and does not say its names:'),
+      })
       // Another service is another matter, and whoever says it in so many words is not asked.
       await place.envFile('B=2\n', [place.me])
       await grantFiles(place.context(), 'web', ['.env.enc'])
