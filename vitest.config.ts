@@ -2,8 +2,6 @@ import { defineConfig } from 'vitest/config'
 import { SUITES } from './tools/suites.mjs'
 
 const MINUTE = 60_000
-/** What esbuild puts in. */
-const define = { DISINTO_VERSION: '"0.0.0-test"' }
 
 export default defineConfig({
   test: {
@@ -15,17 +13,14 @@ export default defineConfig({
         hookTimeout: hookMinutes * MINUTE,
         fileParallelism: !alone,
       }
-      if (bySops === undefined) return [{ define, test }]
+      if (bySops === undefined) return [{ test }]
       const again = {
         ...test,
         name: `${name}-by-sops`,
         include: bySops.map((file) => `test/${name}/${file}.test.ts`),
         env: { TEST_ENGINE: 'sops' },
       }
-      return [
-        { define, test },
-        { define, test: again },
-      ]
+      return [{ test }, { test: again }]
     }),
   },
 })

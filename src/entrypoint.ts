@@ -33,9 +33,8 @@ import {
   type Warning,
   writeAll,
 } from './speak.ts'
+import { VERSION } from './version.ts'
 import { warning } from './warnings.ts'
-
-declare const DISINTO_VERSION: string
 
 /** The filter of --redact; says in one line what it can't catch. */
 async function filterFor({ environment, outcome }: Merged, speak: Speaker) {
@@ -123,7 +122,7 @@ function environmentFor(
 /** Answers what is asked for instead of a start; false where nothing is. */
 async function answered({ help, version, started }: Options): Promise<boolean> {
   if (help) writeAll(1, helpText())
-  else if (version) writeAll(1, `disinto ${DISINTO_VERSION}\n`)
+  else if (version) writeAll(1, `disinto ${VERSION}\n`)
   else if (started) await tellWhetherStarted()
   else return false
   return true

@@ -2,6 +2,5 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  define: { DISINTO_VERSION: '"0.0.0-test"' },
   test: { include: [`${process.env.MUTATE_TESTS}/**/*.test.ts`], testTimeout: 120_000 },
 })

@@ -32,7 +32,7 @@ const ORDER = [
   ['node-debug.ts', 'owner.ts', 'speak.ts', 'yaml.ts'],
   ['errors.ts'],
   ['catalogue.ts'],
-  ['quote.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
+  ['quote.ts', 'version.ts', 'secret.ts', 'tmpfs.ts', 'nearest.ts', 'nouns.ts', 'file-access.ts'],
 ] as const
 
 /** The files of src with what each imports, statically or not, types included. */

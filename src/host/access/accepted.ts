@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { DisintoError } from '../../errors.ts'
 import { quote } from '../../quote.ts'
 import { keysWithout, uniqueKeys } from '../../sops/master-key.ts'
+import { VERSION } from '../../version.ts'
 import type { HostContext } from '../context.ts'
 import { failure } from '../errors.ts'
 import { type Accepted, acceptedState, saveAccepted } from './accepted-record.ts'
@@ -14,13 +15,11 @@ import { ownersOf } from './keys.ts'
 import { type CreationRule, type CreationRules, findRules, isOurs, parseRules, rulesFrom } from './rules.ts'
 import type { RawRule } from './rules-text.ts'
 
-declare const DISINTO_VERSION: string
-
 /** Has these rules count as accepted: the operator has made them, or said yes. */
 export async function acceptRules(context: HostContext, rules: CreationRules): Promise<void> {
   const raw = rules.rules.map((rule) => rule.raw)
   // What JSON can't hold, a date for example, is read again each time.
-  const read = isDeepStrictEqual(JSON.parse(JSON.stringify(raw)), raw) && { by: DISINTO_VERSION, rules: raw }
+  const read = isDeepStrictEqual(JSON.parse(JSON.stringify(raw)), raw) && { by: VERSION, rules: raw }
   const path = relative(context.project.root, rules.path)
   await saveAccepted(context, { path, text: rules.text, ...(read && { read }) })
 }
@@ -32,7 +31,7 @@ function isRules(value: unknown): value is readonly RawRule[] {
 
 /** What accepted rules were read as, by this version. */
 function readAs({ read }: Accepted): readonly RawRule[] | undefined {
-  return read?.by === DISINTO_VERSION && isRules(read.rules) ? read.rules : undefined
+  return read?.by === VERSION && isRules(read.rules) ? read.rules : undefined
 }
 
 /**

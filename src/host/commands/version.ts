@@ -1,7 +1,6 @@
 /** `disinto version`. */
+import { VERSION } from '../../version.ts'
 import type { HostCommand } from '../cli/command.ts'
-
-declare const DISINTO_VERSION: string
 
 export const version: HostCommand = {
   name: 'version',
@@ -12,7 +11,7 @@ export const version: HostCommand = {
   here: true,
   words: [0, 0],
   run: async ({ context }) => {
-    context.print(`disinto ${DISINTO_VERSION}\n`)
+    context.print(`disinto ${VERSION}\n`)
     return 0
   },
 }
