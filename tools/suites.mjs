@@ -82,7 +82,5 @@ export const SUITES = [
 export const LANES = [
   ['shim', 'host'],
   ['kms', 'image', 'stack'],
-  ['unit', 'docs', 'differential'],
-  // The last one waits for its Kubernetes, and then for pods.
-  ['proof', 'ship', 'runtimes', 'cluster'],
+  ['unit', 'docs', 'differential', 'proof', 'ship', 'runtimes', 'cluster'],
 ]

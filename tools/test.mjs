@@ -10,7 +10,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
+import { constants, setPriority, tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { COUNTED, COUNTING, IN_PROCESS, prepareCounting, report } from './coverage.mjs'
 import { fetchParts } from './fetch.mjs'
@@ -82,9 +82,9 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
  * @param {string} title
  * @param {string} program
  * @param {string[]} line
- * @param {{ env?: NodeJS.ProcessEnv }} [settings]
+ * @param {{ env?: NodeJS.ProcessEnv, low?: boolean }} [settings] low: only when nothing else wants to run
  */
-async function step(title, program, line, { env = {} } = {}) {
+async function step(title, program, line, { env = {}, low = false } = {}) {
   console.log(`-- ${title} starts`)
   const start = performance.now()
   // A file, since a pipe would be open as long as anything that a test has left behind.
@@ -97,6 +97,7 @@ async function step(title, program, line, { env = {} } = {}) {
   })
   closeSync(descriptor)
   running.set(child, { title, output })
+  if (low && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
   const ok = await new Promise((resolve) => {
     child.on('error', (error) => {
       console.error(`${program}: ${error.message}`)
@@ -173,12 +174,12 @@ async function buildKubernetes() {
   for (const version of DEEP ? [newest, oldest] : [newest]) {
     const place = join(ROOT, '.tools', `kubernetes-${version}`)
     const line = [join(ROOT, 'test/cluster/build.sh'), version, place]
-    if (await step(`Kubernetes ${version}`, 'bash', line)) built.set(version, place)
+    if (await step(`Kubernetes ${version}`, 'bash', line, { low: true })) built.set(version, place)
     else count(false)
   }
   return built
 }
-/** First of all, and no less urgent than the others: the suite that waits for it waits most of its own time, too. */
+/** First of all, since it takes as long as the suites before it. */
 const kubernetes = engine && suites.some((suite) => suite.kubernetes === true) ? buildKubernetes() : new Map()
 
 /**
